@@ -1,0 +1,111 @@
+// Package atomicfile writes files that appear whole or not at all: a temporary file in the same
+// directory, synced, then renamed over the final name.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A File is a file under construction. Exactly one of Commit and Abort ends it; Abort after Commit does nothing,
+// so that `defer f.Abort()` is the usual form. It is not safe for concurrent use, except for WriteAt.
+type File struct {
+	*os.File
+	path string
+	done bool
+}
+
+// Create starts a file that Commit will give the name path and the permissions perm (less the umask,
+// as the file is created with them). The temporary file stands in path's directory as `.<base>.<random>.part`.
+func Create(path string, perm fs.FileMode) (*File, error) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	for range 100 {
+		name := filepath.Join(dir, fmt.Sprintf(".%s.%s.part", shorten(base), randomName()))
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &File{File: f, path: path}, nil
+	}
+	return nil, fmt.Errorf("create a temporary file beside %s: too many tries", path)
+}
+
+// Commit syncs the file, closes it and renames it to its final name, then syncs the directory.
+// After an error the final name is as it was before and the temporary file is gone.
+func (f *File) Commit() error {
+	if f.done {
+		return fmt.Errorf("commit %s: already ended", f.path)
+	}
+	if err := f.Sync(); err != nil {
+		f.Abort()
+		return fmt.Errorf("sync %s: %w", f.path, err)
+	}
+	f.done = true
+	if err := f.Close(); err != nil {
+		return errors.Join(fmt.Errorf("close %s: %w", f.path, err), os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), f.path); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return SyncDir(filepath.Dir(f.path))
+}
+
+// Abort closes and removes the temporary file. It reports nothing: there is nothing left to lose.
+func (f *File) Abort() {
+	if f.done {
+		return
+	}
+	f.done = true
+	_ = f.Close()           // the content is not wanted any more
+	_ = os.Remove(f.Name()) // a leftover is a dot file that ends in .part; the store removes those at its next start
+}
+
+// Write writes data as the whole content of path.
+func Write(path string, data []byte, perm fs.FileMode) error {
+	f, err := Create(path, perm)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := f.File.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// WriteFrom writes what r yields as the whole content of path.
+func WriteFrom(path string, r io.Reader, perm fs.FileMode) error {
+	f, err := Create(path, perm)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := io.Copy(f.File, r); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Commit()
+}
+
+// SyncDir makes the names in dir durable. File systems that cannot sync a directory (some network
+// ones answer EINVAL) are left to their own ways.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, errUnsupportedSync) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}

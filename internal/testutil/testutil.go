@@ -1,0 +1,43 @@
+// Package testutil holds what the tests of several rooms share.
+package testutil
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// NoSkipVar names the environment variable under which a test that cannot run fails instead of being
+// skipped. Continuous integration sets it to 1 where every tool and privilege is known to be there.
+const NoSkipVar = "XTOO_TEST_NO_SKIP"
+
+// SkipOrFail ends the test: skipped on a developer's machine, failed where [NoSkipVar] is set.
+func SkipOrFail(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv(NoSkipVar) != "" {
+		t.Fatalf("this test may not be skipped here: "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// Need ends the test with [SkipOrFail] unless every named program is on the PATH.
+func Need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			SkipOrFail(t, "the program %s is not on the PATH", p)
+		}
+	}
+}
+
+// NeedRoot ends the test with [SkipOrFail] unless it runs as user 0. Tests that run as an unprivileged
+// user on purpose are run again as root elsewhere, so NoSkipVar=1 there means: run them as root.
+func NeedRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv(NoSkipVar) == "root" {
+			t.Fatal("this test needs root")
+		}
+		t.Skip("this test needs root")
+	}
+}

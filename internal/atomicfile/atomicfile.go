@@ -42,7 +42,12 @@ func Create(path string, perm fs.FileMode) (*File, error) {
 
 // Commit syncs the file, closes it and renames it to its final name, then syncs the directory.
 // After an error the final name is as it was before and the temporary file is gone.
-func (f *File) Commit() error {
+func (f *File) Commit() error { return f.CommitAs(f.path) }
+
+// CommitAs is Commit for a file whose final name was not known when it was created.
+// path must be on the same file system.
+func (f *File) CommitAs(path string) error {
+	f.path = path
 	if f.done {
 		return fmt.Errorf("commit %s: already ended", f.path)
 	}

@@ -68,11 +68,18 @@ func lockFile(ctx context.Context, path string, waiting func()) (*fileLock, erro
 			waiting()
 			waiting = nil
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(lockPoll):
+		if err := sleep(ctx, lockPoll); err != nil {
+			return nil, err
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 

@@ -1,0 +1,72 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+)
+
+// openRegular opens a regular file. A pipe or device that stands in its place neither blocks nor is read.
+func openRegular(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: not a regular file", ErrInvalid)}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// readFile reads a JSON file of at most [MaxDocument] bytes.
+func readFile(name string) ([]byte, error) {
+	f, err := openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readDocument(f)
+	if err != nil {
+		err = fmt.Errorf("read %s: %w", name, err)
+	}
+	return data, errors.Join(err, f.Close())
+}
+
+// leftover matches the temporary files of package atomicfile for the names that a layout has. What a killed
+// build left is removed by the next one that writes; no other tool uses such names.
+var leftover = regexp.MustCompile(`^\.(oci-layout|index\.json|[0-9a-f]{64}|[0-9a-f]{128})\.[A-Z0-9]+\.part$`)
+
+func isLeftover(name string) bool { return leftover.MatchString(name) }
+
+// removeLeftovers removes what killed builds left in the layout. The caller holds the lock, so nobody who is
+// alive is writing such a file.
+func (l *Layout) removeLeftovers() error {
+	dirs := []string{l.dir}
+	for _, algorithm := range []string{"sha256", "sha512"} {
+		dirs = append(dirs, filepath.Join(l.dir, v1.ImageBlobsDir, algorithm))
+	}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("layout %s: %w", l.dir, err)
+		}
+		for _, e := range entries {
+			if !isLeftover(e.Name()) {
+				continue
+			}
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return unwritable(l.dir, fmt.Errorf("layout %s: %w", l.dir, err))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+
+	"xtoo/internal/atomicfile"
+)
+
+// A Layout is an image layout directory. It holds no open file and no state: every call reads what is there, so
+// a Layout may be used from several goroutines and beside other processes. It is a [BlobSource].
+// (image-spec, image-layout.md)
+//
+// umoci's cas/dir engine is not used for writing. Its PutIndex syncs the new index but not the directory that
+// names it; its read-modify-write of an index takes no lock, so one of two builds at once loses its references;
+// Create leaves a directory that is not a layout when it is killed halfway; StatBlob looks in the working
+// directory; nothing that is read is limited; and its temporary directory stays behind after a kill.
+type Layout struct {
+	dir string
+}
+
+// OpenLayout opens the layout in dir. A directory that is no layout is [ErrNotLayout], one whose oci-layout or
+// index.json is garbage [ErrInvalid]. Nothing is created.
+func OpenLayout(dir string) (*Layout, error) {
+	l := &Layout{dir: dir}
+	state, err := l.inspect()
+	if err != nil {
+		return nil, err
+	}
+	if state != stateLayout {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("open layout: %w", err)
+		}
+		return nil, fmt.Errorf("open layout %s: %w: it has no file %s", dir, ErrNotLayout, v1.ImageLayoutFile)
+	}
+	if _, err := l.index(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// CreateLayout opens the layout in dir, or makes one where dir is missing or empty. A directory with anything
+// else in it is [ErrNotLayout] and stays as it is. Two processes may create the same layout at once. After an
+// error nothing that this call made is left.
+func CreateLayout(ctx context.Context, dir string) (*Layout, error) {
+	l := &Layout{dir: dir}
+	if state, err := l.inspect(); err != nil {
+		return nil, err
+	} else if state == stateLayout {
+		return OpenLayout(dir)
+	}
+	s, err := l.begin(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := l.index()
+	if err == nil {
+		err = l.writeIndex(doc)
+	}
+	s.end(err)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Dir is the directory as it was given.
+func (l *Layout) Dir() string { return l.dir }
+
+// Path is the file of a blob, whether it is there or not. An error means that d is no digest.
+func (l *Layout) Path(d digest.Digest) (string, error) {
+	name, err := blobName(d)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(l.dir, filepath.FromSlash(name)), nil
+}
+
+// Open opens a blob; the caller closes it. What is read has not been verified. The reader is an *os.File.
+func (l *Layout) Open(_ context.Context, d digest.Digest) (io.ReadCloser, error) {
+	name, err := blobName(d)
+	if err != nil {
+		return nil, err
+	}
+	return openRegular(filepath.Join(l.dir, filepath.FromSlash(name)))
+}
+
+// Refs lists the named references, by name. Entries without a name are left out.
+func (l *Layout) Refs() ([]Ref, error) {
+	doc, err := l.index()
+	if err != nil {
+		return nil, err
+	}
+	var refs []Ref
+	for _, e := range doc.entries {
+		if e.name() != "" {
+			refs = append(refs, Ref{Name: e.name(), Descriptor: e.desc})
+		}
+	}
+	slices.SortStableFunc(refs, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
+	return refs, nil
+}
+
+// Update puts references into the index and removes names from it, in one step, under the layout's lock. It
+// copies and removes no blob: use [Export] for that. An index that would stay the same is not written.
+func (l *Layout) Update(ctx context.Context, set []Ref, remove []string) error {
+	for _, r := range set {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("update layout %s: %w", l.dir, err)
+		}
+	}
+	s, err := l.begin(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.end(nil)
+	doc, err := l.index()
+	if err != nil {
+		return err
+	}
+	changed := false
+	for _, name := range remove {
+		changed = len(doc.remove(name)) > 0 || changed
+	}
+	for _, r := range set {
+		if doc.has(r) {
+			continue
+		}
+		changed = true
+		if _, err := doc.set(r); err != nil {
+			return fmt.Errorf("update layout %s: %w", l.dir, err)
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return l.writeIndex(doc)
+}
+
+// layoutState is what stands in a directory.
+type layoutState int
+
+const (
+	stateEmpty  layoutState = iota // missing, or nothing in it but what a killed creation left
+	stateLayout                    // has a legal oci-layout
+)
+
+// inspect tells an empty directory from a layout; everything else is an error.
+func (l *Layout) inspect() (layoutState, error) {
+	data, err := readFile(filepath.Join(l.dir, v1.ImageLayoutFile))
+	if err == nil {
+		if err := parseLayoutFile(data); err != nil {
+			return stateEmpty, withHint(fmt.Errorf("layout %s: %w", l.dir, err), "nothing was changed; name another directory, or remove this one if it is rubbish")
+		}
+		return stateLayout, nil
+	}
+	if errors.Is(err, unix.ENOTDIR) {
+		return stateEmpty, fmt.Errorf("layout %s: %w: it is not a directory", l.dir, ErrNotLayout)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return stateEmpty, fmt.Errorf("layout %s: %w", l.dir, err)
+	}
+	entries, err := os.ReadDir(l.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stateEmpty, nil
+	}
+	if err != nil {
+		return stateEmpty, fmt.Errorf("layout %s: %w", l.dir, err)
+	}
+	for _, e := range entries {
+		if !isLeftover(e.Name()) {
+			return stateEmpty, withHint(fmt.Errorf("layout %s: %w: it holds %q and no file %s", l.dir, ErrNotLayout, e.Name(), v1.ImageLayoutFile),
+				"nothing was changed; name a directory that is missing, empty, or an OCI image layout")
+		}
+	}
+	return stateEmpty, nil
+}
+
+// index reads index.json. A missing one is empty: a creation that was killed between the two files leaves that.
+func (l *Layout) index() (*indexDoc, error) {
+	data, err := readFile(filepath.Join(l.dir, v1.ImageIndexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &indexDoc{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("layout %s: %w", l.dir, err)
+	}
+	doc, err := parseIndexDoc(data)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("layout %s: %s: %w", l.dir, v1.ImageIndexFile, err), "nothing was changed; name another directory, or remove this one if it is rubbish")
+	}
+	return doc, nil
+}
+
+// writeIndex replaces index.json, whole or not at all.
+func (l *Layout) writeIndex(doc *indexDoc) error {
+	data, err := doc.bytes()
+	if err == nil {
+		err = atomicfile.Write(filepath.Join(l.dir, v1.ImageIndexFile), data, 0o644)
+	}
+	if err != nil {
+		return unwritable(l.dir, fmt.Errorf("layout %s: write %s: %w", l.dir, v1.ImageIndexFile, err))
+	}
+	return nil
+}
+
+// unwritable adds to a refusal by the file system what to do about it.
+func unwritable(dir string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return withHint(err, "make "+dir+" writable for this user, or name another directory")
+	case errors.Is(err, unix.EROFS):
+		return withHint(err, dir+" is on a read-only file system; name another directory")
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return withHint(err, "make room on the file system of "+dir+" and build again; the layout is as it was before")
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package oci
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Limits on what is read. They are far above what any tool writes and bound what a hostile document can cost.
+const (
+	// MaxDocument is the largest index, manifest or config that is read or written, in bytes. Registries have
+	// the same limit for manifests.
+	MaxDocument = 4 << 20
+
+	// maxLayers is the largest number of layers of an image. The kernel stacks at most 500 directories.
+	maxLayers = 2048
+
+	// maxNesting is how deep indexes may refer to indexes.
+	maxNesting = 8
+)
+
+// readDocument reads a JSON document, refusing what is longer than [MaxDocument].
+func readDocument(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > MaxDocument {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrInvalid, MaxDocument)
+	}
+	return data, nil
+}
+
+// checkDescriptor validates what every descriptor has. (image-spec, descriptor.md)
+func checkDescriptor(d v1.Descriptor) error {
+	if err := checkDigest(d.Digest); err != nil {
+		return err
+	}
+	if d.Size < 0 {
+		return fmt.Errorf("descriptor of %s: %w: size %d", d.Digest, ErrInvalid, d.Size)
+	}
+	return nil
+}
+
+// decode unmarshals one JSON value and nothing behind it.
+func decode(data []byte, what string, v any) error {
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w: %w", what, ErrInvalid, err)
+	}
+	return nil
+}
+
+// kinds is what tells a manifest from an index by content. A document that is both would be read as one thing
+// here and as another elsewhere (CVE-2021-41190), so it is neither.
+type kinds struct {
+	SchemaVersion int             `json:"schemaVersion"`
+	MediaType     string          `json:"mediaType"`
+	Config        json.RawMessage `json:"config"`
+	Layers        json.RawMessage `json:"layers"`
+	FSLayers      json.RawMessage `json:"fsLayers"`
+	Manifests     json.RawMessage `json:"manifests"`
+}
+
+// ParseManifest reads the manifest of a container image, OCI's or Docker's version 2, and checks it: what it
+// returns has a config and layers of known media types, with digests that are safe as file names. Every
+// complaint is [ErrInvalid]. (image-spec, manifest.md)
+func ParseManifest(data []byte) (v1.Manifest, error) {
+	m, err := parseAnyManifest(data)
+	if err != nil {
+		return v1.Manifest{}, err
+	}
+	if !isConfig(m.Config.MediaType) {
+		return v1.Manifest{}, fmt.Errorf("manifest: %w: not a container image: config of media type %.80q", ErrInvalid, m.Config.MediaType)
+	}
+	if m.Config.Size > MaxDocument {
+		return v1.Manifest{}, fmt.Errorf("manifest: config: %w: %d bytes", ErrInvalid, m.Config.Size)
+	}
+	for i, l := range m.Layers {
+		if !isLayer(l.MediaType) {
+			return v1.Manifest{}, fmt.Errorf("manifest: layer %d: %w: not a tar stream: media type %.80q", i, ErrInvalid, l.MediaType)
+		}
+	}
+	return m, nil
+}
+
+// parseAnyManifest reads a manifest of anything: an image, a signature, a chart. Its descriptors are checked,
+// what they describe is not.
+func parseAnyManifest(data []byte) (v1.Manifest, error) {
+	var k kinds
+	var m v1.Manifest
+	if err := decode(data, "manifest", &k); err != nil {
+		return m, err
+	}
+	if k.SchemaVersion != 2 {
+		return m, fmt.Errorf("manifest: %w: schemaVersion %d, want 2", ErrInvalid, k.SchemaVersion)
+	}
+	if k.Manifests != nil || k.FSLayers != nil {
+		return m, fmt.Errorf("manifest: %w: it is (also) an index or a manifest of version 1", ErrInvalid)
+	}
+	if k.MediaType != "" && !isManifest(k.MediaType) {
+		return m, fmt.Errorf("manifest: %w: media type %.80q", ErrInvalid, k.MediaType)
+	}
+	if err := decode(data, "manifest", &m); err != nil {
+		return v1.Manifest{}, err
+	}
+	if err := checkDescriptor(m.Config); err != nil {
+		return v1.Manifest{}, fmt.Errorf("manifest: config: %w", err)
+	}
+	if len(m.Layers) > maxLayers {
+		return v1.Manifest{}, fmt.Errorf("manifest: %w: %d layers", ErrInvalid, len(m.Layers))
+	}
+	for i, l := range m.Layers {
+		if err := checkDescriptor(l); err != nil {
+			return v1.Manifest{}, fmt.Errorf("manifest: layer %d: %w", i, err)
+		}
+	}
+	if m.Subject != nil {
+		if err := checkDescriptor(*m.Subject); err != nil {
+			return v1.Manifest{}, fmt.Errorf("manifest: subject: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// ParseIndex reads an image index, OCI's or Docker's manifest list, and checks its descriptors. Media types that
+// are not known are let through: an index may hold anything. Every complaint is [ErrInvalid].
+// (image-spec, image-index.md)
+func ParseIndex(data []byte) (v1.Index, error) {
+	var k kinds
+	var x v1.Index
+	if err := decode(data, "index", &k); err != nil {
+		return x, err
+	}
+	if k.SchemaVersion != 2 {
+		return x, fmt.Errorf("index: %w: schemaVersion %d, want 2", ErrInvalid, k.SchemaVersion)
+	}
+	if k.Config != nil || k.Layers != nil || k.FSLayers != nil {
+		return x, fmt.Errorf("index: %w: it is (also) a manifest", ErrInvalid)
+	}
+	if k.MediaType != "" && !isIndex(k.MediaType) {
+		return x, fmt.Errorf("index: %w: media type %.80q", ErrInvalid, k.MediaType)
+	}
+	if err := decode(data, "index", &x); err != nil {
+		return v1.Index{}, err
+	}
+	for i, m := range x.Manifests {
+		if err := checkDescriptor(m); err != nil {
+			return v1.Index{}, fmt.Errorf("index: entry %d: %w", i, err)
+		}
+	}
+	return x, nil
+}
+
+// ParseConfig reads an image config and checks that it has a platform and legal diff ids. Every complaint is
+// [ErrInvalid]. (image-spec, config.md)
+func ParseConfig(data []byte) (v1.Image, error) {
+	var c v1.Image
+	if err := decode(data, "config", &c); err != nil {
+		return v1.Image{}, err
+	}
+	if c.Architecture == "" || c.OS == "" {
+		return v1.Image{}, fmt.Errorf("config: %w: no architecture or no os", ErrInvalid)
+	}
+	if c.RootFS.Type != "layers" {
+		return v1.Image{}, fmt.Errorf("config: %w: rootfs type %.80q, want \"layers\"", ErrInvalid, c.RootFS.Type)
+	}
+	if len(c.RootFS.DiffIDs) > maxLayers {
+		return v1.Image{}, fmt.Errorf("config: %w: %d diff ids", ErrInvalid, len(c.RootFS.DiffIDs))
+	}
+	for i, d := range c.RootFS.DiffIDs {
+		if err := checkDigest(d); err != nil {
+			return v1.Image{}, fmt.Errorf("config: diff id %d: %w", i, err)
+		}
+	}
+	return c, nil
+}
+
+// parseLayoutFile checks the content of a file `oci-layout`. (image-spec, image-layout.md, "oci-layout file")
+func parseLayoutFile(data []byte) error {
+	var l v1.ImageLayout
+	if err := decode(data, v1.ImageLayoutFile, &l); err != nil {
+		return err
+	}
+	if l.Version != v1.ImageLayoutVersion {
+		return fmt.Errorf("%s: %w: imageLayoutVersion %.80q, want %q", v1.ImageLayoutFile, ErrInvalid, l.Version, v1.ImageLayoutVersion)
+	}
+	return nil
+}
+
+// descriptorOf describes bytes that stand in memory.
+func descriptorOf(mediaType string, data []byte) v1.Descriptor {
+	return v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+}

@@ -1,0 +1,123 @@
+// Command demostage makes a small stage3 on the spot, from Go source alone: a static multi-call binary (package box:
+// a shell and the usual tools), a Funtoo-like layout around it, and a few of the awkward members that a published
+// stage3 has. The example tree is built from it, and so are tests that must run on a machine with nothing but Go.
+//
+//	go run ./internal/demostage -o .demo/stage3.tar.xz
+//
+// The suffix of the output chooses the compression: .tar, .tar.gz, .tar.xz or .tar.zst. The same source, compiler
+// and architecture give the same bytes. GOARCH=arm64 in the environment of demostage itself would build demostage
+// for that machine; -goarch builds the stage3 for it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"xtoo/internal/atomicfile"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var o options
+	flag.StringVar(&o.out, "o", "", "write the stage3 to `FILE` (.tar, .tar.gz, .tar.xz or .tar.zst)")
+	flag.StringVar(&o.goarch, "goarch", runtime.GOARCH, "build the stage3 for this `ARCH`, in Go's words")
+	flag.StringVar(&o.goProgram, "go", "go", "the `PROGRAM` that compiles")
+	flag.Parse()
+	if o.out == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "demostage:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type options struct{ out, goarch, goProgram string }
+
+// run writes the stage3 to o.out, whole or not at all.
+func run(ctx context.Context, o options) error {
+	m, ok := machines[o.goarch]
+	if !ok {
+		return fmt.Errorf("no stage3 is known for GOARCH=%s", o.goarch)
+	}
+	pack, err := packer(o.out)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "demostage-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) // a compiled binary and nothing else
+	box, err := compile(ctx, o, tmp)
+	if err != nil {
+		return err
+	}
+	tools, err := toolNames(ctx, o, tmp, box)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+		return err
+	}
+	out, err := atomicfile.Create(o.out, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	w, err := pack(out.File)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(box)
+	if err != nil {
+		return err
+	}
+	if err := writeTar(w, members(m, data, tools)); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", o.out, err), w.Close())
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", o.out, err)
+	}
+	return out.Commit()
+}
+
+// compile builds the multi-call binary for o.goarch and returns its path.
+func compile(ctx context.Context, o options, dir string) (string, error) {
+	path := filepath.Join(dir, "box-"+o.goarch)
+	cmd := exec.CommandContext(ctx, o.goProgram, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", path, "xtoo/internal/demostage/box")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+o.goarch)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compile the multi-call binary for %s: %w\n%s", o.goarch, err, out)
+	}
+	return path, nil
+}
+
+// toolNames asks the binary for the names it answers to; for another architecture, a native one is asked.
+func toolNames(ctx context.Context, o options, dir, box string) ([]string, error) {
+	if o.goarch != runtime.GOARCH {
+		o.goarch = runtime.GOARCH
+		var err error
+		if box, err = compile(ctx, o, dir); err != nil {
+			return nil, err
+		}
+	}
+	cmd := exec.CommandContext(ctx, box, "--list")
+	cmd.Args[0] = "box"
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask the multi-call binary for its tools: %w", err)
+	}
+	return strings.Fields(string(out)), nil
+}

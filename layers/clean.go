@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -152,11 +153,11 @@ func (s *Store) cleanRecords(k Keep, done *Cleaned) error {
 			}
 			return !s.Get(KindNode, key, &r) || (r.DiffID != "" && !k.Layers[r.DiffID])
 		},
-		KindStage: func(key digest.Digest) bool {
+		KindBase: func(key digest.Digest) bool {
 			var r struct {
-				DiffID digest.Digest `json:"diff_id"`
+				DiffIDs []digest.Digest `json:"diff_ids"`
 			}
-			return !s.Get(KindStage, key, &r) || !k.Layers[r.DiffID]
+			return !s.Get(KindBase, key, &r) || slices.ContainsFunc(r.DiffIDs, func(d digest.Digest) bool { return !k.Layers[d] })
 		},
 		KindFile: func(key digest.Digest) bool {
 			var r FileRecord

@@ -16,10 +16,9 @@ import (
 const (
 	KindNode  = "nodes"  // key of a node → what it made
 	KindLayer = "layers" // diff id → the blobs that hold it
-	KindStage = "stages" // digest of a stage3 file and what is excluded → its base layer
+	KindBase  = "bases"  // digest of a stage3 file and what is excluded, or of an image → its layers
 	KindFile  = "files"  // path of a file outside → its identity and digest
 	KindLast  = "last"   // project and node → the inputs of its last execution
-	KindImage = "images" // project → the image last made
 )
 
 // recordVersion is part of every record's name: records of another version are simply not found.

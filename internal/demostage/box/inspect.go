@@ -36,7 +36,7 @@ func stat(_ context.Context, std stdio, args []string) error {
 			"%a", strconv.FormatUint(uint64(st.Mode&0o7777), 8), "%f", strconv.FormatUint(uint64(st.Mode), 16),
 			"%u", fmt.Sprint(st.Uid), "%g", fmt.Sprint(st.Gid), "%U", accountName("/etc/passwd", st.Uid), "%G", accountName("/etc/group", st.Gid),
 			"%s", fmt.Sprint(st.Size), "%b", fmt.Sprint(st.Blocks), "%h", fmt.Sprint(st.Nlink), "%i", fmt.Sprint(st.Ino),
-			"%t", strconv.FormatUint(uint64(unix.Major(uint64(st.Rdev))), 16), "%T", strconv.FormatUint(uint64(unix.Minor(uint64(st.Rdev))), 16),
+			"%t", strconv.FormatUint(uint64(unix.Major(st.Rdev)), 16), "%T", strconv.FormatUint(uint64(unix.Minor(st.Rdev)), 16),
 			"%Y", fmt.Sprint(st.Mtim.Sec),
 		}
 		if _, err := fmt.Fprintln(std.out, strings.NewReplacer(facts...).Replace(format)); err != nil {

@@ -5,8 +5,8 @@
 //	go run ./internal/demostage -o .demo/stage3.tar.xz
 //
 // The suffix of the output chooses the compression: .tar, .tar.gz, .tar.xz or .tar.zst. The same source, compiler
-// and architecture give the same bytes. GOARCH=arm64 in the environment of demostage itself would build demostage
-// for that machine; -goarch builds the stage3 for it.
+// and architecture give the same bytes. -goarch makes one for another architecture; GOARCH in the environment would
+// make a demostage that runs there.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"xtoo/internal/atomicfile"
+	"xtoo/qemu"
 )
 
 func main() {
@@ -47,9 +48,9 @@ type options struct{ out, goarch, goProgram string }
 
 // run writes the stage3 to o.out, whole or not at all.
 func run(ctx context.Context, o options) error {
-	m, ok := machines[o.goarch]
-	if !ok {
-		return fmt.Errorf("no stage3 is known for GOARCH=%s", o.goarch)
+	arch, err := qemu.ByPlatform(o.goarch, "")
+	if err != nil {
+		return err
 	}
 	pack, err := packer(o.out)
 	if err != nil {
@@ -84,7 +85,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := writeTar(w, members(m, data, tools)); err != nil {
+	if err := writeTar(w, members(arch, data, tools)); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", o.out, err), w.Close())
 	}
 	if err := w.Close(); err != nil {

@@ -5,19 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"xtoo/qemu"
 )
-
-// A machine is what a stage3 says of the processor it is for.
-type machine struct{ arch, subarch, chost string }
-
-// machines is keyed by GOARCH.
-var machines = map[string]machine{
-	"amd64":   {"x86-64bit", "generic_64", "x86_64-pc-linux-gnu"},
-	"386":     {"x86-32bit", "generic_32", "i686-pc-linux-gnu"},
-	"arm64":   {"arm-64bit", "arm64_generic", "aarch64-unknown-linux-gnu"},
-	"arm":     {"arm-32bit", "armv7a_hardfp", "armv7a-hardfloat-linux-gnueabihf"},
-	"riscv64": {"riscv-64bit", "sifive-fu740", "riscv64-unknown-linux-gnu"},
-}
 
 // published is the time of every member, and so the newest: the day of the last Funtoo stage3s of the "next" build.
 var published = time.Date(2022, 6, 16, 0, 0, 0, 0, time.UTC)
@@ -66,8 +56,8 @@ const capNetRaw = "\x01\x00\x00\x02" + "\x00\x20\x00\x00" + "\x00\x00\x00\x00" +
 
 // members lists the whole stage3 in the order of a sorted tar: layout, the binary with a link a tool, and the
 // members that every unpacker must get right.
-func members(m machine, box []byte, tools []string) []member {
-	all := layout(m)
+func members(a qemu.Arch, box []byte, tools []string) []member {
+	all := layout(a)
 	all = append(all, file("bin/box", 0o755, root, string(box)))
 	for _, name := range tools {
 		all = append(all, symlink("bin/"+name, "box"))
@@ -77,7 +67,7 @@ func members(m machine, box []byte, tools []string) []member {
 }
 
 // layout is what a Funtoo root has for people and programs to find.
-func layout(m machine) []member {
+func layout(a qemu.Arch) []member {
 	all := []member{dir("", 0o755, root)}
 	for _, d := range strings.Fields(`bin dev etc etc/conf.d etc/env.d etc/portage etc/portage/make.profile etc/runlevels
 		etc/runlevels/boot etc/runlevels/default etc/runlevels/sysinit home lib mnt opt proc run sbin sys usr usr/bin
@@ -94,8 +84,8 @@ func layout(m machine) []member {
 		{"etc/os-release", "NAME=\"xtoo demo root\"\nID=funtoo\nPRETTY_NAME=\"Funtoo-like demo root, made from Go source\"\n"},
 		{"etc/passwd", "root:x:0:0:root:/root:/bin/sh\ngames:x:35:35:games:/usr/games:/bin/false\n" +
 			"portage:x:250:250:portage:/var/tmp/portage:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n"},
-		{"etc/portage/make.conf", fmt.Sprintf("CHOST=%q\n", m.chost)},
-		{"etc/portage/make.profile/parent", m.arch + " " + m.subarch + "\n"},
+		{"etc/portage/make.conf", fmt.Sprintf("CHOST=%q\n", a.CHOST)},
+		{"etc/portage/make.profile/parent", a.Name + " " + a.Subarch + "\n"},
 		{"etc/rc.conf", "#rc_sys=\"\"\n"},
 		{"etc/shells", "/bin/sh\n"},
 		{"usr/src/README", "What a project excludes never enters the base layer: this directory, in the example.\n"},

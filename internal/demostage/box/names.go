@@ -29,7 +29,7 @@ func dirname(_ context.Context, std stdio, args []string) error {
 	return err
 }
 
-func readlink(_ context.Context, std stdio, args []string) error {
+func readlink(ctx context.Context, std stdio, args []string) error {
 	got, args, err := options(args, "fne")
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func readlink(_ context.Context, std stdio, args []string) error {
 		return err
 	}
 	if has(got, "fe") {
-		return realpath(context.Background(), std, args)
+		return realpath(ctx, std, args)
 	}
 	target, err := os.Readlink(args[0])
 	if err != nil {

@@ -20,11 +20,25 @@ type BlobSource interface {
 	Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error)
 }
 
+// SourceFunc is a function as a [BlobSource].
+type SourceFunc func(ctx context.Context, d digest.Digest) (io.ReadCloser, error)
+
+// Open implements [BlobSource].
+func (f SourceFunc) Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error) {
+	return f(ctx, d)
+}
+
 // A BlobSink takes new blobs. The blob's name is what was written, so nothing is promised in advance.
 type BlobSink interface {
-	// Create starts a blob. The caller ends it with exactly one Commit, or with Abort.
+	// Create starts a blob. The caller ends it with Commit or Abort.
 	Create(ctx context.Context) (BlobWriter, error)
 }
+
+// SinkFunc is a function as a [BlobSink].
+type SinkFunc func(ctx context.Context) (BlobWriter, error)
+
+// Create implements [BlobSink].
+func (f SinkFunc) Create(ctx context.Context) (BlobWriter, error) { return f(ctx) }
 
 // A BlobWriter is a blob under construction.
 type BlobWriter interface {
@@ -32,7 +46,7 @@ type BlobWriter interface {
 
 	// Commit makes the blob durable and visible and says its digest and its size in bytes. A blob that the
 	// sink has already is not an error. After an error the blob is gone, as after Abort.
-	Commit(ctx context.Context) (digest.Digest, int64, error)
+	Commit() (digest.Digest, int64, error)
 
 	// Abort drops the blob. After Commit it does nothing.
 	Abort()

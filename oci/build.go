@@ -13,7 +13,7 @@ import (
 
 // A LayerRef is one layer of an image: the stored blob and what it unpacks to.
 type LayerRef struct {
-	// Descriptor is the blob. Its media type is one of [LayerMediaType].
+	// Descriptor is the blob, with the media type that says how it is compressed.
 	Descriptor v1.Descriptor
 
 	// DiffID is the digest of the uncompressed tar stream.

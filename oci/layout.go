@@ -152,7 +152,7 @@ func (l *Layout) Update(ctx context.Context, set []Ref, remove []string) error {
 type layoutState int
 
 const (
-	stateEmpty  layoutState = iota // missing, or nothing in it but what a killed creation left
+	stateEmpty  layoutState = iota // missing, or nothing in it but blobs and what a killed creation left
 	stateLayout                    // has a legal oci-layout
 )
 
@@ -179,7 +179,8 @@ func (l *Layout) inspect() (layoutState, error) {
 		return stateEmpty, fmt.Errorf("layout %s: %w", l.dir, err)
 	}
 	for _, e := range entries {
-		if !isLeftover(e.Name()) {
+		// Blobs alone are a store that has built nothing yet: index and oci-layout are still to come.
+		if !isLeftover(e.Name()) && (e.Name() != v1.ImageBlobsDir || !e.IsDir()) {
 			return stateEmpty, withHint(fmt.Errorf("layout %s: %w: it holds %q and no file %s", l.dir, ErrNotLayout, e.Name(), v1.ImageLayoutFile),
 				"nothing was changed; name a directory that is missing, empty, or an OCI image layout")
 		}

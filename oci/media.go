@@ -1,17 +1,6 @@
 package oci
 
-import (
-	"fmt"
-
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-)
-
-// The names of the ways in which a layer's tar stream is stored.
-const (
-	CompressionNone = "none"
-	CompressionGzip = "gzip"
-	CompressionZstd = "zstd"
-)
+import v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 // Docker's older names for the same documents. Images that carry them are read, never written.
 const (
@@ -22,20 +11,6 @@ const (
 	dockerLayerGzip    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 	dockerLayerZstd    = "application/vnd.docker.image.rootfs.diff.tar.zstd"
 )
-
-// LayerMediaType names the media type of a layer: of [CompressionNone], [CompressionGzip] or [CompressionZstd].
-// (image-spec, layer.md)
-func LayerMediaType(compression string) (string, error) {
-	switch compression {
-	case CompressionNone:
-		return v1.MediaTypeImageLayer, nil
-	case CompressionGzip:
-		return v1.MediaTypeImageLayerGzip, nil
-	case CompressionZstd:
-		return v1.MediaTypeImageLayerZstd, nil
-	}
-	return "", fmt.Errorf("compression %q: want %s, %s or %s", compression, CompressionGzip, CompressionZstd, CompressionNone)
-}
 
 func isIndex(mediaType string) bool {
 	return mediaType == v1.MediaTypeImageIndex || mediaType == dockerManifestList

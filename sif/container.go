@@ -1,0 +1,121 @@
+package sif
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/google/uuid"
+	"github.com/sylabs/sif/v2/pkg/sif"
+
+	"xtoo/sif/squashfs"
+)
+
+const (
+	launchScript = "#!/usr/bin/env run-singularity\n"
+	alignment    = 4096 // of every data object, in bytes
+	inspectName  = "inspect-metadata.json"
+	configName   = "oci-config.json"
+)
+
+// writeContainer lays out the SIF file. The library places the objects one after the other; the partition
+// comes last, and writes itself where the library has put the file's offset.
+func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info *Info) error {
+	if err := checkImage(img); err != nil {
+		return err
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	inspect, err := inspectJSON(img)
+	if err != nil {
+		return err
+	}
+	// The name is of the image specification's ImageConfig in every runtime, not of the whole Image.
+	config, err := json.Marshal(img.Config.Config)
+	if err != nil {
+		return fmt.Errorf("encode OCI configuration: %w", err)
+	}
+	part := &partition{ctx: ctx, img: img, o: o, info: info}
+	var inputs []sif.DescriptorInput
+	for _, d := range []struct {
+		typ  sif.DataType
+		r    io.Reader
+		opts []sif.DescriptorInputOpt
+	}{
+		{sif.DataDeffile, bytes.NewReader(img.Definition), nil},
+		{sif.DataGenericJSON, bytes.NewReader(inspect), []sif.DescriptorInputOpt{sif.OptObjectName(inspectName)}},
+		{sif.DataGenericJSON, bytes.NewReader(config), []sif.DescriptorInputOpt{sif.OptObjectName(configName)}},
+		{sif.DataPartition, part, []sif.DescriptorInputOpt{sif.OptPartitionMetadata(sif.FsSquash, sif.PartPrimSys, img.Arch)}},
+	} {
+		in, err := sif.NewDescriptorInput(d.typ, d.r, append(d.opts, sif.OptObjectAlignment(alignment))...)
+		if err != nil {
+			return fmt.Errorf("describe %v object: %w", d.typ, err)
+		}
+		inputs = append(inputs, in)
+	}
+	c, err := sif.CreateContainer(f,
+		sif.OptCreateDeterministic(),
+		sif.OptCreateWithID(uuid.Nil.String()),
+		sif.OptCreateWithTime(img.Created),
+		sif.OptCreateWithLaunchScript(launchScript),
+		sif.OptCreateWithDescriptors(inputs...),
+		sif.OptCreateWithCloseOnUnload(false))
+	if err != nil {
+		return err
+	}
+	info.Size = info.PartitionOffset + info.PartitionSize
+	// A restart or a large duplicate file may have left something behind the end.
+	return errors.Join(c.UnloadContainer(), f.Truncate(info.Size))
+}
+
+func checkImage(img Image) error {
+	for i, l := range img.Layers {
+		if l.Open == nil {
+			return fmt.Errorf("layer %d from the top cannot be opened", i+1)
+		}
+	}
+	return nil
+}
+
+// A partition is the filesystem as the SIF library sees it: something to copy. It writes itself into the file
+// in place, so that the data are on disk once.
+type partition struct {
+	ctx  context.Context
+	img  Image
+	o    Options
+	info *Info
+}
+
+var errNotInPlace = errors.New("the partition can be written into a file only")
+
+// Read is never called: io.Copy prefers WriteTo.
+func (p *partition) Read([]byte) (int, error) { return 0, errNotInPlace }
+
+func (p *partition) WriteTo(w io.Writer) (int64, error) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, errNotInPlace
+	}
+	base, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, err
+	}
+	size, err := packImage(p.ctx, p.img, p.o, p.info, func() (filesystem, error) {
+		return squashfs.NewWriter(squashfs.FileOutput(f, base), squashfs.Options{
+			Compression: p.o.Compression,
+			Level:       p.o.Level,
+			Jobs:        p.o.Jobs,
+			ModTime:     p.img.Created,
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	p.info.PartitionOffset, p.info.PartitionSize = base, size
+	return size, nil
+}

@@ -1,0 +1,345 @@
+package sif
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/opencontainers/go-digest"
+
+	"xtoo/sif/squashfs"
+)
+
+// A filesystem takes what a merge finds visible. Entries come in any order: a file may come before the
+// directory that it is in, and directories that no layer describes do not come at all.
+type filesystem interface {
+	Add(e squashfs.Entry, data io.Reader) error
+	Link(path, target string) error
+	Close() (size int64, err error)
+	Abort()
+}
+
+// A merger reads the layers of an image once, topmost first, and gives each visible entry to a filesystem
+// once. What it remembers of a path is in a [tree]; see there for the cost.
+type merger struct {
+	fs   filesystem
+	t    *tree
+	conv converter
+	info *Info
+
+	at    int    // number of the image's layer being read, from 0
+	layer uint16 // the same in the tree: 1 is what is laid over the image, 2 its top layer
+	scan  *scan  // of the layer being read, nil unless it needs one
+	links map[uint32]*source
+	again map[memberKey]*source
+	lower map[uint32][]*source
+
+	// The directory of the member before: members of one directory mostly stand together.
+	dir struct {
+		path   string
+		id     uint32
+		hidden bool
+		valid  bool
+	}
+
+	onRead func(int)
+}
+
+func newMerger(fs filesystem, o Options, info *Info) *merger {
+	return &merger{fs: fs, t: newTree(), conv: converter{epoch: o.Epoch, info: info}, info: info,
+		lower: map[uint32][]*source{}, onRead: func(int) {}}
+}
+
+// errDuplicate ends a merge that met a second member of one name in a layer that it had not scanned.
+var errDuplicate = errors.New("duplicate member")
+
+func (m *merger) startLayer() error {
+	if m.layer == math.MaxUint16 {
+		return errors.New("too many layers")
+	}
+	m.layer++
+	m.scan = nil
+	m.links = map[uint32]*source{}
+	m.again = map[memberKey]*source{}
+	m.dir.valid = false
+	return nil
+}
+
+// read merges one layer. With scanned it reads the layer's headers first, to know which of several members of
+// one name is the last; without, it returns errDuplicate when there are several.
+func (m *merger) read(ctx context.Context, l Layer, scanned bool) error {
+	if err := m.startLayer(); err != nil {
+		return err
+	}
+	if scanned {
+		var err error
+		if m.scan, err = m.scanLayer(ctx, l); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+	}
+	err := eachMember(ctx, l, l.DiffID, m.onRead, func(seq uint32, hdr *tar.Header, data io.Reader) error {
+		return m.member(seq, hdr, data)
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.readAgain(ctx, l); err != nil {
+		return fmt.Errorf("second pass: %w", err)
+	}
+	return m.checkLower()
+}
+
+// errStop ends eachMember before the end of the layer, without an error.
+var errStop = errors.New("stop")
+
+// eachMember calls f for each member of the layer. Members are counted from 0, whatever they are.
+func eachMember(ctx context.Context, l Layer, want digest.Digest, onRead func(int), f func(seq uint32, hdr *tar.Header, data io.Reader) error) (err error) {
+	rc, err := l.Open()
+	if err != nil {
+		return err
+	}
+	s, err := newStream(rc, want, onRead)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	tr := tar.NewReader(s)
+	for seq := uint32(0); ; seq++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		hdr, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return s.finish()
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // names are checked where they are used
+			return fmt.Errorf("read member %d: %w", seq, err)
+		}
+		if seq == math.MaxUint32 {
+			return errTooManyPaths
+		}
+		if hdr.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		if err := f(seq, hdr, tr); errors.Is(err, errStop) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("member %q: %w", hdr.Name, err)
+		}
+	}
+}
+
+// enter returns the node of a member's directory, and whether an upper layer hides what is in it.
+func (m *merger) enter(dir string) (id uint32, hidden bool, err error) {
+	if m.dir.valid && m.dir.path == dir {
+		return m.dir.id, m.dir.hidden, nil
+	}
+	id = 0
+	hidden = m.t.hidesBelow(0, m.layer)
+	for rest := dir; rest != ""; {
+		var name string
+		name, rest = firstName(rest)
+		if id, err = m.t.child(id, name); err != nil {
+			return none, false, err
+		}
+		if n := &m.t.nodes[id]; n.seen == m.layer && n.flags&seenDir == 0 {
+			return none, false, fmt.Errorf("%w: %q", ErrThrough, m.t.path(id))
+		}
+		hidden = hidden || m.t.hidesBelow(id, m.layer)
+	}
+	m.dir.path, m.dir.id, m.dir.hidden, m.dir.valid = dir, id, hidden, true
+	return id, hidden, nil
+}
+
+// member merges one member of the layer.
+func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
+	name, err := cleanName(hdr.Name)
+	if err != nil {
+		return err
+	}
+	wh, err := parseWhiteout(name)
+	if err != nil || wh.kind == whIgnored {
+		return err
+	}
+	dir, base := splitPath(name)
+	if wh.kind != whNone {
+		return m.whiteout(dir, wh)
+	}
+	isDir := hdr.Typeflag == tar.TypeDir
+	id, hidden := uint32(0), false
+	if name == "" {
+		if !isDir {
+			return fmt.Errorf("%w: the root is not a directory", ErrMember)
+		}
+	} else {
+		if id, hidden, err = m.enter(dir); err != nil {
+			return err
+		}
+		if id, err = m.t.child(id, base); err != nil {
+			return err
+		}
+	}
+
+	// Where the link's content is to be found must be known before this member takes its place.
+	var shared *source
+	if hdr.Typeflag == tar.TypeLink {
+		if shared, err = m.linkSource(id, name, hdr.Linkname); err != nil || shared == nil {
+			return err
+		}
+	}
+
+	n := &m.t.nodes[id]
+	superseded := false
+	if m.scan != nil {
+		superseded = m.scan.superseded(m.t, id, seq)
+		delete(m.links, id)
+		m.dir.valid = m.dir.valid && isDir
+	} else if n.seen == m.layer || !isDir && n.implied == m.layer {
+		return errDuplicate
+	}
+	n.seen, n.seq = m.layer, seq
+	n.flags &^= seenDir
+	if isDir {
+		n.flags |= seenDir
+	}
+	if superseded {
+		if shared != nil {
+			m.links[id] = shared
+		}
+		m.info.Hidden++
+		return nil
+	}
+	visible := !hidden && n.prov == 0 && (isDir || n.implied == 0) && !m.t.goneAbove(id, m.layer)
+	if visible {
+		n.prov = m.layer
+		if isDir {
+			n.flags |= provDir
+		}
+		m.t.imply(id, m.layer)
+	} else {
+		m.info.Hidden++
+	}
+	switch {
+	case isDir:
+		return m.packDir(hdr, id, name, visible)
+	case shared != nil:
+		return m.packLink(id, name, visible, shared)
+	default:
+		return m.packOther(hdr, data, id, name, visible)
+	}
+}
+
+// linkSource returns what the hard link at node id shares. A link to its own name, which tar makes when it is
+// told to archive a file twice, adds nothing to the member before it: nil.
+func (m *merger) linkSource(id uint32, name, linkname string) (*source, error) {
+	target, err := cleanTarget(linkname)
+	if err != nil {
+		return nil, fmt.Errorf("hard link to %q: %w", linkname, err)
+	}
+	if target != name {
+		return m.source(target)
+	}
+	if n := &m.t.nodes[id]; n.seen != m.layer || n.flags&seenDir != 0 {
+		return nil, fmt.Errorf("%w: itself", ErrLinkTarget)
+	}
+	return nil, nil
+}
+
+func (m *merger) packDir(hdr *tar.Header, id uint32, name string, visible bool) error {
+	if w := m.wanted(id); w != nil && len(w.waiting) > 0 {
+		return fmt.Errorf("%w: hard link %q of an upper layer to a directory", ErrMember, w.waiting[0])
+	}
+	if !visible {
+		return nil
+	}
+	return m.pack(hdr, nil, name)
+}
+
+func (m *merger) packLink(id uint32, name string, visible bool, s *source) error {
+	m.links[id] = s
+	if visible {
+		if err := m.link(s, name); err != nil {
+			return err
+		}
+	}
+	if w := m.wanted(id); w != nil {
+		for _, path := range w.waiting {
+			if err := m.link(s, path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// packOther packs what is neither directory nor link: under its own name, or, hidden, under the name of a link
+// that waits for it.
+func (m *merger) packOther(hdr *tar.Header, data io.Reader, id uint32, name string, visible bool) error {
+	w := m.wanted(id)
+	if !visible {
+		if w == nil || len(w.waiting) == 0 {
+			return nil
+		}
+		name = w.waiting[0]
+		m.links[id] = w // for links of this layer to the same member
+	}
+	if err := m.pack(hdr, data, name); err != nil {
+		return err
+	}
+	if w == nil {
+		return nil
+	}
+	return m.packed(w, name)
+}
+
+func (m *merger) pack(hdr *tar.Header, data io.Reader, name string) error {
+	e, err := m.conv.entry(hdr, name)
+	if err != nil {
+		return err
+	}
+	if err := m.fs.Add(e, data); err != nil {
+		return err
+	}
+	m.info.Entries++
+	return nil
+}
+
+// readAgain packs the hidden members of the layer that visible links turned out to need.
+func (m *merger) readAgain(ctx context.Context, l Layer) error {
+	want := map[uint32]*source{}
+	nodes := map[uint32]uint32{}
+	for key, s := range m.again {
+		if len(s.waiting) > 0 {
+			want[key.seq] = s
+			nodes[key.seq] = key.node
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	m.info.SecondPasses++
+	return eachMember(ctx, l, "", m.onRead, func(seq uint32, hdr *tar.Header, data io.Reader) error {
+		s := want[seq]
+		if s == nil {
+			return nil
+		}
+		if name, err := cleanName(hdr.Name); err != nil || name != m.t.path(nodes[seq]) {
+			return errors.New("the layer is not the same when it is read again")
+		}
+		at := s.waiting[0]
+		if err := m.pack(hdr, data, at); err != nil {
+			return err
+		}
+		if err := m.packed(s, at); err != nil {
+			return err
+		}
+		delete(want, seq)
+		if len(want) == 0 {
+			return errStop
+		}
+		return nil
+	})
+}

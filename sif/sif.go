@@ -1,0 +1,168 @@
+package sif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// A Layer is one layer of an image, as an uncompressed tar stream.
+type Layer struct {
+	// Open starts the stream from its beginning. It is called once, or more often where hard links or
+	// duplicate members need it (see the package comment), and must yield the same each time. The
+	// reader is closed before the next call.
+	Open func() (io.ReadCloser, error)
+	// DiffID is compared with what is read, to the end of the stream. Empty: not compared.
+	DiffID digest.Digest
+}
+
+// An Image is what goes into a SIF file.
+type Image struct {
+	Layers []Layer // topmost first
+	// Config gives the environment, entry point, command and labels, and goes into oci-config.json.
+	Config v1.Image
+	// Arch is the architecture as OCI and Go name it; default: Config.Architecture.
+	Arch string
+	// Created is the time of the header, of the filesystem, and of every file that this package adds.
+	// Default: Config.Created, else 1970.
+	Created time.Time
+	// Definition is the definition file object and .singularity.d/Singularity.
+	Definition []byte
+	// Labels are added to, and win over, those of Config.
+	Labels map[string]string
+
+	// Texts of scripts, each in place of the default described in the package comment when not empty.
+	Runscript, Startscript, Test, Environment string
+	// Help is .singularity.d/runscript.help; none when empty.
+	Help string
+}
+
+// Options of [Write]. The zero value works.
+type Options struct {
+	Compression string // of the filesystem: gzip (the default, which every host reads), zstd or xz
+	Level       int    // of the compression; 0 is its default
+	Jobs        int    // blocks compressed at once; default: as many as Go runs threads. Never changes the output
+	// Epoch, unless zero, replaces times of entries that are later. The layers of xtoo need no such thing:
+	// their times are clamped where they are made.
+	Epoch time.Time
+	// Log hears of what foreign images make necessary; nil discards.
+	Log *slog.Logger
+	// Progress is called now and then, from the goroutine that called Write.
+	Progress func(Progress)
+}
+
+// Progress is how far a [Write] has come.
+type Progress struct {
+	Layer, Layers int   // the layer being read, from 1, and how many there are
+	Read          int64 // bytes of uncompressed tar read so far, from all layers
+	Entries       int64 // names in the filesystem so far
+}
+
+// Info is what [Write] has done.
+type Info struct {
+	Size            int64 // of the SIF file, in bytes
+	PartitionOffset int64 // where the filesystem begins, in bytes
+	PartitionSize   int64
+	Entries         int64 // names in the filesystem that an entry describes, those of this package included
+	Hidden          int64 // members of layers that upper layers hide
+	DroppedXattrs   int64 // extended attributes that squashfs cannot hold, access control lists included
+	ClampedTimes    int64 // times before 1970 or after 2106
+	SecondPasses    int   // layers read again because a link needed what an upper layer hides
+	Scans           int   // layers read twice because of duplicate members
+}
+
+// progressStep is how many bytes are read between two calls of Options.Progress.
+const progressStep = 8 << 20
+
+// Write writes img as a SIF file into f, which must be open for reading and writing; what f held before is
+// lost. Write neither closes f nor syncs it. After an error the content of f is undefined: write to a
+// temporary file and rename it. The bytes depend on img, Options.Compression, Level and Epoch alone.
+func Write(ctx context.Context, f *os.File, img Image, o Options) (Info, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if img.Arch == "" {
+		img.Arch = img.Config.Architecture
+	}
+	if img.Created.IsZero() && img.Config.Created != nil {
+		img.Created = *img.Config.Created
+	}
+	if img.Created.IsZero() {
+		img.Created = time.Unix(0, 0)
+	}
+	img.Created = img.Created.Truncate(time.Second).UTC()
+	var info Info
+	if err := writeContainer(ctx, f, img, o, &info); err != nil {
+		return Info{}, fmt.Errorf("write SIF: %w", err)
+	}
+	if info.DroppedXattrs > 0 {
+		o.Log.Warn("extended attributes that squashfs cannot hold were left out", "count", info.DroppedXattrs)
+	}
+	if info.ClampedTimes > 0 {
+		o.Log.Warn("times that squashfs cannot hold were changed", "count", info.ClampedTimes)
+	}
+	return info, nil
+}
+
+// packImage gives all that is visible in img, and what Singularity wants to find, to the filesystem that open
+// makes. It returns the filesystem's size. A second filesystem takes the place of the first when a layer turns
+// out to need a scan.
+func packImage(ctx context.Context, img Image, o Options, info *Info, open func() (filesystem, error)) (int64, error) {
+	scanFrom := len(img.Layers)
+	var read int64
+	for {
+		*info = Info{}
+		fs, err := open()
+		if err != nil {
+			return 0, err
+		}
+		m := newMerger(fs, o, info)
+		var shown int64
+		m.onRead = func(n int) {
+			if read += int64(n); read-shown >= progressStep && o.Progress != nil {
+				shown = read
+				o.Progress(Progress{Layer: m.at + 1, Layers: len(img.Layers), Read: read, Entries: info.Entries})
+			}
+		}
+		err = m.packLayers(ctx, img, scanFrom)
+		if errors.Is(err, errDuplicate) && m.at < scanFrom {
+			fs.Abort()
+			scanFrom = m.at
+			o.Log.Debug("a layer has several members of one name: it and those below are scanned first", "layer", m.at+1)
+			continue
+		}
+		if err != nil {
+			fs.Abort()
+			return 0, err
+		}
+		info.Scans = len(img.Layers) - scanFrom
+		return fs.Close()
+	}
+}
+
+// packLayers does the work of packImage once, scanning the layers from number scanFrom, counted from 0.
+func (m *merger) packLayers(ctx context.Context, img Image, scanFrom int) error {
+	if err := m.overlay(img); err != nil {
+		return err
+	}
+	for i, l := range img.Layers {
+		m.at = i
+		if err := m.read(ctx, l, i >= scanFrom); err != nil {
+			if l.DiffID != "" {
+				return fmt.Errorf("layer %s: %w", l.DiffID, err)
+			}
+			return fmt.Errorf("layer %d from the top: %w", i+1, err)
+		}
+	}
+	if err := m.checkAll(); err != nil {
+		return err
+	}
+	return m.complete(img)
+}

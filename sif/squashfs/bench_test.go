@@ -1,0 +1,64 @@
+package squashfs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// BenchmarkTar packs the tar that XTOO_BENCH_TAR names, uncompressed.
+func BenchmarkTar(b *testing.B) {
+	name := os.Getenv("XTOO_BENCH_TAR")
+	if name == "" {
+		b.Skip("XTOO_BENCH_TAR names no tar")
+	}
+	for _, o := range benchOptions(b) {
+		b.Run(o.Compression+"-"+string(rune('0'+o.Level)), func(b *testing.B) {
+			for range b.N {
+				benchTar(b, name, o)
+			}
+		})
+	}
+}
+
+func benchOptions(b *testing.B) []Options {
+	if os.Getenv("XTOO_BENCH_LEVELS") == "" {
+		return []Options{{Compression: Gzip}}
+	}
+	return []Options{
+		{Compression: Gzip, Level: 5}, {Compression: Gzip, Level: 6}, {Compression: Gzip, Level: 7},
+		{Compression: Gzip, Level: 8}, {Compression: Gzip, Level: 9}, {Compression: Zstd, Level: 3},
+		{Compression: Zstd, Level: 7},
+	}
+}
+
+func benchTar(b *testing.B, name string, o Options) {
+	in, err := os.Open(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(filepath.Join(b.TempDir(), "out.sqfs"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	w, err := NewWriter(FileOutput(out, 0), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Abort()
+	if err := addTar(w, in); err != nil {
+		b.Fatal(err)
+	}
+	size, err := w.Close()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(size), "outbytes")
+	if keep := os.Getenv("XTOO_BENCH_KEEP"); keep != "" {
+		if err := os.Rename(out.Name(), keep); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

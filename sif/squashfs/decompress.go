@@ -1,0 +1,90 @@
+package squashfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+	xzdec "github.com/mikelolasagasti/xz"
+)
+
+// decompressor restores blocks. It is used by one goroutine.
+type decompressor interface {
+	// decompress restores src into dst[:0], never beyond its capacity: more is an error.
+	decompress(dst, src []byte) ([]byte, error)
+}
+
+func newDecompressor(compression uint16) (name string, d decompressor, err error) {
+	switch compression {
+	case idGzip:
+		return Gzip, &zlibDecompressor{}, nil
+	case idZstd:
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true),
+			zstd.WithDecoderMaxMemory(maxBlockSize), zstd.WithDecoderMaxWindow(maxBlockSize), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return "", nil, fmt.Errorf("make decompressor: %w", err)
+		}
+		return Zstd, &zstdDecompressor{z}, nil
+	case idXz:
+		return Xz, xzDecompressor{}, nil
+	}
+	return "", nil, fmt.Errorf("compression %d: %w", compression, ErrUnsupported)
+}
+
+// readAll fills dst[:0] from r, up to its capacity.
+func readAll(dst []byte, r io.Reader) ([]byte, error) {
+	n, err := io.ReadFull(r, dst[:cap(dst)])
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return dst[:n], nil
+	case err != nil:
+		return nil, err
+	}
+	// Full: what is left must be the end. It also makes the decoder look at its checksum.
+	var more [1]byte
+	switch n, err := io.ReadFull(r, more[:]); {
+	case n > 0:
+		return nil, errors.New("block is larger than it may be")
+	case !errors.Is(err, io.EOF):
+		return nil, err
+	}
+	return dst[:n], nil
+}
+
+type zlibDecompressor struct {
+	src bytes.Reader
+	z   io.ReadCloser
+}
+
+func (d *zlibDecompressor) decompress(dst, src []byte) ([]byte, error) {
+	d.src.Reset(src)
+	var err error
+	if d.z == nil {
+		d.z, err = zlib.NewReader(&d.src)
+	} else {
+		err = d.z.(zlib.Resetter).Reset(&d.src, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readAll(dst, d.z)
+}
+
+type zstdDecompressor struct{ z *zstd.Decoder }
+
+func (d *zstdDecompressor) decompress(dst, src []byte) ([]byte, error) {
+	return d.z.DecodeAll(src, dst[:0])
+}
+
+type xzDecompressor struct{}
+
+func (xzDecompressor) decompress(dst, src []byte) ([]byte, error) {
+	z, err := xzdec.NewReader(bytes.NewReader(src), maxBlockSize)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(dst, z)
+}

@@ -1,0 +1,101 @@
+package squashfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// Entry describes one file, directory, link or device.
+type Entry struct {
+	// Path is slash-separated, relative to the root of the filesystem; a leading "/" or "./" and a
+	// trailing "/" do not count. "" and "." are the root itself. ".." is refused.
+	Path string
+	// Mode has the file type and permission bits of stat(2): S_IFREG|0o644.
+	Mode uint32
+	UID  uint32
+	GID  uint32
+	// ModTime is cut to whole seconds and clamped to 1970–2106. Zero means 1970.
+	ModTime time.Time
+	// Major and Minor are the number of a block or character device: up to 4095 and 1048575.
+	Major uint32
+	Minor uint32
+	// Target of a symbolic link: 1 to 4095 bytes.
+	Target string
+	// Xattrs by their full names, which begin with "user.", "trusted." or "security.". Values are up to
+	// 64 KiB, as in Linux.
+	Xattrs map[string]string
+	// Size of a regular file's data in bytes; ignored for anything else.
+	Size int64
+}
+
+// inode checks an entry and turns it into an inode without data. What it enters in the tables of the
+// writer stays there even if the entry is refused later, and does no harm.
+func (w *Writer) inode(e *Entry) (inode, error) {
+	in := inode{mtime: unixTime(e.ModTime), nlink: 1, mode: uint16(e.Mode & (modeType | modePerm)), xattr: noXattr}
+	if e.Mode&^(modeType|modePerm) != 0 || typeOf(e.Mode) == 0 {
+		return in, fmt.Errorf("mode %#o: not a file type with permissions", e.Mode)
+	}
+	switch e.Mode & modeType {
+	case modeFile:
+		if e.Size < 0 {
+			return in, fmt.Errorf("size %d: negative", e.Size)
+		}
+	case modeSymlink:
+		if e.Target == "" || strings.IndexByte(e.Target, 0) >= 0 {
+			return in, fmt.Errorf("symbolic link to %q: not a target", e.Target)
+		}
+		if len(e.Target) > maxTarget {
+			return in, fmt.Errorf("symbolic link to %d bytes: %w (%d)", len(e.Target), ErrLimit, maxTarget)
+		}
+	case modeBlock, modeChar:
+		if e.Major > maxMajor || e.Minor > maxMinor {
+			return in, fmt.Errorf("device number %d:%d: %w (%d:%d)", e.Major, e.Minor, ErrLimit, maxMajor, maxMinor)
+		}
+		in.data = uint64(encodeDevice(e.Major, e.Minor))
+	}
+	var errs [3]error
+	in.uid, errs[0] = w.ids.index(e.UID)
+	in.gid, errs[1] = w.ids.index(e.GID)
+	in.xattr, errs[2] = w.xattrs.id(e.Xattrs)
+	return in, errors.Join(errs[:]...)
+}
+
+// Link gives the file at target a second name. Only directories cannot have one.
+//
+// It fails with fs.ErrNotExist if nothing was added at target yet, and with fs.ErrExist if something is
+// at path; the Writer can go on then.
+func (w *Writer) Link(path, target string) error {
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if err := w.link(path, target); err != nil {
+		return fmt.Errorf("squashfs link %q: %w", path, err)
+	}
+	return nil
+}
+
+func (w *Writer) link(path, target string) error {
+	for _, p := range []string{path, target} {
+		if err := checkPath(p); err != nil {
+			return err
+		}
+	}
+	n, err := w.tree.find(target)
+	if err != nil {
+		return err
+	}
+	if w.tree.inodeOf(n).isDir() {
+		return fmt.Errorf("target %q is a directory: %w", target, fs.ErrInvalid)
+	}
+	if _, _, err := w.tree.free(path, false); err != nil {
+		return err
+	}
+	if err := w.tree.add(path, w.tree.nodes.at(n).inode, w.implicit); err != nil {
+		return w.fail(err)
+	}
+	w.tree.inodeOf(n).nlink++
+	return nil
+}

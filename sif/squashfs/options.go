@@ -1,0 +1,80 @@
+package squashfs
+
+import (
+	"fmt"
+	"math/bits"
+	"runtime"
+	"time"
+)
+
+// Compressions that [Options] may name.
+const (
+	Gzip = "gzip" // zlib streams: every kernel reads them
+	Zstd = "zstd" // kernel 4.14 and later
+	Xz   = "xz"   // kernel 2.6.38 and later; small and slow
+)
+
+// Options of a [Writer]. The zero value works.
+type Options struct {
+	// Compression is gzip (the default), zstd or xz.
+	Compression string
+	// Level is the compressor's own: 1 to 9 for gzip (default 7), 1 to 22 for zstd (default 15). xz has
+	// none. 0 means the default.
+	Level int
+	// BlockSize in bytes: a power of two from 4096 to 1 MiB; default 128 KiB.
+	BlockSize int
+	// ModTime is the filesystem's own time, and the time of directories that no entry describes. Zero
+	// means 1970.
+	ModTime time.Time
+	// Jobs is how many blocks are compressed at once; default: as many as Go runs threads. It never
+	// changes the output.
+	Jobs int
+}
+
+const (
+	defaultBlockSize = 128 << 10
+	defaultGzipLevel = 7
+	defaultZstdLevel = 15 // what the format's readers assume when no options are stored
+)
+
+// withDefaults returns a checked copy in which nothing is left out.
+func (o Options) withDefaults() (Options, error) {
+	if o.Compression == "" {
+		o.Compression = Gzip
+	}
+	if o.BlockSize == 0 {
+		o.BlockSize = defaultBlockSize
+	}
+	if o.Jobs == 0 {
+		o.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if o.BlockSize < minBlockSize || o.BlockSize > maxBlockSize || bits.OnesCount(uint(o.BlockSize)) != 1 {
+		return o, fmt.Errorf("squashfs block size %d: not a power of two from %d to %d", o.BlockSize, minBlockSize, maxBlockSize)
+	}
+	if o.Jobs < 0 {
+		return o, fmt.Errorf("squashfs jobs %d: less than one", o.Jobs)
+	}
+	top := map[string]int{Gzip: 9, Zstd: 22, Xz: 0}
+	max, ok := top[o.Compression]
+	if !ok {
+		return o, fmt.Errorf("squashfs compression %q: %w (gzip, zstd and xz are)", o.Compression, ErrUnsupported)
+	}
+	if o.Level < 0 || o.Level > max {
+		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.Level, o.Compression, max)
+	}
+	if o.Level == 0 && o.Compression == Gzip {
+		o.Level = defaultGzipLevel
+	}
+	if o.Level == 0 && o.Compression == Zstd {
+		o.Level = defaultZstdLevel
+	}
+	return o, nil
+}
+
+// unixTime clamps t into the seconds that the format holds: 1970 to 2106.
+func unixTime(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint32(min(max(t.Unix(), 0), 1<<32-1))
+}

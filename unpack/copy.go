@@ -1,0 +1,323 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+)
+
+// Limits bound what a stream may hold. Zero values mean the defaults.
+type Limits struct {
+	Entries  int64 // members; default 2 million, which takes some 100 MB to keep track of
+	FileSize int64 // bytes of one file, holes included; default 64 GiB
+	Bytes    int64 // bytes of the stream; default 1 TiB
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Entries <= 0 {
+		l.Entries = 2_000_000
+	}
+	if l.FileSize <= 0 {
+		l.FileSize = 64 << 30
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 1 << 40
+	}
+	l.FileSize = min(l.FileSize, math.MaxInt64-blockSize)
+	return l
+}
+
+// CopyOptions are options of [Copy]. The zero value copies everything.
+type CopyOptions struct {
+	// Exclude names what is left out: patterns for absolute paths ("/usr/src/linux-*"). A pattern that
+	// matches a member excludes it and everything below it. *, ? and [...] match within one component,
+	// names that begin with a dot as well; ** between slashes stands for any number of components.
+	// Paths are those of the members: symbolic links are not followed.
+	Exclude []string
+
+	// Reopen returns the same stream again, from its start. It is called only if a hard link is kept
+	// whose target is excluded, to take the contents from there; without it, such a link is an error.
+	// Copy closes what it returns.
+	Reopen func(context.Context) (io.ReadCloser, error)
+
+	// Limits bound what the stream may hold.
+	Limits Limits
+}
+
+// Summary is what [Copy] saw.
+type Summary struct {
+	Newest  time.Time // latest modification time of a member that was kept; zero without members
+	Entries int64     // members kept
+	Bytes   int64     // written
+
+	Excluded      int64 // members left out
+	ExcludedBytes int64 // of the stream, headers included
+	Relinked      int64 // hard links to excluded members, now files or links to another name
+
+	// UnusedExcludes are the exclude patterns that matched nothing, in the order given.
+	UnusedExcludes []string
+
+	// Machines counts the ELF programs and libraries that were kept; StandardMachines only those that
+	// lie where a system keeps what it runs itself (bin, sbin, lib* of / and /usr).
+	Machines, StandardMachines map[Machine]int
+
+	// TrailingData says that something other than zeros follows the end of the archive. It is kept, but
+	// no reader of tar will see it.
+	TrailingData bool
+}
+
+// Machine is what most programs and libraries are made for: of those in the standard places or, if
+// there are none, of all. It reports false without any; between equals the smaller number wins.
+func (s Summary) Machine() (Machine, bool) {
+	counts := s.StandardMachines
+	if len(counts) == 0 {
+		counts = s.Machines
+	}
+	var best Machine
+	most := 0
+	for m, n := range counts {
+		if n > most || n == most && m.less(best) {
+			best, most = m, n
+		}
+	}
+	return best, most > 0
+}
+
+func (m Machine) less(o Machine) bool {
+	if m.Machine != o.Machine {
+		return m.Machine < o.Machine
+	}
+	if m.Class != o.Class {
+		return m.Class < o.Class
+	}
+	return m.Data < o.Data
+}
+
+// Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to the
+// end of src: padding, and whatever else follows the end of the archive, included.
+//
+// It refuses, with an error that names the member and wraps [ErrHostile], what should be in no stage3:
+// absolute names, "..", names of whiteouts, duplicates, members below something that is no directory,
+// hard links to what is not there, impossible numbers, unknown kinds, and headers that can be read in
+// two ways. A stream that ends too early gives [ErrTruncated], one that makes no sense [ErrCorrupt] or
+// [ErrNotTar]; errors of src and dst are passed on. A malformed pattern gives [ErrPattern] before
+// anything is read. Excluded members are checked like all others.
+//
+// A hard link whose target is excluded becomes the file, with the target's contents and metadata under
+// the link's name; further links to that target become links to the first. Global headers are kept.
+//
+// After an error, dst holds part of the stream and is good for nothing. Copy closes neither src nor dst.
+func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Summary, error) {
+	patterns, err := compileExclude(o.Exclude)
+	if err != nil {
+		return Summary{}, err
+	}
+	limits := o.Limits.withDefaults()
+	out := &countWriter{w: dst}
+	c := &copier{
+		ctx: ctx, limits: limits, patterns: patterns,
+		w: newWindow(ctx, out, src, limits.Bytes), paths: newPaths(),
+		relink: relinker{out: out, reopen: o.Reopen, groups: make(map[key]*linkGroup)},
+		sum:    Summary{Machines: make(map[Machine]int), StandardMachines: make(map[Machine]int)},
+	}
+	err = errors.Join(c.run(), c.relink.close())
+	if err != nil {
+		return Summary{}, err
+	}
+	c.sum.Bytes = out.n
+	for _, p := range patterns {
+		if !p.used {
+			c.sum.UnusedExcludes = append(c.sum.UnusedExcludes, p.text)
+		}
+	}
+	return c.sum, nil
+}
+
+type copier struct {
+	ctx      context.Context
+	limits   Limits
+	patterns []*pattern
+	w        *window
+	paths    *paths
+	relink   relinker
+	sum      Summary
+	members  int64
+}
+
+func (c *copier) run() error {
+	for {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		m, err := nextMember(c.w)
+		if errors.Is(err, errTrailer) {
+			return c.trailer()
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.member(m); err != nil {
+			return err
+		}
+	}
+}
+
+// member checks one member, decides about it, and passes it on.
+func (c *copier) member(m member) error {
+	if c.members++; c.members > c.limits.Entries {
+		return fmt.Errorf("tar stream %w: it has more than %d members", ErrHostile, c.limits.Entries)
+	}
+	if m.global {
+		c.w.keep()
+		return nil
+	}
+	refused := func(err error) error {
+		return fmt.Errorf("tar member %q %w: %w", m.hdr.Name, ErrHostile, err)
+	}
+	k, clean, target, err := checkMember(m, c.limits)
+	if err != nil {
+		return refused(err)
+	}
+	lost := false // a hard link to what is not in the output
+	if m.hdr.Typeflag == tar.TypeLink {
+		if lost, err = c.paths.target(target); err != nil {
+			return refused(err)
+		}
+	}
+	drop := excluded(c.patterns, clean)
+	if drop {
+		k |= kindExcluded
+	}
+	if err := c.paths.add(clean, k); err != nil {
+		return refused(err)
+	}
+	switch {
+	case drop:
+		return c.drop(m, c.paths.key(clean), c.paths.key(target))
+	case lost:
+		return c.restore(m, c.paths.key(target))
+	}
+	c.w.keep()
+	c.count(m.hdr)
+	if m.hdr.Typeflag == tar.TypeReg && !m.sparse && m.size > 0 {
+		head, err := c.w.need(int(min(m.size, elfHead)))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		c.machine(clean, head)
+	}
+	return c.pass(m, true)
+}
+
+func (c *copier) pass(m member, keep bool) error {
+	err := c.w.pass(m.padded(), keep)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("tar member %q: %w", m.hdr.Name, truncated(c.w, m.off))
+	}
+	return err
+}
+
+func (c *copier) count(h *tar.Header) {
+	c.sum.Entries++
+	if t := h.ModTime.UTC(); c.sum.Newest.IsZero() || t.After(c.sum.Newest) {
+		c.sum.Newest = t
+	}
+}
+
+func (c *copier) machine(clean string, head []byte) {
+	if mach, ok := readMachine(head); ok {
+		c.sum.Machines[mach]++
+		if isStandardPlace(clean) {
+			c.sum.StandardMachines[mach]++
+		}
+	}
+}
+
+// drop leaves a member out, and remembers what links to it may need.
+func (c *copier) drop(m member, id, target key) error {
+	switch m.hdr.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse:
+		c.relink.groups[id] = &linkGroup{name: m.hdr.Name, off: m.off}
+	case tar.TypeLink:
+		c.relink.link(id, target, m.hdr.Linkname)
+	}
+	start := m.off
+	if err := c.w.drop(); err != nil {
+		return err
+	}
+	if err := c.pass(m, false); err != nil {
+		return err
+	}
+	c.sum.Excluded++
+	c.sum.ExcludedBytes += c.w.off() - start
+	return nil
+}
+
+// restore puts something with contents where a hard link to an excluded member stands.
+func (c *copier) restore(m member, target key) error {
+	if err := c.w.drop(); err != nil { // all that precedes the link is written with it
+		return err
+	}
+	hdr, head, err := c.relink.write(c.ctx, m.hdr, target)
+	if err != nil {
+		return fmt.Errorf("tar member %q, a hard link to the excluded %q: %w", m.hdr.Name, m.hdr.Linkname, err)
+	}
+	c.sum.Relinked++
+	c.count(hdr)
+	if clean, err := cleanName(hdr.Name); err == nil {
+		c.machine(clean, head)
+	}
+	return nil
+}
+
+// trailer passes on the two zero blocks that end an archive, and everything after them.
+func (c *copier) trailer() error {
+	b, err := c.w.need(2 * blockSize)
+	if errors.Is(err, io.EOF) {
+		return damage(ErrTruncated, c.w.off()+int64(len(b)), "the second end-of-archive block is missing")
+	}
+	if err != nil {
+		return err
+	}
+	if !isZero(b[blockSize:]) {
+		return damage(ErrCorrupt, c.w.off(), "a single zero block between members")
+	}
+	c.w.pos += 2 * blockSize
+	for {
+		if !c.sum.TrailingData {
+			c.sum.TrailingData = len(bytes.TrimLeft(c.w.buf[c.w.pos:c.w.end], "\x00")) > 0
+		}
+		c.w.pos = c.w.end
+		c.w.keep()
+		if c.w.eof {
+			break
+		}
+		if err := c.w.shift(0); err != nil {
+			return err
+		}
+		if err := c.w.fill(); err != nil {
+			return err
+		}
+	}
+	if c.w.off()%blockSize != 0 {
+		return damage(ErrTruncated, c.w.off(), "its length is no multiple of 512")
+	}
+	return c.w.flush()
+}
+
+// countWriter counts what is written.
+type countWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}

@@ -1,0 +1,52 @@
+package unpack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// What can be wrong with a stage3. Errors of [Open], of the reader it returns and of [Copy] wrap one of
+// these, or an error of the operating system, or the context's.
+var (
+	// ErrTruncated says that the input ends too early: a download that broke off.
+	ErrTruncated = errors.New("truncated")
+
+	// ErrCorrupt says that the input contradicts itself: a checksum or a size does not fit.
+	ErrCorrupt = errors.New("corrupt")
+
+	// ErrNotTar says that the input, decompressed if it was compressed, is no tar at all.
+	ErrNotTar = errors.New("not a tar archive")
+
+	// ErrUnsupported says that the input may well be right, but needs something that this package does
+	// not do: an unusual filter, a dictionary larger than the limit, an unknown kind of member.
+	ErrUnsupported = errors.New("not supported")
+
+	// ErrHostile says that a member would do harm, or would mean one thing to one reader and another
+	// thing to the next.
+	ErrHostile = errors.New("refused")
+
+	// ErrPattern says that an exclude pattern is malformed.
+	ErrPattern = errors.New("malformed exclude pattern")
+)
+
+// atByte adds the place in a file to one of the sentinels.
+func atByte(kind error, format Format, off int64, detail string) error {
+	return fmt.Errorf("%s data %w at byte %d: %s", format, kind, off, detail)
+}
+
+// isPassedOn tells errors that say nothing about the data: they are not to be dressed up as damage.
+func isPassedOn(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, ErrTruncated) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotTar) ||
+		errors.Is(err, ErrUnsupported)
+}
+
+// noEOF turns an end of input where none may be into io.ErrUnexpectedEOF.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

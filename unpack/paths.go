@@ -1,0 +1,149 @@
+package unpack
+
+import (
+	"fmt"
+	"hash/maphash"
+	"strings"
+)
+
+// Bounds on names, in bytes. Linux has the second one as well; its first is lower by one.
+const (
+	maxName      = 4096
+	maxComponent = 255
+)
+
+// kind is what a path of the stream is.
+type kind uint8
+
+const (
+	kindImplied  kind = iota + 1 // a directory that has no member (yet), but members below it
+	kindDir                      // a directory
+	kindFile                     // a regular file, or a hard link to one
+	kindLink                     // a symbolic link
+	kindOther                    // a device or a fifo
+	kindExcluded kind = 0x80     // added to the others: not in the output
+)
+
+func (k kind) String() string {
+	return map[kind]string{kindImplied: "a directory", kindDir: "a directory", kindFile: "a file",
+		kindLink: "a symbolic link", kindOther: "a device or fifo"}[k&^kindExcluded]
+}
+
+// key stands for a clean path. Paths are kept as keyed hashes of 128 bits: a million of them take some
+// 50 MB whatever their length, and nobody who makes a tar can know two that collide.
+type key [2]uint64
+
+// paths remembers the members that have been seen.
+type paths struct {
+	seeds  [2]maphash.Seed
+	seen   map[key]kind
+	parent string // verified last
+}
+
+func newPaths() *paths {
+	return &paths{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, seen: make(map[key]kind)}
+}
+
+func (p *paths) key(clean string) key {
+	return key{maphash.String(p.seeds[0], clean), maphash.String(p.seeds[1], clean)}
+}
+
+// cleanName checks a member's name, and returns its path from the root of the archive: without "./" in
+// front and "/" at the end. The root itself is "".
+func cleanName(name string) (string, error) {
+	switch {
+	case name == "":
+		return "", fmt.Errorf("empty name")
+	case len(name) > maxName:
+		return "", fmt.Errorf("name of %d bytes, the limit is %d", len(name), maxName)
+	case name[0] == '/':
+		return "", fmt.Errorf("absolute name")
+	case strings.IndexByte(name, 0) >= 0:
+		return "", fmt.Errorf("zero byte in the name")
+	}
+	clean := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
+	plain := true
+	for rest, more := clean, clean != ""; more; {
+		var c string
+		c, rest, more = strings.Cut(rest, "/")
+		switch {
+		case c == "" || c == ".":
+			plain = false
+		case c == "..":
+			return "", fmt.Errorf("%q in the name", "..")
+		case len(c) > maxComponent:
+			return "", fmt.Errorf("name component of %d bytes, the limit is %d", len(c), maxComponent)
+		case strings.HasPrefix(c, ".wh."):
+			return "", fmt.Errorf("name component %q would read as a whiteout in a layer", c)
+		}
+	}
+	if plain {
+		return clean, nil
+	}
+	parts := strings.FieldsFunc(clean, func(r rune) bool { return r == '/' })
+	kept := parts[:0]
+	for _, c := range parts {
+		if c != "." {
+			kept = append(kept, c)
+		}
+	}
+	return strings.Join(kept, "/"), nil
+}
+
+// add takes a path into account: it may be there only once, and above it there may only be directories.
+func (p *paths) add(clean string, k kind) error {
+	if err := p.checkParents(clean); err != nil {
+		return err
+	}
+	id := p.key(clean)
+	switch old := p.seen[id] &^ kindExcluded; {
+	case old == kindImplied && k&^kindExcluded != kindDir:
+		return fmt.Errorf("%s, but earlier members lie below it", k)
+	case old == kindDir && k&^kindExcluded == kindDir:
+		return fmt.Errorf("the directory is in the archive twice")
+	case old != 0 && old != kindImplied:
+		return fmt.Errorf("duplicate: %s of the same name came before", old)
+	}
+	p.seen[id] = k
+	return nil
+}
+
+// checkParents verifies, and remembers, that every directory above a path is or can be one.
+func (p *paths) checkParents(clean string) error {
+	i := strings.LastIndexByte(clean, '/')
+	if i < 0 || clean[:i] == p.parent {
+		return nil
+	}
+	parent := clean[:i]
+	for end := 0; end < len(parent); {
+		next := strings.IndexByte(parent[end+1:], '/')
+		if next < 0 {
+			end = len(parent)
+		} else {
+			end += 1 + next
+		}
+		dir := parent[:end]
+		id := p.key(dir)
+		switch k := p.seen[id] &^ kindExcluded; k {
+		case kindDir, kindImplied:
+		case 0:
+			p.seen[id] = kindImplied
+		default:
+			return fmt.Errorf("%q above it is %s of this archive", dir, k)
+		}
+	}
+	p.parent = strings.Clone(parent)
+	return nil
+}
+
+// target looks a hard link's target up. excluded says that it is not in the output.
+func (p *paths) target(clean string) (excluded bool, err error) {
+	k := p.seen[p.key(clean)]
+	switch k &^ kindExcluded {
+	case kindFile:
+		return k&kindExcluded != 0, nil
+	case 0:
+		return false, fmt.Errorf("hard link to %q, which is not in the archive before it", clean)
+	}
+	return false, fmt.Errorf("hard link to %q, which is %s", clean, k)
+}

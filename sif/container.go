@@ -40,7 +40,7 @@ func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info 
 	if err != nil {
 		return fmt.Errorf("encode OCI configuration: %w", err)
 	}
-	part := &partition{ctx: ctx, img: img, o: o, info: info}
+	part := inPlace(func(f *os.File) (int64, error) { return writePartition(ctx, f, img, o, info) })
 	var inputs []sif.DescriptorInput
 	for _, d := range []struct {
 		typ  sif.DataType
@@ -82,40 +82,39 @@ func checkImage(img Image) error {
 	return nil
 }
 
-// A partition is the filesystem as the SIF library sees it: something to copy. It writes itself into the file
-// in place, so that the data are on disk once.
-type partition struct {
-	ctx  context.Context
-	img  Image
-	o    Options
-	info *Info
-}
+// inPlace is a data object that writes itself into the file at the file's offset, so that it is on disk once. The
+// SIF library sees a reader, and io.Copy, which it uses, prefers WriteTo.
+type inPlace func(f *os.File) (int64, error)
 
-var errNotInPlace = errors.New("the partition can be written into a file only")
+var errNotInPlace = errors.New("a partition can be written into a file only")
 
-// Read is never called: io.Copy prefers WriteTo.
-func (p *partition) Read([]byte) (int, error) { return 0, errNotInPlace }
+func (inPlace) Read([]byte) (int, error) { return 0, errNotInPlace }
 
-func (p *partition) WriteTo(w io.Writer) (int64, error) {
+func (write inPlace) WriteTo(w io.Writer) (int64, error) {
 	f, ok := w.(*os.File)
 	if !ok {
 		return 0, errNotInPlace
 	}
+	return write(f)
+}
+
+// writePartition writes the filesystem at the offset of f and returns its size in bytes.
+func writePartition(ctx context.Context, f *os.File, img Image, o Options, info *Info) (int64, error) {
 	base, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return 0, err
 	}
-	size, err := packImage(p.ctx, p.img, p.o, p.info, func() (filesystem, error) {
+	size, err := packImage(ctx, img, o, info, func() (filesystem, error) {
 		return squashfs.NewWriter(squashfs.FileOutput(f, base), squashfs.Options{
-			Compression: p.o.Compression,
-			Level:       p.o.Level,
-			Jobs:        p.o.Jobs,
-			ModTime:     p.img.Created,
+			Compression: o.Compression,
+			Level:       o.Level,
+			Jobs:        o.Jobs,
+			ModTime:     img.Created,
 		})
 	})
 	if err != nil {
 		return 0, err
 	}
-	p.info.PartitionOffset, p.info.PartitionSize = base, size
+	info.PartitionOffset, info.PartitionSize = base, size
 	return size, nil
 }

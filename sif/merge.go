@@ -221,6 +221,9 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 		m.t.imply(id, m.layer)
 	} else {
 		m.info.Hidden++
+		if !isDir && !hidden && (n.implied != 0 || n.flags&provDir != 0) {
+			m.t.setGone(id, m.layer) // hidden by a directory, it still hides the directories of lower layers
+		}
 	}
 	switch {
 	case isDir:

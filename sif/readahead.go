@@ -122,7 +122,7 @@ func (s *stream) finish() error {
 // Close ends the goroutine and closes the source.
 func (s *stream) Close() error {
 	close(s.stop)
-	for range s.full { //nolint:revive // waits for the goroutine, which is not to read from a closed source
+	for range s.full { // waits for the goroutine, which is not to read from a closed source
 	}
 	return s.rc.Close()
 }

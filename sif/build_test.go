@@ -1,0 +1,247 @@
+package sif
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/sif/squashfs"
+)
+
+// testTime is the time of everything that says no other.
+var testTime = time.Unix(1655337600, 0).UTC()
+
+// An item is a member of a test's layer.
+type item struct {
+	tar.Header
+	data string
+}
+
+func reg(name, data string) item {
+	return item{tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data))}, data}
+}
+
+func folder(name string, mode int64) item {
+	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: mode}}
+}
+
+func sym(name, target string) item {
+	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}}
+}
+
+func hard(name, target string) item {
+	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeLink, Mode: 0o644, Linkname: target}}
+}
+
+func char(name string, major, minor int64) item {
+	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeChar, Mode: 0o600, Devmajor: major, Devminor: minor}}
+}
+
+func wh(name string) item { return reg(name, "") }
+
+// tarOf writes items as a tar stream.
+func tarOf(t testing.TB, items ...item) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, it := range items {
+		h := it.Header
+		if h.ModTime.IsZero() {
+			h.ModTime = testTime
+		}
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatalf("%s: %v", h.Name, err)
+		}
+		if _, err := io.WriteString(w, it.data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// layersOf makes layers of tar streams, in the order given: topmost first.
+func layersOf(tars ...[]byte) []Layer {
+	var out []Layer
+	for _, b := range tars {
+		out = append(out, Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+	}
+	return out
+}
+
+// memory is a filesystem that remembers what it is given, and refuses what a real one must.
+type memory struct {
+	files map[string]*memoryFile
+	adds  int
+}
+
+type memoryFile struct {
+	squashfs.Entry
+	data  string
+	names []string
+}
+
+func (m *memory) Add(e squashfs.Entry, data io.Reader) error {
+	if _, ok := m.files[e.Path]; ok {
+		return fmt.Errorf("add %q: %w", e.Path, fs.ErrExist)
+	}
+	if err := m.parents(e.Path); err != nil {
+		return err
+	}
+	f := &memoryFile{Entry: e, names: []string{e.Path}}
+	if e.Mode&unix.S_IFMT == unix.S_IFREG && e.Size > 0 {
+		b := make([]byte, e.Size)
+		if _, err := io.ReadFull(data, b); err != nil {
+			return err
+		}
+		f.data = string(b)
+	}
+	m.files[e.Path] = f
+	m.adds++
+	return nil
+}
+
+// parents refuses what stands below a file, whichever came first.
+func (m *memory) parents(name string) error {
+	for d := path.Dir(name); d != "."; d = path.Dir(d) {
+		if f := m.files[d]; f != nil && f.Mode&unix.S_IFMT != unix.S_IFDIR {
+			return fmt.Errorf("add %q: %q is no directory", name, d)
+		}
+	}
+	for n := range m.files {
+		if strings.HasPrefix(n, name+"/") && name != "" {
+			return nil // the mode of name itself is checked when the next child comes, or by the render
+		}
+	}
+	return nil
+}
+
+func (m *memory) Link(name, target string) error {
+	f := m.files[target]
+	if f == nil {
+		return fmt.Errorf("link %q to %q: %w", name, target, fs.ErrNotExist)
+	}
+	if _, ok := m.files[name]; ok {
+		return fmt.Errorf("link %q: %w", name, fs.ErrExist)
+	}
+	f.names = append(f.names, name)
+	m.files[name] = f
+	return m.parents(name)
+}
+
+func (m *memory) Close() (int64, error) { return 4096, nil }
+func (m *memory) Abort()                {}
+
+// own says whether a path is of the files that this package adds.
+func own(name string) bool {
+	if name == "" || strings.HasPrefix(name, dirName) {
+		return true
+	}
+	files, err := overlayFiles(Image{})
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(append(files, neededFiles()...), func(f file) bool { return f.name == name })
+}
+
+// lines renders what a memory holds, less this package's own files: one line a name.
+func (m *memory) lines() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(m.files)) {
+		if own(name) {
+			continue
+		}
+		f := m.files[name]
+		slices.Sort(f.names)
+		line := fmt.Sprintf("%s %#o", name, f.Mode&0o7777)
+		switch f.Mode & unix.S_IFMT {
+		case unix.S_IFDIR:
+			line = fmt.Sprintf("%s/ %#o", name, f.Mode&0o7777)
+		case unix.S_IFLNK:
+			line = name + " -> " + f.Target
+		case unix.S_IFREG:
+			line = name + " = " + f.data
+		case unix.S_IFCHR:
+			line = fmt.Sprintf("%s c %d:%d", name, f.Major, f.Minor)
+		}
+		if len(f.names) > 1 && name != f.names[0] {
+			line += " @ " + f.names[0]
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// merge packs layers into a memory.
+func merge(layers ...[]byte) (*memory, Info, error) { return mergeLayers(layersOf(layers...)) }
+
+func mergeLayers(layers []Layer) (*memory, Info, error) {
+	var mem *memory
+	var info Info
+	_, err := packImage(context.Background(), Image{Layers: layers, Created: testTime}, Options{Log: slog.New(slog.DiscardHandler)}, &info, func() (filesystem, error) {
+		mem = &memory{files: map[string]*memoryFile{}}
+		return mem, nil
+	})
+	return mem, info, err
+}
+
+// writeSIF writes an image into a file of the test's own directory.
+func writeSIF(t testing.TB, img Image, o Options) (string, Info) {
+	t.Helper()
+	if img.Arch == "" {
+		img.Arch = "amd64"
+	}
+	if img.Created.IsZero() {
+		img.Created = testTime
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "image.sif"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := Write(context.Background(), f, img, o)
+	if err != nil {
+		f.Close()
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name(), info
+}
+
+// run runs a program and returns its standard output.
+func run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+// unsquash unpacks the partition of a SIF file with unsquashfs.
+func unsquash(t testing.TB, sif string, info Info) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "root")
+	run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.PartitionOffset), "-dest", dir, sif)
+	return dir
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ulikunitz/xz"
 
@@ -76,6 +77,30 @@ func TestSameBytes(t *testing.T) {
 	}
 	if !bytes.Equal(a, b) {
 		t.Error("two stage3s of one source differ")
+	}
+}
+
+// TestLeftAlone: an output that is there already keeps its time, one with other bytes is replaced.
+func TestLeftAlone(t *testing.T) {
+	path := build(t, "s.tar.gz", "amd64")
+	old := time.Unix(1e9, 0)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		if err := run(t.Context(), options{out: path, goarch: "amd64", goProgram: "go"}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.ModTime().Equal(old) != want {
+			t.Errorf("left alone: %v, want %v", !want, want)
+		}
+		if err := os.WriteFile(path, []byte("other"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

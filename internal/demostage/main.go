@@ -10,10 +10,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -46,7 +49,7 @@ func main() {
 
 type options struct{ out, goarch, goProgram string }
 
-// run writes the stage3 to o.out, whole or not at all.
+// run writes the stage3 to o.out, whole or not at all. A file that has these bytes already is left alone.
 func run(ctx context.Context, o options) error {
 	arch, err := qemu.ByPlatform(o.goarch, "")
 	if err != nil {
@@ -91,7 +94,30 @@ func run(ctx context.Context, o options) error {
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("write %s: %w", o.out, err)
 	}
+	if same, err := sameFile(out.File, o.out); err != nil || same {
+		return err // left alone, so that whoever remembers a file by its time need not read it again
+	}
 	return out.Commit()
+}
+
+// sameFile reports whether the file just written has the bytes of the one at path.
+func sameFile(f *os.File, path string) (bool, error) {
+	old, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size != int64(len(old)) {
+		return false, err
+	}
+	data := make([]byte, size)
+	if _, err := f.ReadAt(data, 0); err != nil {
+		return false, err
+	}
+	return bytes.Equal(data, old), nil
 }
 
 // compile builds the multi-call binary for o.goarch and returns its path.

@@ -32,7 +32,8 @@ type ImageSpec struct {
 	Author string
 	Config v1.ImageConfig
 
-	// Layers are all layers, lowest first, inherited ones included.
+	// Layers are all layers, lowest first, inherited ones included. At least one: the specification's schema wants
+	// it, so that an image from scratch in which nothing was done has one layer that is empty.
 	Layers []LayerRef
 
 	// History is what made each layer, lowest first, inherited entries included. Where it is given, as many
@@ -64,6 +65,9 @@ func (i *Image) Blobs() []v1.Descriptor {
 // the specification's own types, maps are sorted, times are in UTC, and lists stay as they are given ([Merge]
 // puts them in order). It reads and writes nothing else.
 func Build(s ImageSpec) (*Image, error) {
+	if len(s.Layers) == 0 {
+		return nil, fmt.Errorf("build image: no layers: the specification wants one, if only an empty one")
+	}
 	config := v1.Image{
 		Created:  utcSeconds(s.Created),
 		Author:   s.Author,

@@ -78,22 +78,10 @@ func TestBuildIsValidAndTheSameEveryTime(t *testing.T) {
 	}
 }
 
-func TestBuildWithoutLayers(t *testing.T) {
-	t.Parallel()
-	img, err := Build(ImageSpec{Platform: amd64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	validate(t, schema.ValidatorMediaTypeImageConfig, img.Config)
-	validate(t, schema.ValidatorMediaTypeManifest, img.Manifest)
-	if !strings.Contains(string(img.Manifest), `"layers":[]`) || !strings.Contains(string(img.Config), `"diff_ids":[]`) {
-		t.Errorf("%s %s", img.Config, img.Manifest)
-	}
-}
-
 func TestBuildRefuses(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*ImageSpec){
+		"no layers":         func(s *ImageSpec) { s.Layers, s.History = nil, nil },
 		"no platform":       func(s *ImageSpec) { s.Platform = v1.Platform{} },
 		"diff id":           func(s *ImageSpec) { s.Layers[0].DiffID = "sha256:../../etc/passwd" },
 		"digest":            func(s *ImageSpec) { s.Layers[0].Descriptor.Digest = "sha256:ABC" },
@@ -121,7 +109,7 @@ func TestBuildIndex(t *testing.T) {
 	var entries []v1.Descriptor
 	for _, arch := range []string{"riscv64", "amd64", "arm64"} {
 		p := v1.Platform{OS: "linux", Architecture: arch}
-		d := addImage(t, m, p).Descriptor
+		d := addImage(t, m, p, addLayer(t, m, v1.MediaTypeImageLayer, nil)).Descriptor
 		d.Platform = &p
 		entries = append(entries, d)
 	}

@@ -42,16 +42,15 @@ func parseIndexDoc(data []byte) (*indexDoc, error) {
 			return nil, err
 		}
 	}
-	// encoding/json matches keys whatever their case; a "Manifests" would be read above and lost here.
 	if len(raws) != len(index.Manifests) {
-		return nil, fmt.Errorf("index: %w: manifests stand twice or under another spelling", ErrInvalid)
+		return nil, fmt.Errorf("index: %w: manifests stand twice", ErrInvalid)
 	}
 	for i, raw := range raws {
 		doc.entries = append(doc.entries, indexEntry{raw: raw, desc: index.Manifests[i]})
 	}
-	maps.DeleteFunc(doc.keys, func(k string, _ json.RawMessage) bool {
-		return slices.ContainsFunc([]string{"schemaVersion", "mediaType", "manifests"}, func(own string) bool { return strings.EqualFold(k, own) })
-	})
+	for _, own := range []string{"schemaVersion", "mediaType", "manifests"} {
+		delete(doc.keys, own)
+	}
 	return doc, nil
 }
 

@@ -169,7 +169,7 @@ func (l *Layout) inspect() (layoutState, error) {
 		return stateEmpty, fmt.Errorf("layout %s: %w: it is not a directory", l.dir, ErrNotLayout)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return stateEmpty, fmt.Errorf("layout %s: %w", l.dir, err)
+		return stateEmpty, unwritable(l.dir, fmt.Errorf("layout %s: %w", l.dir, err))
 	}
 	entries, err := os.ReadDir(l.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -220,7 +220,7 @@ func (l *Layout) writeIndex(doc *indexDoc) error {
 func unwritable(dir string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return withHint(err, "make "+dir+" writable for this user, or name another directory")
+		return withHint(err, "make "+dir+" accessible and writable for this user, or name another directory")
 	case errors.Is(err, unix.EROFS):
 		return withHint(err, dir+" is on a read-only file system; name another directory")
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -56,12 +58,42 @@ func decode(data []byte, what string, v any) error {
 // kinds is what tells a manifest from an index by content. A document that is both would be read as one thing
 // here and as another elsewhere (CVE-2021-41190), so it is neither.
 type kinds struct {
-	SchemaVersion int             `json:"schemaVersion"`
-	MediaType     string          `json:"mediaType"`
-	Config        json.RawMessage `json:"config"`
-	Layers        json.RawMessage `json:"layers"`
-	FSLayers      json.RawMessage `json:"fsLayers"`
-	Manifests     json.RawMessage `json:"manifests"`
+	schemaVersion int
+	mediaType     string
+	keys          map[string]json.RawMessage
+}
+
+// parseKinds looks at a document's own keys. encoding/json matches keys whatever their case and most others do
+// not: a key that is one of ours in another spelling is refused, lest it be read here and not there.
+func parseKinds(data []byte, what string) (kinds, error) {
+	var k kinds
+	if err := decode(data, what, &k.keys); err != nil {
+		return k, err
+	}
+	known := []string{"schemaVersion", "mediaType", "artifactType", "config", "layers", "fsLayers", "manifests", "subject", "annotations"}
+	for key := range k.keys {
+		for _, name := range known {
+			if key != name && strings.EqualFold(key, name) {
+				return k, fmt.Errorf("%s: %w: key %q for %q", what, ErrInvalid, key, name)
+			}
+		}
+	}
+	for key, v := range map[string]any{"schemaVersion": &k.schemaVersion, "mediaType": &k.mediaType} {
+		if raw, ok := k.keys[key]; ok {
+			if err := decode(raw, what+": "+key, v); err != nil {
+				return k, err
+			}
+		}
+	}
+	if k.schemaVersion != 2 {
+		return k, fmt.Errorf("%s: %w: schemaVersion %d, want 2", what, ErrInvalid, k.schemaVersion)
+	}
+	return k, nil
+}
+
+// has tells whether the document has one of these keys.
+func (k kinds) has(names ...string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return k.keys[n] != nil })
 }
 
 // ParseManifest reads the manifest of a container image, OCI's or Docker's version 2, and checks it: what it
@@ -89,19 +121,16 @@ func ParseManifest(data []byte) (v1.Manifest, error) {
 // parseAnyManifest reads a manifest of anything: an image, a signature, a chart. Its descriptors are checked,
 // what they describe is not.
 func parseAnyManifest(data []byte) (v1.Manifest, error) {
-	var k kinds
 	var m v1.Manifest
-	if err := decode(data, "manifest", &k); err != nil {
+	k, err := parseKinds(data, "manifest")
+	if err != nil {
 		return m, err
 	}
-	if k.SchemaVersion != 2 {
-		return m, fmt.Errorf("manifest: %w: schemaVersion %d, want 2", ErrInvalid, k.SchemaVersion)
-	}
-	if k.Manifests != nil || k.FSLayers != nil {
+	if k.has("manifests", "fsLayers") {
 		return m, fmt.Errorf("manifest: %w: it is (also) an index or a manifest of version 1", ErrInvalid)
 	}
-	if k.MediaType != "" && !isManifest(k.MediaType) {
-		return m, fmt.Errorf("manifest: %w: media type %.80q", ErrInvalid, k.MediaType)
+	if k.mediaType != "" && !isManifest(k.mediaType) {
+		return m, fmt.Errorf("manifest: %w: media type %.80q", ErrInvalid, k.mediaType)
 	}
 	if err := decode(data, "manifest", &m); err != nil {
 		return v1.Manifest{}, err
@@ -129,19 +158,16 @@ func parseAnyManifest(data []byte) (v1.Manifest, error) {
 // are not known are let through: an index may hold anything. Every complaint is [ErrInvalid].
 // (image-spec, image-index.md)
 func ParseIndex(data []byte) (v1.Index, error) {
-	var k kinds
 	var x v1.Index
-	if err := decode(data, "index", &k); err != nil {
+	k, err := parseKinds(data, "index")
+	if err != nil {
 		return x, err
 	}
-	if k.SchemaVersion != 2 {
-		return x, fmt.Errorf("index: %w: schemaVersion %d, want 2", ErrInvalid, k.SchemaVersion)
-	}
-	if k.Config != nil || k.Layers != nil || k.FSLayers != nil {
+	if k.has("config", "layers", "fsLayers") {
 		return x, fmt.Errorf("index: %w: it is (also) a manifest", ErrInvalid)
 	}
-	if k.MediaType != "" && !isIndex(k.MediaType) {
-		return x, fmt.Errorf("index: %w: media type %.80q", ErrInvalid, k.MediaType)
+	if k.mediaType != "" && !isIndex(k.mediaType) {
+		return x, fmt.Errorf("index: %w: media type %.80q", ErrInvalid, k.mediaType)
 	}
 	if err := decode(data, "index", &x); err != nil {
 		return v1.Index{}, err

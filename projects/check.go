@@ -1,0 +1,219 @@
+package projects
+
+import (
+	"fmt"
+	"strings"
+
+	"xtoo/qemu/nearest"
+)
+
+// check holds the tree to the rules that need all of it.
+func (l *loader) check(t *Tree) {
+	sifs := map[string]*Project{}
+	for _, p := range t.Projects {
+		l.checkBase(p)
+		name := SIFName(p.Tag)
+		if other := sifs[name]; other != nil {
+			l.probs.hintf(p.Pos, "rename one of the two directories",
+				"two projects want one name: %q and %q would both be %s", other.Tag, p.Tag, name)
+		}
+		sifs[name] = p
+		l.link(p)
+		l.checkDefaults(p)
+		l.checkCycles(p)
+		l.checkUses(p)
+	}
+}
+
+func (l *loader) checkBase(p *Project) {
+	switch {
+	case p.broken:
+	case p.Parent == nil && !p.hasBase:
+		l.probs.hintf(p.Pos, "add \"stage3\" (a stage3 tarball) or \"from\" (another image, or scratch)",
+			"the project has no parent and does not say what it starts from")
+	case p.Parent != nil && p.hasBase:
+		l.probs.hintf(p.Pos, "remove the key, or move the directory out of its parent's",
+			"the project starts from its parent %q, and so cannot have \"stage3\" or \"from\"", p.Parent.Tag)
+	}
+}
+
+// link makes the values that a project sees: its own, completed by those above it, and the inherited.
+func (l *loader) link(p *Project) {
+	p.visible = map[string]*declaration{}
+	if p.Parent != nil {
+		for name, c := range p.Parent.visible {
+			p.visible[name] = c
+		}
+	}
+	for i, c := range p.values {
+		full := c.over(p.visible[c.name])
+		p.values[i] = full
+		p.visible[c.name] = full
+		if isSet(full.secret) && full.valueType() == TypeList {
+			l.probs.addf(c.pos, "value %q: a secret is one text, not a list", c.name)
+		}
+	}
+}
+
+// checkDefaults tries the defaults that hold no template: they must be of the type and among the choices.
+func (l *loader) checkDefaults(p *Project) {
+	for _, c := range p.values {
+		if c.def == nil || c.def.dynamic() {
+			continue
+		}
+		text, items, err := c.def.render(scope{project: p})
+		if err == nil {
+			_, err = c.value(text, items)
+		}
+		if err != nil {
+			l.probs.addf(c.def.pos, "default of value %q: %v", c.name, err)
+		}
+	}
+}
+
+// dynamic reports whether the text depends on anything.
+func (r *rawValue) dynamic() bool {
+	if r.text != nil && r.text.tmpl != nil {
+		return true
+	}
+	for _, item := range r.items {
+		if item.tmpl != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// render makes the texts of a value: a text, or items.
+func (r *rawValue) render(s scope) (text string, items []string, err error) {
+	if r.kind != kindList {
+		text, err = r.text.render(s)
+		return text, nil, err
+	}
+	items = []string{}
+	for _, item := range r.items {
+		word, err := item.render(s)
+		if err != nil {
+			return "", nil, err
+		}
+		items = append(items, word)
+	}
+	return "", items, nil
+}
+
+// checkCycles reports each cycle among the defaults of a project once, as a chain. A default may refer to
+// its own name when a project above declares it: it then means that project's value.
+func (l *loader) checkCycles(p *Project) {
+	own := map[string]*declaration{}
+	for _, c := range p.values {
+		own[c.name] = c
+	}
+	const (
+		open = 1
+		done = 2
+	)
+	state := map[string]int{}
+	var chain []string
+	var visit func(name string)
+	visit = func(name string) {
+		switch state[name] {
+		case done:
+			return
+		case open:
+			l.reportCycle(own, chain, name)
+			return
+		}
+		state[name] = open
+		chain = append(chain, name)
+		for _, used := range own[name].uses() {
+			if own[used] == nil || used == name && p.inherits(name) {
+				continue
+			}
+			visit(used)
+		}
+		chain = chain[:len(chain)-1]
+		state[name] = done
+	}
+	for _, c := range p.values {
+		visit(c.name)
+	}
+}
+
+func (p *Project) inherits(name string) bool {
+	return p.Parent != nil && p.Parent.visible[name] != nil
+}
+
+func (l *loader) reportCycle(own map[string]*declaration, chain []string, name string) {
+	for i, c := range chain {
+		if c != name {
+			continue
+		}
+		ring := append(append([]string(nil), chain[i:]...), name)
+		var where []string
+		for _, r := range ring[:len(ring)-1] {
+			pos := own[r].def.pos
+			where = append(where, fmt.Sprintf("%s in line %d", r, pos.Line))
+		}
+		l.probs.hintf(own[name].def.pos, "give one of them a default of its own: "+strings.Join(where, ", "),
+			"values refer to each other in a circle: %s", strings.Join(ring, " -> "))
+		return
+	}
+}
+
+// checkUses checks that what templates and scripts refer to is declared, and that secrets stay where they
+// belong.
+func (l *loader) checkUses(p *Project) {
+	names := sortedKeys(p.visible)
+	use := func(t *tmplText, secretsToo bool) {
+		if t == nil {
+			return
+		}
+		for _, name := range t.uses {
+			switch c := p.visible[name]; {
+			case c == nil:
+				hint := "declare it under \"values\", here or in a project above"
+				l.probs.hintf(t.pos, hint, "template: there is no value %q%s", name, nearest.DidYouMean(name, names))
+			case isSet(c.secret) && !secretsToo:
+				l.probs.hintf(t.pos, "scripts read it from the file $XTOO_SECRETS/"+name,
+					"template: value %q is secret, and what templates make ends up in images and logs", name)
+			}
+		}
+	}
+	for _, c := range p.values {
+		if c.def == nil {
+			continue
+		}
+		use(c.def.text, isSet(c.secret))
+		for _, item := range c.def.items {
+			use(item, false)
+		}
+	}
+	entries := func(list []envEntry) {
+		for _, e := range list {
+			use(e.text, false)
+		}
+	}
+	entries(p.env)
+	entries(p.image.env)
+	entries(p.image.labels)
+	for _, list := range [][]*tmplText{p.image.entrypoint, p.image.cmd, {p.sif}} {
+		for _, t := range list {
+			use(t, false)
+		}
+	}
+	var scripts func(list []*Script)
+	scripts = func(list []*Script) {
+		for _, s := range list {
+			use(s.run, false)
+			entries(s.env)
+			for _, ref := range s.values {
+				if p.visible[ref.name] == nil {
+					l.probs.hintf(ref.pos, "declare it under \"values\", here or in a project above",
+						"there is no value %q%s", ref.name, nearest.DidYouMean(ref.name, names))
+				}
+			}
+			scripts(s.Children)
+		}
+	}
+	scripts(p.Scripts)
+}

@@ -1,0 +1,330 @@
+package projects
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// declaration is one value as one configuration declares it. Where a project declares a value that a
+// project above it has declared, what it does not say is taken from there.
+type declaration struct {
+	name    string
+	pos     Position
+	def     *rawValue // nil: no default
+	prompt  string
+	typ     ValueType // "" where the configuration does not say
+	choices []string
+	many    *bool
+	secret  *bool
+	confirm *bool
+}
+
+// rawValue is a value before its type is known: the default of a configuration, or what was given.
+type rawValue struct {
+	pos   Position
+	kind  kind
+	text  *tmplText   // scalars
+	items []*tmplText // lists
+}
+
+// ValueType says what a value is.
+type ValueType string
+
+// The types of values.
+const (
+	TypeString ValueType = "string"
+	TypeBool   ValueType = "bool"
+	TypeInt    ValueType = "int"
+	TypeList   ValueType = "list"
+)
+
+// values reads `values`.
+func (d *decoder) values(v *val) []*declaration {
+	if v == nil {
+		return nil
+	}
+	var out []*declaration
+	for _, e := range v.keys {
+		if isReserved(e.key) {
+			d.probs.hintf(e.pos, "choose another name", "a value cannot be named %q: xtoo uses the name itself", e.key)
+			continue
+		}
+		out = append(out, d.declaration(e))
+	}
+	return out
+}
+
+func (d *decoder) declaration(e entry) *declaration {
+	c := &declaration{name: e.key, pos: e.pos}
+	v := e.val
+	switch v.kind {
+	case kindNull:
+		return c
+	case kindMap:
+	default:
+		c.def = rawOf(v, d.probs, true)
+		return c
+	}
+	if def := v.get("default"); def != nil {
+		c.def = rawOf(def, d.probs, true)
+	}
+	c.prompt = v.get("prompt").str()
+	c.typ = ValueType(v.get("type").str())
+	if choices := v.get("choices"); choices != nil {
+		c.choices = []string{}
+		for _, item := range choices.items {
+			if strings.Contains(item.text, "{{") {
+				d.probs.addf(item.pos, "choices are plain texts: templates are not rendered there")
+			}
+			c.choices = append(c.choices, item.text)
+		}
+	}
+	for _, o := range []struct {
+		to  **bool
+		key string
+	}{{&c.many, "many"}, {&c.secret, "secret"}, {&c.confirm, "confirm"}} {
+		if set := v.get(o.key); set != nil {
+			yes := set.yes
+			*o.to = &yes
+		}
+	}
+	d.declarationRules(c, v)
+	return c
+}
+
+// declarationRules checks what the keys of one declaration must not say together.
+func (d *decoder) declarationRules(c *declaration, v *val) {
+	many, secret := isSet(c.many), isSet(c.secret)
+	if many && c.typ != "" && c.typ != TypeList {
+		d.probs.addf(v.get("type").pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
+	}
+	if secret && (many || c.typ == TypeList || c.def != nil && c.def.kind == kindList) {
+		d.probs.addf(c.pos, "value %q: a secret is one text, not a list", c.name)
+	}
+	if secret && c.def != nil && c.def.text != nil && c.def.text.src != "" && c.def.text.tmpl == nil {
+		d.warn.hintf(c.def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
+			"value %q is secret, and stands here for all to read", c.name)
+	}
+}
+
+func isSet(b *bool) bool { return b != nil && *b }
+
+// rawOf reads a scalar or a list. Without templates, {{ is nothing special: given values are taken as they
+// are.
+func rawOf(v *val, probs *problems, templates bool) *rawValue {
+	r := &rawValue{pos: v.pos, kind: v.kind}
+	text := func(v *val) *tmplText {
+		if templates {
+			return parseText(v, probs)
+		}
+		return &tmplText{pos: v.pos, src: v.text}
+	}
+	if v.kind == kindList {
+		for _, item := range v.items {
+			r.items = append(r.items, text(item))
+		}
+		return r
+	}
+	if v.kind == kindBool {
+		v.text = strconv.FormatBool(v.yes) // True and TRUE are true
+	}
+	r.text = text(v)
+	return r
+}
+
+// uses lists the values that the default refers to.
+func (c *declaration) uses() []string {
+	if c.def == nil {
+		return nil
+	}
+	var out []string
+	if c.def.text != nil {
+		out = append(out, c.def.text.uses...)
+	}
+	for _, item := range c.def.items {
+		out = append(out, item.uses...)
+	}
+	return out
+}
+
+// over completes a declaration with that of the same value in a project above it.
+func (c *declaration) over(up *declaration) *declaration {
+	out := *c
+	if up == nil {
+		return &out
+	}
+	if out.prompt == "" {
+		out.prompt = up.prompt
+	}
+	if out.typ == "" && out.many == nil && out.def == nil {
+		out.typ = up.valueType()
+	} else if out.typ == "" && out.many == nil {
+		out.typ = up.typ
+	}
+	if out.choices == nil {
+		out.choices = up.choices
+	}
+	if out.many == nil && (out.typ == "" || out.typ == TypeList) {
+		out.many = up.many
+	}
+	if out.secret == nil {
+		out.secret = up.secret
+	}
+	if out.confirm == nil {
+		out.confirm = up.confirm
+	}
+	return &out
+}
+
+// valueType is the type that a value of this declaration has.
+func (c *declaration) valueType() ValueType {
+	switch {
+	case isSet(c.many):
+		return TypeList
+	case c.typ != "":
+		return c.typ
+	case c.def != nil:
+		switch c.def.kind {
+		case kindList:
+			return TypeList
+		case kindBool:
+			return TypeBool
+		case kindInt:
+			return TypeInt
+		}
+	}
+	return TypeString
+}
+
+// Value is a value that is known.
+type Value struct {
+	Type   ValueType
+	text   string
+	list   []string
+	secret *Secret
+}
+
+// IsSecret reports whether the value must not be shown.
+func (v Value) IsSecret() bool { return v.secret != nil }
+
+// Secret returns the secret, or nil.
+func (v Value) Secret() *Secret { return v.secret }
+
+// String is the value as scripts see it: the items of a list separated by spaces, true or false. Secrets
+// are hidden.
+func (v Value) String() string {
+	switch {
+	case v.secret != nil:
+		return hidden
+	case v.Type == TypeList:
+		return strings.Join(v.list, " ")
+	}
+	return v.text
+}
+
+// List returns the items of a list, or the text as the only item.
+func (v Value) List() []string {
+	switch {
+	case v.secret != nil:
+		return nil
+	case v.Type == TypeList:
+		return append([]string(nil), v.list...)
+	}
+	return []string{v.text}
+}
+
+// wordList prints as its words with spaces between them, so that {{ .values.programs }} does.
+type wordList []string
+
+func (l wordList) String() string { return strings.Join(l, " ") }
+
+// data is the value as templates see it.
+func (v Value) data() any {
+	switch v.Type {
+	case TypeList:
+		return wordList(v.list)
+	case TypeBool:
+		return v.text == "true"
+	case TypeInt:
+		if i, err := strconv.ParseInt(v.text, 10, 64); err == nil {
+			return i
+		}
+	}
+	return v.text
+}
+
+// maxValue bounds in bytes what a value may hold: Linux takes no longer string in an environment
+// (MAX_ARG_STRLEN), name included.
+const maxValue = 128*1024 - 256
+
+// value makes a value of the declared type from texts. items is nil for a scalar.
+func (c *declaration) value(text string, items []string) (Value, error) {
+	v := Value{Type: c.valueType(), text: text, list: items}
+	switch {
+	case isSet(c.secret):
+		if items != nil {
+			return v, fmt.Errorf("a secret is one text, not a list")
+		}
+		v.secret, v.text = NewSecret(text), ""
+		if strings.ContainsRune(text, 0) {
+			return v, fmt.Errorf("it holds a NUL character")
+		}
+		return v, c.choose([]string{text}, true)
+	case v.Type == TypeList:
+		if items == nil {
+			v.list = strings.Fields(text)
+		}
+		v.text = ""
+		for _, item := range v.list {
+			if item == "" || strings.ContainsAny(item, " \t\r\n") {
+				return v, fmt.Errorf("item %q: the items of a list must not be empty or hold white space, because scripts see them separated by spaces", shorten(item))
+			}
+		}
+	case items != nil:
+		return v, fmt.Errorf("it must be one %s, found a list", v.Type)
+	case v.Type == TypeBool:
+		switch strings.ToLower(text) {
+		case "true", "yes":
+			v.text = "true"
+		case "false", "no":
+			v.text = "false"
+		default:
+			return v, fmt.Errorf("it must be true or false, found %q", shorten(text))
+		}
+	case v.Type == TypeInt:
+		i, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return v, fmt.Errorf("it must be a whole number, found %q", shorten(text))
+		}
+		v.text = strconv.FormatInt(i, 10)
+	}
+	shown := v.String()
+	if strings.ContainsRune(shown, 0) {
+		return v, fmt.Errorf("it holds a NUL character")
+	}
+	if len(shown) > maxValue {
+		return v, fmt.Errorf("it has %d bytes: more than the %d that fit in an environment", len(shown), maxValue)
+	}
+	if v.Type == TypeList {
+		return v, c.choose(v.list, false)
+	}
+	return v, c.choose([]string{v.text}, false)
+}
+
+// choose checks against the choices.
+func (c *declaration) choose(words []string, secret bool) error {
+	if c.choices == nil {
+		return nil
+	}
+	for _, w := range words {
+		if contains(c.choices, w) {
+			continue
+		}
+		if secret {
+			return fmt.Errorf("it is none of the choices")
+		}
+		return fmt.Errorf("%q is none of the choices: %s", shorten(w), strings.Join(c.choices, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package projects
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A part of a tag must be legal in two grammars at once: as a component of an OCI reference name
+// (image-spec, annotations, org.opencontainers.image.ref.name) and of a repository path
+// (distribution-spec, "Pulling manifests"). This is what both allow.
+var projectName = regexp.MustCompile(`^[a-z0-9]+(?:(?:[._-]|--)[a-z0-9]+)*$`)
+
+// maxTag keeps REGISTRY/PATH below the 255 characters that registries allow, and TAG.sif a file name.
+const maxTag = 200
+
+var (
+	typePattern   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
+	nodePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	valuePattern  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	absPattern    = regexp.MustCompile(`^/`)
+	portPattern   = regexp.MustCompile(`^[0-9]{1,5}(/(tcp|udp|sctp))?$`)
+	signalPattern = regexp.MustCompile(`^(SIG[A-Z0-9]+([+-][0-9]{1,2})?|[0-9]{1,2})$`)
+	fromPattern   = regexp.MustCompile(`^(scratch|oci:[^:]+:.+|(oci-archive|docker-archive):[^:]+(:.+)?)$`)
+	labelPattern  = regexp.MustCompile(`^[^=\s]+$`)
+	anyKey        = regexp.MustCompile(`.`)
+)
+
+// reservedValues are names that would become variables XTOO_<NAME> that xtoo sets, or reads, itself; and
+// `projects`, which is the key of the sections in a file of values.
+func reservedValues() []string {
+	return []string{
+		"arch", "subarch", "platform", "variant", "chost", "uname", "tier",
+		"project", "projects", "tag", "path", "type", "parent", "node", "step", "script",
+		"files", "secrets", "values", "store", "scratch", "version",
+	}
+}
+
+func isReserved(name string) bool {
+	for _, r := range reservedValues() {
+		if r == name {
+			return true
+		}
+	}
+	return false
+}
+
+// nameProblem says why a directory's name cannot be part of a tag; "" if it can.
+func nameProblem(name string) string {
+	switch {
+	case projectName.MatchString(name):
+		return ""
+	case projectName.MatchString(strings.ToLower(name)):
+		return "use lower case: image names have no upper case letters"
+	}
+	return "a name is lower case letters and digits, with single . _ - (or --) between them"
+}
+
+// SIFName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-".
+func SIFName(tag string) string { return strings.ReplaceAll(tag, "/", "-") + ".sif" }

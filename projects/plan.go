@@ -1,0 +1,191 @@
+package projects
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"xtoo/qemu"
+)
+
+// Where a script finds what does not reach its layer.
+const (
+	FilesDir   = "/run/xtoo/files"   // $XTOO_FILES: what the node declares under `files`
+	SecretsDir = "/run/xtoo/secrets" // $XTOO_SECRETS: a file a secret, named like the value
+)
+
+// Plan is what is to be built, for one architecture a root: everything the result depends on is known.
+// It is not changed once made, and may be read by several goroutines.
+type Plan struct {
+	// Projects holds the selected projects and all above them, parents before their children.
+	Projects []*PlannedProject
+}
+
+// Find returns the planned project of a tag, or nil.
+func (p *Plan) Find(tag string) *PlannedProject {
+	for _, q := range p.Projects {
+		if q.Project.Tag == tag {
+			return q
+		}
+	}
+	return nil
+}
+
+// PlannedProject is a project with its values.
+type PlannedProject struct {
+	Project  *Project
+	Selected bool            // asked for; else only something below it is
+	Parent   *PlannedProject // nil for roots
+	Arch     qemu.Arch       // zero where neither the configuration nor [Given.Arch] says
+	Values   map[string]Value
+	Nodes    []*Node       // all nodes in the order in which they execute
+	Tree     []*Node       // the top nodes, in the configuration's order
+	Image    ImageSettings // what this project itself says; apply it to the parent's configuration
+	SIF      string        // absolute path of the SIF file the configuration asks for, or ""
+}
+
+// Node is one script with everything it depends on.
+type Node struct {
+	Project  *PlannedProject
+	Name     string
+	Path     string  // names from the top of the project's tree: "base/sync"
+	Parent   *Node   // the node it is a child of; executes later
+	Children []*Node // execute earlier
+	Pos      Position
+
+	Body        []byte   // the script: the file's content, or the inline text, templates rendered
+	Interpreter []string // program and at most one argument, as the kernel would run them
+	File        string   // `script` as the configuration has it; "" for an inline script
+	Values      []NamedValue
+	Files       []FileSet
+	Volumes     []Volume // by target
+	Network     Network
+
+	env map[string]string
+}
+
+// NamedValue is a value that a script sees.
+type NamedValue struct {
+	Name  string
+	Value Value
+}
+
+// Secrets returns the secrets that the script sees, by name: each is a file in [SecretsDir].
+func (n *Node) Secrets() map[string]*Secret {
+	out := map[string]*Secret{}
+	for _, v := range n.Values {
+		if s := v.Value.Secret(); s != nil {
+			out[v.Name] = s
+		}
+	}
+	return out
+}
+
+// ScriptDigest is the digest of the script's bytes.
+func (n *Node) ScriptDigest() digest.Digest { return digest.FromBytes(n.Body) }
+
+// Environ is the environment that the plan gives to the script, "NAME=value" sorted by name: XTOO_ARCH,
+// XTOO_SUBARCH, XTOO_PLATFORM and CHOST; XTOO_PROJECT, XTOO_TAG, XTOO_TYPE and XTOO_NODE; XTOO_FILES and
+// XTOO_SECRETS; XTOO_<NAME> for every value that is not secret; and what `env` says. PATH, HOME and the like
+// are for the executor to add where they are not among them.
+func (n *Node) Environ() []string {
+	all := map[string]string{
+		"XTOO_PROJECT": n.Project.Project.Name,
+		"XTOO_TAG":     n.Project.Project.Tag,
+		"XTOO_TYPE":    n.Project.Project.Type,
+		"XTOO_NODE":    n.Path,
+		"XTOO_FILES":   FilesDir,
+		"XTOO_SECRETS": SecretsDir,
+	}
+	if a := n.Project.Arch; !a.IsZero() {
+		all["XTOO_ARCH"], all["XTOO_SUBARCH"] = a.Name, a.Subarch
+		all["XTOO_PLATFORM"], all["CHOST"] = a.PlatformString(), a.CHOST
+	}
+	for _, v := range n.Values {
+		if !v.Value.IsSecret() {
+			all["XTOO_"+strings.ToUpper(v.Name)] = v.Value.String()
+		}
+	}
+	for name, value := range n.env {
+		all[name] = value
+	}
+	out := make([]string, 0, len(all))
+	for _, name := range sortedKeys(all) {
+		out = append(out, name+"="+all[name])
+	}
+	return out
+}
+
+// Component is one thing that a node's result depends on, besides what it builds on.
+type Component struct {
+	// Name says what it is, for people too ("value hostname changed"): "script", "interpreter", "network",
+	// "arch", "project", "node", "value NAME", "secret NAME", "env NAME", "file PATH", "volume TARGET".
+	Name string
+	// Digest is over the thing; empty for secrets.
+	Digest digest.Digest
+	// Secret is set for secrets: a plain digest of one could be guessed back, so it must enter a key under
+	// a key of the store's own (HMAC).
+	Secret *Secret
+}
+
+// Inputs returns everything of the configuration that the node's result depends on, sorted by name. Nothing
+// of the host is in it: no path, owner, mode or time of a file, no tier. It reads the declared files; the
+// error is that of reading them.
+func (n *Node) Inputs() ([]Component, error) {
+	p := n.Project
+	out := []Component{
+		{Name: "script", Digest: n.ScriptDigest()},
+		{Name: "interpreter", Digest: digestOf(n.Interpreter...)},
+		{Name: "network", Digest: digestOf(string(n.Network))},
+		{Name: "arch", Digest: digestOf(p.Arch.Name, p.Arch.Subarch, p.Arch.PlatformString(), p.Arch.CHOST)},
+		{Name: "project", Digest: digestOf(p.Project.Name, p.Project.Tag, p.Project.Type)},
+		{Name: "node", Digest: digestOf(n.Path)},
+	}
+	for _, v := range n.Values {
+		if s := v.Value.Secret(); s != nil {
+			out = append(out, Component{Name: "secret " + v.Name, Secret: s})
+			continue
+		}
+		out = append(out, Component{Name: "value " + v.Name, Digest: digestOf(string(v.Value.Type), v.Value.String())})
+	}
+	for name, value := range n.env {
+		out = append(out, Component{Name: "env " + name, Digest: digestOf(value)})
+	}
+	for _, v := range n.Volumes {
+		mode := "rw"
+		if v.ReadOnly {
+			mode = "ro"
+		}
+		out = append(out, Component{Name: "volume " + v.Target, Digest: digestOf(v.Text, v.Target, mode)})
+	}
+	for _, f := range n.Files {
+		d, err := f.Digest()
+		if err != nil {
+			return nil, &Errors{List: []Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
+		}
+		out = append(out, Component{Name: "file " + f.Path, Digest: d})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out, nil
+}
+
+// digestOf is a digest over a sequence of texts that no other sequence has.
+func digestOf(parts ...string) digest.Digest {
+	h := digest.SHA256.Digester()
+	var b strings.Builder
+	for _, p := range parts {
+		b.Reset()
+		writeLen(&b, len(p))
+		b.WriteString(p)
+		// A hash never fails to write.
+		_, _ = h.Hash().Write([]byte(b.String()))
+	}
+	return h.Digest()
+}
+
+func writeLen(b *strings.Builder, n int) {
+	for shift := 56; shift >= 0; shift -= 8 {
+		b.WriteByte(byte(uint64(n) >> shift)) //nolint:gosec // lengths are not negative
+	}
+}

@@ -1,0 +1,351 @@
+package projects
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Resolve gives values to the selected projects and all above them, renders their templates and makes the
+// plan. What was given ([Given]) goes before the defaults of the configurations; what a project does not
+// declare it inherits from its parent, as it is there.
+//
+// The error is an [*Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
+// are missing.
+func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
+	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}}
+	r.sources = t.sources(g, r.probs)
+	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
+	for _, p := range selected {
+		wanted[p] = true
+		for _, q := range p.Chain() {
+			chosen[q] = true
+		}
+	}
+	plan := &Plan{}
+	for _, p := range t.Projects {
+		if chosen[p] {
+			q := &PlannedProject{Project: p, Selected: wanted[p], Parent: r.planned[p.Parent]}
+			r.planned[p] = q
+			r.values(q)
+			plan.Projects = append(plan.Projects, q)
+		}
+	}
+	if err := r.probs.err(); err != nil {
+		return nil, err
+	}
+	if len(r.missing) > 0 {
+		return nil, &MissingError{List: r.missing}
+	}
+	sifs := map[string]string{}
+	for _, q := range plan.Projects {
+		r.render(q)
+		if q.SIF == "" || !q.Selected {
+			continue
+		}
+		if other, dup := sifs[q.SIF]; dup {
+			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other, q.Project.Tag, q.SIF)
+		}
+		sifs[q.SIF] = q.Project.Tag
+	}
+	if err := r.probs.err(); err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
+// resolver is the state of one Resolve.
+type resolver struct {
+	tree    *Tree
+	given   Given
+	sources []source
+	probs   *problems
+	missing []Missing
+	planned map[*Project]*PlannedProject
+}
+
+// values gives the project its architecture and values. A value that is missing or wrong stays out of the
+// map, and so do those that depend on it: it is reported once.
+func (r *resolver) values(q *PlannedProject) {
+	p := q.Project
+	q.Values = map[string]Value{}
+	switch {
+	case q.Parent != nil:
+		q.Arch = q.Parent.Arch
+	case p.Base != nil && !p.Base.Arch.IsZero():
+		q.Arch = p.Base.Arch
+	default:
+		q.Arch = r.given.Arch[p.Tag]
+	}
+	own := map[string]*declaration{}
+	for _, c := range p.values {
+		own[c.name] = c
+	}
+	done := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		if done[name] {
+			return
+		}
+		done[name] = true // Load has refused cycles
+		c := own[name]
+		if c != nil {
+			for _, used := range c.uses() {
+				visit(used)
+			}
+		}
+		if v, ok := r.value(q, name, c); ok {
+			q.Values[name] = v
+		}
+	}
+	for _, name := range sortedKeys(p.visible) {
+		visit(name)
+	}
+}
+
+// value finds one value; c is nil where the project does not declare it itself.
+func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value, bool) {
+	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
+		return r.givenValue(q, name, g)
+	}
+	var inherited Value
+	inherits := false
+	if q.Parent != nil {
+		inherited, inherits = q.Parent.Values[name]
+	}
+	switch {
+	case c == nil:
+		return inherited, inherits
+	case c.def != nil:
+		return r.defaultValue(q, c)
+	case inherits:
+		// The declaration here may allow less than the one above.
+		v, err := c.value(inherited.reveal(), inherited.items())
+		if err != nil {
+			r.probs.addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
+		}
+		return v, err == nil
+	case q.Project.inherits(name):
+		return Value{}, false // missing there, and reported
+	}
+	m := Missing{Project: q.Project.Tag, Name: name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm), Pos: c.pos}
+	if m.Prompt == "" {
+		m.Prompt = name
+	}
+	r.missing = append(r.missing, m)
+	return Value{}, false
+}
+
+// reveal and items give back what a value was made of.
+func (v Value) reveal() string {
+	if v.secret != nil {
+		return v.secret.Reveal()
+	}
+	return v.text
+}
+
+func (v Value) items() []string {
+	if v.secret == nil && v.Type == TypeList {
+		return append([]string{}, v.list...)
+	}
+	return nil
+}
+
+func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Value, bool) {
+	c := q.Project.visible[name]
+	text, items := g.text, g.list
+	if g.cli && c.valueType() == TypeList && !isSet(c.secret) {
+		text, items = "", []string{}
+		for _, word := range strings.Split(g.text, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				items = append(items, word)
+			}
+		}
+	}
+	v, err := c.value(text, items)
+	if err != nil {
+		r.probs.hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
+	}
+	return v, err == nil
+}
+
+func (r *resolver) defaultValue(q *PlannedProject, c *declaration) (Value, bool) {
+	s := r.scope(q, isSet(c.secret))
+	for _, name := range c.uses() {
+		if name == c.name && q.Parent != nil { // means the inherited one
+			v, ok := q.Parent.Values[name]
+			if !ok {
+				return Value{}, false
+			}
+			s.values[name] = v.data()
+			if isSet(c.secret) {
+				s.values[name] = v.reveal()
+			}
+		}
+		if _, ok := s.values[name]; !ok {
+			return Value{}, false // missing or wrong, and reported
+		}
+	}
+	text, items, err := c.def.render(s)
+	var v Value
+	if err == nil {
+		v, err = c.value(text, items)
+	}
+	if err != nil {
+		r.probs.addf(c.def.pos, "default of value %q: %v", c.name, err)
+	}
+	return v, err == nil
+}
+
+// scope is what templates of the project see of what is known so far.
+func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
+	s := scope{project: q.Project, arch: q.Arch.Name, subarch: q.Arch.Subarch, values: map[string]any{}}
+	for name, v := range q.Values {
+		switch {
+		case !v.IsSecret():
+			s.values[name] = v.data()
+		case secrets:
+			s.values[name] = v.reveal()
+		}
+	}
+	return s
+}
+
+// render makes the nodes, the image's settings and the outputs of a project whose values are known.
+func (r *resolver) render(q *PlannedProject) {
+	p, s := q.Project, r.scope(q, false)
+	q.Image = r.image(p.image, s)
+	if p.sif != nil {
+		r.sif(q, s)
+	}
+	env := map[string]string{}
+	volumes := map[string]Volume{}
+	network := NetworkHost
+	for _, up := range p.Chain() {
+		// Inherited variables mean the same everywhere: they are rendered where they stand.
+		at := r.scope(r.planned[up], false)
+		r.envInto(env, up.env, at)
+		for _, v := range up.volumes {
+			volumes[v.Target] = v
+		}
+		if up.network != "" {
+			network = Network(up.network)
+		}
+	}
+	var nodes func(list []*Script, parent *Node) []*Node
+	nodes = func(list []*Script, parent *Node) []*Node {
+		var out []*Node
+		for _, script := range list {
+			n := &Node{Project: q, Name: script.Name, Path: script.Path, Parent: parent, Pos: script.Pos, File: script.File, Files: script.files, Network: network}
+			n.Children = nodes(script.Children, n)
+			r.node(n, script, s, env, volumes)
+			q.Nodes = append(q.Nodes, n) // after its children
+			out = append(out, n)
+		}
+		return out
+	}
+	q.Tree = nodes(p.Scripts, nil)
+}
+
+func (r *resolver) node(n *Node, script *Script, s scope, env map[string]string, volumes map[string]Volume) {
+	if n.Body, n.Interpreter = script.body, script.interp; script.run != nil {
+		body, err := script.run.render(s)
+		if err == nil {
+			n.Body = []byte(body)
+			n.Interpreter, err = interpreter(n.Body)
+		}
+		if err != nil {
+			r.probs.addf(script.run.pos, "script %q: %v", script.Path, err)
+		}
+	}
+	for _, name := range script.seen(n.Project.Project) {
+		n.Values = append(n.Values, NamedValue{name, n.Project.Values[name]})
+	}
+	n.env = map[string]string{}
+	for name, value := range env {
+		n.env[name] = value
+	}
+	r.envInto(n.env, script.env, s)
+	if script.network != "" {
+		n.Network = Network(script.network)
+	}
+	all := map[string]Volume{}
+	for target, v := range volumes {
+		all[target] = v
+	}
+	for _, v := range script.volumes {
+		all[v.Target] = v
+	}
+	for _, target := range sortedKeys(all) {
+		n.Volumes = append(n.Volumes, all[target])
+	}
+}
+
+// seen lists the values that the script sees, sorted.
+func (s *Script) seen(p *Project) []string {
+	if !s.narrow {
+		return sortedKeys(p.visible)
+	}
+	var out []string
+	for _, ref := range s.values {
+		if !contains(out, ref.name) {
+			out = append(out, ref.name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// envInto renders variables into a map.
+func (r *resolver) envInto(env map[string]string, entries []envEntry, s scope) {
+	for _, e := range entries {
+		env[e.name] = r.text(e.text, s)
+	}
+}
+
+// text renders a text that must fit into an environment, a label or an argument.
+func (r *resolver) text(t *tmplText, s scope) string {
+	out, err := t.render(s)
+	switch {
+	case err != nil:
+		r.probs.addf(t.pos, "%v", err)
+	case strings.ContainsRune(out, 0):
+		r.probs.addf(t.pos, "the text holds a NUL character")
+	case len(out) > maxValue:
+		r.probs.addf(t.pos, "the text has %d bytes: more than %d", len(out), maxValue)
+	}
+	return out
+}
+
+func (r *resolver) sif(q *PlannedProject, s scope) {
+	p := q.Project
+	text := r.text(p.sif, s)
+	if text == "" || strings.HasSuffix(text, "/") {
+		r.probs.addf(p.sif.pos, "the SIF's path %q names no file", text)
+		return
+	}
+	d := decoder{loader: &loader{probs: r.probs}, project: p}
+	q.SIF = filepath.Clean(d.hostPath(text, p.sif.pos))
+}
+
+func (r *resolver) image(c imageConfig, s scope) ImageSettings {
+	words := func(list []*tmplText) []string {
+		if list == nil {
+			return nil
+		}
+		out := []string{}
+		for _, t := range list {
+			out = append(out, r.text(t, s))
+		}
+		return out
+	}
+	out := ImageSettings{
+		Entrypoint: words(c.entrypoint), Cmd: words(c.cmd), Env: map[string]string{}, Labels: map[string]string{},
+		Ports: c.ports, Volumes: c.volumes, User: c.user, WorkDir: c.workdir, StopSignal: c.stopSignal,
+	}
+	r.envInto(out.Env, c.env, s)
+	r.envInto(out.Labels, c.labels, s)
+	return out
+}

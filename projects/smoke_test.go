@@ -1,0 +1,71 @@
+package projects
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// workdir makes a work directory of files, by path.
+func workdir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		p := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const designExample = `type: stage4
+stage3: {file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}
+exclude: [/usr/src/linux-*, /lib/modules/*]
+values:
+  hostname: {default: "{{ .project.name }}"}
+  root_password: {prompt: Root password, secret: true, confirm: true}
+  programs: {prompt: Extra programs, choices: [vim, tmux], many: true, default: [vim]}
+volumes:
+  - {source: ~/distfiles, target: /var/cache/portage/distfiles}
+network: host
+scripts:
+  - name: base
+    script: scripts/base.sh
+    scripts:
+      - {name: sync, run: "ego sync"}
+      - {name: programs, run: "emerge {{ .values.programs }}"}
+image: {entrypoint: [/sbin/init], cmd: [], env: {LANG: C.UTF-8}, labels: {}, ports: [22/tcp], user: "", workdir: /}
+outputs: {sif: "{{ .project.name }}.sif"}
+`
+
+func TestDesignExample(t *testing.T) {
+	t.Setenv("HOME", "/home/somebody")
+	dir := workdir(t, map[string]string{
+		"arm/pi/.xtoo-config.yaml":      designExample,
+		"arm/pi/scripts/base.sh":        "#!/bin/bash\necho base\n",
+		"arm/pi/host/.xtoo-config.yaml": "",
+	})
+	tree, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := tree.Resolve(tree.Projects, Given{Set: []string{"root_password=hunter2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range plan.Projects {
+		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.SIF, p.Values, p.Image)
+		for _, n := range p.Nodes {
+			t.Logf("  %s %q %v %s %v", n.Path, n.Body, n.Interpreter, n.Network, n.Environ())
+			in, err := n.Inputs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("     %v", in)
+		}
+	}
+}

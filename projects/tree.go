@@ -1,0 +1,245 @@
+package projects
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"xtoo/qemu"
+	"xtoo/qemu/nearest"
+)
+
+// Tree is a work directory as [Load] found it. It is not changed afterwards, and may be read by several
+// goroutines.
+type Tree struct {
+	Dir string // the work directory, absolute, symbolic links resolved
+	// Projects holds every project: parents before their children, else by tag.
+	Projects []*Project
+	// Warnings is worth saying, and stops nothing; sorted by position.
+	Warnings []Problem
+
+	given string // the work directory as it was given, for messages
+}
+
+// Project is one directory with a configuration.
+type Project struct {
+	Name     string // the directory's name
+	Tag      string // its path relative to the work directory, with "/"
+	Type     string // `type`, or ""
+	Dir      string // its path, absolute
+	Config   string // the configuration's path, as it can be opened from the current directory
+	Source   []byte // the configuration as it stands in the file
+	Parent   *Project
+	Children []*Project // by tag
+	Base     *Base      // what a root starts from; nil for others
+	Exclude  []string   // patterns of what never enters the base layer; roots with a stage3 only
+	Scripts  []*Script  // the tree of nodes, in order
+	Pos      Position   // the start of the configuration
+
+	broken  bool // the configuration could not be read as a whole
+	hasBase bool // `stage3` or `from` stands, right or wrong
+	values  []*declaration
+	visible map[string]*declaration // own and inherited, complete
+	env     []envEntry
+	volumes []Volume
+	network string
+	image   imageConfig
+	sif     *tmplText
+}
+
+// Root returns the project that the chain of parents starts with.
+func (p *Project) Root() *Project {
+	for p.Parent != nil {
+		p = p.Parent
+	}
+	return p
+}
+
+// Chain returns the project and all above it, the root first.
+func (p *Project) Chain() []*Project {
+	if p.Parent == nil {
+		return []*Project{p}
+	}
+	return append(p.Parent.Chain(), p)
+}
+
+// BaseKind says what a root starts from.
+type BaseKind string
+
+// The kinds of base.
+const (
+	BaseStage3        BaseKind = "stage3"
+	BaseOCI           BaseKind = "oci"            // an OCI image layout in a directory
+	BaseOCIArchive    BaseKind = "oci-archive"    // one in a tar file
+	BaseDockerArchive BaseKind = "docker-archive" // what `docker save` writes
+	BaseScratch       BaseKind = "scratch"        // an empty root
+)
+
+// Base is what a root starts from. Whether the file is there has not been checked.
+type Base struct {
+	Kind BaseKind
+	Path string    // absolute path of the tarball, layout or archive; "" for scratch
+	Ref  string    // reference inside a layout or archive; may be "" for archives
+	Text string    // as the configuration has it, for messages and history
+	Arch qemu.Arch // as declared; zero where nothing is declared
+	Pos  Position
+}
+
+// Script is one node as the configuration has it: what holds without values.
+type Script struct {
+	Name     string
+	Path     string // names from the top of the project's tree: "base/sync"
+	File     string // `script` as the configuration has it; "" for an inline script
+	Children []*Script
+	Pos      Position
+
+	run     *tmplText // nil for a file
+	body    []byte    // the file's content
+	interp  []string  // the file's interpreter
+	values  []nameRef // nil: all
+	narrow  bool      // `values` stands
+	files   []FileSet
+	env     []envEntry
+	volumes []Volume
+	network string
+}
+
+type nameRef struct {
+	name string
+	pos  Position
+}
+
+type envEntry struct {
+	name string
+	text *tmplText
+}
+
+// Volume is a part of this machine that scripts can use. Nothing of it enters an image.
+type Volume struct {
+	Source   string // absolute path on this machine; whether it is there has not been checked
+	Text     string // the source as the configuration has it
+	Target   string // absolute path for the script
+	ReadOnly bool
+	Pos      Position
+}
+
+// Network says what network a script has.
+type Network string
+
+// The networks.
+const (
+	NetworkHost Network = "host"
+	NetworkNone Network = "none"
+)
+
+// Find returns the project of a tag, or nil.
+func (t *Tree) Find(tag string) *Project {
+	for _, p := range t.Projects {
+		if p.Tag == tag {
+			return p
+		}
+	}
+	return nil
+}
+
+// Tags returns the tags of all projects, sorted.
+func (t *Tree) Tags() []string {
+	out := make([]string, len(t.Projects))
+	for i, p := range t.Projects {
+		out[i] = p.Tag
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Select returns the projects that are named, in the tree's order, each once; with no names all of them.
+// A name is a tag, or the path of a project's directory, absolute or relative to cwd; a slash at its end
+// does not matter. The error is an [*Errors] with one problem a name.
+func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
+	if len(names) == 0 {
+		return append([]*Project(nil), t.Projects...), nil
+	}
+	var probs problems
+	wanted := map[*Project]bool{}
+	for _, name := range names {
+		if p := t.named(name, cwd); p != nil {
+			wanted[p] = true
+			continue
+		}
+		p := Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.given, nearest.DidYouMean(name, t.Tags()))}
+		if below := t.below(name, cwd); len(below) > 0 {
+			p.Hint = fmt.Sprintf("it is a directory of projects: name them, as in %s", below[0])
+		} else if !strings.HasSuffix(p.Msg, "?") {
+			p.Hint = "its projects are " + firstFew(t.Tags(), 10)
+		}
+		probs.add(p)
+	}
+	if err := probs.err(); err != nil {
+		return nil, err
+	}
+	var out []*Project
+	for _, p := range t.Projects {
+		if wanted[p] {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// named finds a project by tag, else by path.
+func (t *Tree) named(name, cwd string) *Project {
+	if name == "" {
+		return nil
+	}
+	if p := t.Find(strings.TrimRight(name, "/")); p != nil {
+		return p
+	}
+	tag, ok := t.tagOf(name, cwd)
+	if !ok {
+		return nil
+	}
+	return t.Find(tag)
+}
+
+// tagOf is the tag that a directory would have.
+func (t *Tree) tagOf(path, cwd string) (string, bool) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cwd, path)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	rel, err := filepath.Rel(t.Dir, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", false
+	}
+	return filepath.ToSlash(rel), true
+}
+
+func (t *Tree) below(name, cwd string) []string {
+	prefixes := []string{strings.TrimRight(name, "/") + "/"}
+	if tag, ok := t.tagOf(name, cwd); ok {
+		if tag == "." {
+			return t.Tags()
+		}
+		prefixes = append(prefixes, tag+"/")
+	}
+	var out []string
+	for _, tag := range t.Tags() {
+		for _, prefix := range prefixes {
+			if prefix != "/" && strings.HasPrefix(tag, prefix) {
+				out = append(out, tag)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func firstFew(words []string, n int) string {
+	if len(words) > n {
+		return strings.Join(words[:n], ", ") + fmt.Sprintf(" and %d more", len(words)-n)
+	}
+	return strings.Join(words, ", ")
+}

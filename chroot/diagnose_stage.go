@@ -1,0 +1,126 @@
+package chroot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// diagnoseArgs say what the diagnosing stage tries.
+type diagnoseArgs struct {
+	Dir      string // try mounts and files here; "": none
+	Groups   bool   // supplementary groups must be gone
+	LastUID  uint32 // the highest id of the map
+	Loopback bool   // bring up the loopback interface
+}
+
+// diagnoseInside is the stage of Diagnose: it does what a build does, on almost nothing.
+func diagnoseInside(_ context.Context, s *Stage) error {
+	var a diagnoseArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	if os.Getuid() != 0 || os.Getgid() != 0 {
+		return fmt.Errorf("%w: id %d:%d in the namespace, not 0:0", ErrNoNamespaces, os.Getuid(), os.Getgid())
+	}
+	if a.Loopback {
+		return upLoopback()
+	}
+	if a.Dir == "" {
+		return nil
+	}
+	dir, err := os.MkdirTemp(a.Dir, ".xtoo-doctor-")
+	if err != nil {
+		return s.Result([]Finding{{
+			Name: "store writable", State: StateBad, Detail: err.Error(),
+			Hint: "set XTOO_STORE to a directory that this user can write to",
+		}})
+	}
+	found := []Finding{
+		tried("owners", StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
+		tried("overlayfs", StateWarn, "layers can be stacked", tryOverlay(dir)),
+		tried("/proc", StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
+		tried("/dev", StateBad, "the devices that scripts need are there", tryDevices()),
+	}
+	return errors.Join(s.Result(found), os.RemoveAll(dir))
+}
+
+// tried words the outcome of a trial.
+func tried(name string, state State, success string, err error) Finding {
+	if err != nil {
+		return failed(name, state, err)
+	}
+	return Finding{Name: name, State: StateOK, Detail: success}
+}
+
+// tryChown gives a file to the highest id of the map.
+func tryChown(dir string, uid uint32) error {
+	p := filepath.Join(dir, "file")
+	if err := os.WriteFile(p, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Chown(p, int(uid), -1); err != nil {
+		return &HostError{Err: err, Hint: "the file system of the store does not hold owners, or does not know this user's ids (NFS, a FUSE mount): keep the store on a local disk"}
+	}
+	return nil
+}
+
+// tryOverlay mounts an overlay and does to it what needs the most of it: an opaque directory and a whiteout.
+func tryOverlay(dir string) error {
+	for _, d := range []string{"lower/d/e", "upper", "work"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+	}
+	fds, err := openPath("/proc/self/fd", unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	at := func(p string) string { return filepath.Join(dir, p) }
+	err = mountOverlay(fds, []string{at("lower")}, at("upper"), at("work"), at("upper"))
+	if err = errors.Join(err, fds.Close()); err != nil {
+		return err
+	}
+	// The mount stands above what this path led to, so it has to be looked up anew.
+	err = os.RemoveAll(at("upper/d"))
+	if err == nil {
+		err = os.Mkdir(at("upper/d"), 0o755)
+	}
+	if err == nil {
+		err = os.RemoveAll(at("upper/d"))
+	}
+	if err != nil {
+		err = &HostError{Err: fmt.Errorf("%w: remove and make a directory in it: %w", ErrNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
+	}
+	return errors.Join(err, unix.Unmount(at("upper"), unix.MNT_DETACH))
+}
+
+// tryMount mounts a file system that needs nothing but the namespaces.
+func tryMount(dir, kind string) error {
+	at := filepath.Join(dir, "mnt")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount(kind, at, kind, noAll, ""); err != nil {
+		return explainProc(&mountError{kind: kind, at: at, err: err})
+	}
+	return unix.Unmount(at, unix.MNT_DETACH)
+}
+
+// tryDevices opens what is bound into every /dev.
+func tryDevices() error {
+	for _, name := range deviceNames() {
+		var st unix.Stat_t
+		if err := unix.Stat("/dev/"+name, &st); err != nil {
+			return &HostError{Err: &os.PathError{Op: "stat", Path: "/dev/" + name, Err: err}, Hint: "the host's own /dev lacks it: a container must be started with a usual /dev"}
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFCHR {
+			return &HostError{Err: fmt.Errorf("/dev/%s is no device", name), Hint: "as root, remove it and make it anew, or reboot"}
+		}
+	}
+	return nil
+}

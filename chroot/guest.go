@@ -1,0 +1,277 @@
+package chroot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A guest is the root of a node while it is being furnished. The process has changed its root into it, so that no
+// symbolic link of an image, absolute or with "..", leads anywhere else; sources of bind mounts on the host are
+// reached as open files only, through the working directory, which stays in the host's /proc/self/fd.
+type guest struct {
+	fds     *os.File // this process's /proc/self/fd
+	home    *os.File // the host's root
+	root    *os.File // the node's root
+	mounted []string // targets, in order
+	made    []string // mount points that were created, in order, parents first
+	scratch map[uint64]bool
+}
+
+// enter changes the root of the process to dir, a mount point. On return the working directory is fds.
+func enter(fds *os.File, dir string) (*guest, error) {
+	home, err := openPath("/", unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	root, err := openPath(dir, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Chroot(dir); err != nil {
+		return nil, fmt.Errorf("change root to %s: %w", dir, err)
+	}
+	if err := unix.Fchdir(int(fds.Fd())); err != nil {
+		return nil, fmt.Errorf("go to /proc/self/fd: %w", err)
+	}
+	return &guest{fds: fds, home: home, root: root, scratch: map[uint64]bool{}}, nil
+}
+
+// settleIn makes the guest the root of the mount namespace and lets go of everything of the host's.
+func (g *guest) settleIn() error {
+	steps := []struct {
+		what string
+		do   func() error
+	}{
+		{"return to the host's root", func() error { return unix.Fchdir(int(g.home.Fd())) }},
+		{"return to the host's root", func() error { return unix.Chroot(".") }},
+		{"go to the new root", func() error { return unix.Fchdir(int(g.root.Fd())) }},
+		{"pivot_root", func() error { return unix.PivotRoot(".", ".") }},
+		{"detach the host's root", func() error { return unix.Unmount(".", unix.MNT_DETACH) }},
+		{"go to the new root", func() error { return unix.Chdir("/") }},
+		{"make the mounts private", func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }},
+	}
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return fmt.Errorf("%s: %w", s.what, err)
+		}
+	}
+	return errors.Join(g.fds.Close(), g.home.Close(), g.root.Close())
+}
+
+// maxLinks is how many symbolic links a path may lead through, as in the kernel.
+const maxLinks = 40
+
+// resolve returns p, an absolute path, without symbolic links; what does not exist yet is taken as it is.
+func resolve(p string) (string, error) {
+	todo, links := strings.Split(p, "/"), 0
+	at := "/"
+	for len(todo) > 0 {
+		name := todo[0]
+		todo = todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		next := path.Join(at, name)
+		target, err := os.Readlink(next)
+		switch {
+		case err == nil:
+			if links++; links > maxLinks {
+				return "", &os.PathError{Op: "resolve", Path: p, Err: unix.ELOOP}
+			}
+			if path.IsAbs(target) {
+				at = "/"
+			}
+			todo = append(strings.Split(target, "/"), todo...)
+		case errors.Is(err, unix.EINVAL), errors.Is(err, fs.ErrNotExist):
+			at = next
+		default:
+			return "", err
+		}
+	}
+	return at, nil
+}
+
+// place finds the mount point for p, an absolute path in the guest, and makes it when it is missing, with the
+// directories above it. What it makes is remembered; the times of the directories it is made in are kept.
+func (g *guest) place(p string, dir bool) (string, error) {
+	at, err := resolve(p)
+	if err != nil {
+		return "", err
+	}
+	if at == "/" {
+		return "", fmt.Errorf("%s in the image leads to its root", p)
+	}
+	parts := strings.Split(at[1:], "/")
+	for i := range parts {
+		one, last := "/"+strings.Join(parts[:i+1], "/"), i == len(parts)-1
+		info, err := os.Lstat(one)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := g.create(one, dir || !last); err != nil {
+				return "", err
+			}
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if info.IsDir() != (dir || !last) {
+			return "", fmt.Errorf("%s in the image is %s", one, kindOf(info.Mode(), dir || !last))
+		}
+	}
+	return at, nil
+}
+
+func kindOf(m fs.FileMode, wantDir bool) string {
+	if m.IsDir() {
+		return "a directory, where a file must be mounted"
+	}
+	if wantDir {
+		return "not a directory"
+	}
+	return "not a file"
+}
+
+// create makes one mount point and keeps the times of its parent.
+func (g *guest) create(p string, dir bool) error {
+	var parent unix.Stat_t
+	if err := unix.Stat(path.Dir(p), &parent); err != nil {
+		return &os.PathError{Op: "stat", Path: path.Dir(p), Err: err}
+	}
+	err := keepTimes(p, func() error {
+		if dir {
+			return os.Mkdir(p, 0o755)
+		}
+		f, err := os.OpenFile(p, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("make a mount point: %w", err)
+	}
+	if !g.scratch[parent.Dev] {
+		g.made = append(g.made, p)
+	}
+	return nil
+}
+
+// keepTimes does something to an entry of a directory and gives the directory its times back.
+func keepTimes(entry string, do func() error) error {
+	parent := path.Dir(entry)
+	var st unix.Stat_t
+	if err := unix.Stat(parent, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: parent, Err: err}
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, parent, []unix.Timespec{st.Atim, st.Mtim}, 0); err != nil {
+		return &os.PathError{Op: "set times", Path: parent, Err: err}
+	}
+	return nil
+}
+
+// mount mounts a new file system and returns where.
+func (g *guest) mount(kind, p string, flags uintptr, data string) (string, error) {
+	at, err := g.place(p, true)
+	if err != nil {
+		return "", fmt.Errorf("mount %s on %s: %w", kind, p, err)
+	}
+	if err := unix.Mount(kind, at, kind, flags, data); err != nil {
+		return "", &mountError{kind: kind, at: p, err: err}
+	}
+	g.mounted = append(g.mounted, at)
+	if kind == "tmpfs" {
+		var st unix.Stat_t
+		if err := unix.Stat(at, &st); err != nil {
+			return "", &os.PathError{Op: "stat", Path: at, Err: err}
+		}
+		g.scratch[st.Dev] = true
+	}
+	return at, nil
+}
+
+// bind mounts an open file or directory of the host and returns where.
+func (g *guest) bind(source *os.File, p string, recursive bool) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(source.Fd()), &st); err != nil {
+		return "", &os.PathError{Op: "stat", Path: source.Name(), Err: err}
+	}
+	at, err := g.place(p, st.Mode&unix.S_IFMT == unix.S_IFDIR)
+	if err != nil {
+		return "", fmt.Errorf("mount %s on %s: %w", source.Name(), p, err)
+	}
+	flags := uintptr(unix.MS_BIND)
+	if recursive {
+		flags |= unix.MS_REC
+	}
+	// The working directory is /proc/self/fd, so the number is a path to the file.
+	if err := unix.Mount(strconv.Itoa(int(source.Fd())), at, "", flags, ""); err != nil {
+		return "", &mountError{kind: source.Name(), at: p, err: err}
+	}
+	g.mounted = append(g.mounted, at)
+	return at, nil
+}
+
+// mountError names what was to be mounted where.
+type mountError struct {
+	kind, at string
+	err      error
+}
+
+func (e *mountError) Error() string { return "mount " + e.kind + " on " + e.at + ": " + e.err.Error() }
+func (e *mountError) Unwrap() error { return e.err }
+
+// clear unmounts everything and removes the mount points that were made, unless a script has put something into
+// them behind the mount: then they are its own. It is called in the guest when all its processes have ended.
+func (g *guest) clear() error {
+	for i := len(g.mounted) - 1; i >= 0; i-- {
+		if err := unmountAll(g.mounted[i]); err != nil {
+			return err
+		}
+	}
+	for i := len(g.made) - 1; i >= 0; i-- {
+		p := g.made[i]
+		info, err := os.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() && (info.Size() > 0 || !info.Mode().IsRegular()) {
+			continue
+		}
+		err = keepTimes(p, func() error { return os.Remove(p) })
+		if err != nil && !errors.Is(err, unix.ENOTEMPTY) {
+			return fmt.Errorf("remove a mount point: %w", err)
+		}
+	}
+	return nil
+}
+
+// unmountAll takes everything off a mount point, also what a script has mounted over it.
+func unmountAll(target string) error {
+	for {
+		err := unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		switch {
+		case err == nil, errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EINVAL), errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+			return nil // nothing (more) is mounted there
+		default:
+			return &os.PathError{Op: "unmount", Path: target, Err: err}
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package chroot
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"github.com/moby/sys/user"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// maxRanges is how many lines the kernel takes in a map (user_namespaces(7)); the first is the user's own id.
+const maxRanges = 340
+
+// subordinateIDs returns the ranges that a file like /etc/subuid (subuid(5)) gives to a user, by name or number,
+// in the order of the file.
+func subordinateIDs(path, name string, uid int) ([]user.SubID, error) {
+	number := strconv.Itoa(uid)
+	ranges, err := user.ParseSubIDFileFilter(path, func(s user.SubID) bool {
+		return (s.Name == name || s.Name == number) && s.Count > 0
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(ranges) == 0 {
+		return nil, &missingError{
+			text: fmt.Sprintf("%s has no line for user %s", path, name),
+			hint: fmt.Sprintf("add the line %s:%d:65536 to /etc/subuid and to /etc/subgid, or as root: "+
+				"usermod --add-subuids %[2]d-%[3]d --add-subgids %[2]d-%[3]d %[1]s",
+				name, suggestedStart(uid), suggestedStart(uid)+65535),
+		}
+	}
+	return ranges[:min(len(ranges), maxRanges-1)], nil
+}
+
+// suggestedStart proposes the beginning of a range that is likely to be free: useradd hands them out in order
+// of creation from 100000 on, and so do we by user id.
+func suggestedStart(uid int) int {
+	const first, size = 100000, 65536
+	n := 0
+	if uid >= 1000 && uid < 30000 {
+		n = uid - 1000
+	}
+	return first + n*size
+}
+
+// behindOwn maps 0 to the user's own id and the ranges from 1 on.
+func behindOwn(own int, ranges []user.SubID) []specs.LinuxIDMapping {
+	m := singleID(own)
+	next := int64(1)
+	for _, r := range ranges {
+		if r.SubID < 0 || r.SubID+r.Count > 1<<32-1 || next+r.Count > 1<<32-1 {
+			continue // no such ids: newuidmap would refuse the whole map
+		}
+		m = append(m, specs.LinuxIDMapping{ContainerID: uint32(next), HostID: uint32(r.SubID), Size: uint32(r.Count)})
+		next += r.Count
+	}
+	return m
+}
+
+// singleID maps one id to 0.
+func singleID(id int) []specs.LinuxIDMapping {
+	return []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(id), Size: 1}}
+}
+
+// identity maps every id of m, as seen from inside of it, to itself.
+func identity(m []specs.LinuxIDMapping) []specs.LinuxIDMapping {
+	same := make([]specs.LinuxIDMapping, len(m))
+	for i, r := range m {
+		same[i] = specs.LinuxIDMapping{ContainerID: r.ContainerID, HostID: r.ContainerID, Size: r.Size}
+	}
+	return same
+}
+
+// countIDs says how many ids a map has.
+func countIDs(m []specs.LinuxIDMapping) int64 {
+	var n int64
+	for _, r := range m {
+		n += int64(r.Size)
+	}
+	return n
+}
+
+// maps says whether id, as seen from inside, is in the map.
+func maps(m []specs.LinuxIDMapping, id uint32) bool {
+	for _, r := range m {
+		if id >= r.ContainerID && id-r.ContainerID < r.Size {
+			return true
+		}
+	}
+	return false
+}
+
+// readIDMap reads a file like /proc/self/uid_map.
+func readIDMap(path string) ([]specs.LinuxIDMapping, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var m []specs.LinuxIDMapping
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var r specs.LinuxIDMapping
+		if _, err := fmt.Sscan(lines.Text(), &r.ContainerID, &r.HostID, &r.Size); err != nil {
+			return nil, fmt.Errorf("read %s: line %q: %w", path, lines.Text(), err)
+		}
+		m = append(m, r)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(m) == 0 {
+		return nil, fmt.Errorf("read %s: no ids are mapped in the namespace of this process", path)
+	}
+	return m, nil
+}
+
+// mapArgs are the arguments of newuidmap and newgidmap after the process id.
+func mapArgs(m []specs.LinuxIDMapping) []string {
+	args := make([]string, 0, 3*len(m))
+	for _, r := range m {
+		for _, n := range []uint32{r.ContainerID, r.HostID, r.Size} {
+			args = append(args, strconv.FormatUint(uint64(n), 10))
+		}
+	}
+	return args
+}

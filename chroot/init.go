@@ -1,0 +1,160 @@
+package chroot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// sources are what of the host a node needs, opened or read before the host goes out of reach.
+type sources struct {
+	sys     *os.File
+	devices map[string]*os.File
+	volumes []*volume
+	files   []*os.File // of the volumes; nil for a tmpfs
+	run     []runFile
+	resolv  []byte
+	hosts   []byte
+}
+
+// runNode is the stage of Run: process 1 of its namespace. It furnishes the root, starts the process, is its init,
+// and tidies up.
+func runNode(ctx context.Context, s *Stage) error {
+	var a nodeArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	if err := coverTracks(); err != nil {
+		s.Log.Debug("the arguments of init stay visible", "error", err)
+	}
+	unix.Umask(0)
+	if err := setNames(a.Spec); err != nil {
+		return err
+	}
+	if a.Network == NetworkNone {
+		if err := upLoopback(); err != nil {
+			return err
+		}
+	}
+	g, err := furnish(&a)
+	if err != nil {
+		return err
+	}
+	out := s.File(0)
+	payload, err := launch(a.Spec, out)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	exit := supervise(ctx, payload, a.Grace)
+	if err := s.Result(exit); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return g.clear()
+}
+
+// setNames gives the namespace its names, which are never the host's.
+func setNames(s *specs.Spec) error {
+	if err := unix.Sethostname([]byte(hostname(s))); err != nil {
+		return fmt.Errorf("set the hostname to %q: %w", hostname(s), err)
+	}
+	domain := s.Domainname
+	if domain == "" {
+		domain = "(none)" // the kernel's own word
+	}
+	if err := unix.Setdomainname([]byte(domain)); err != nil {
+		return fmt.Errorf("set the domain name to %q: %w", domain, err)
+	}
+	return nil
+}
+
+func hostname(s *specs.Spec) string {
+	if s.Hostname == "" {
+		return "localhost"
+	}
+	return s.Hostname
+}
+
+// furnish mounts the root and everything in it and makes it the root of this process.
+func furnish(a *nodeArgs) (*guest, error) {
+	fds, err := openPath("/proc/self/fd", unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	src, err := openSources(a)
+	if err != nil {
+		return nil, err
+	}
+	if err := mountRoot(fds, a); err != nil {
+		return nil, err
+	}
+	g, err := enter(fds, a.Upper)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.mountSystem(a, src); err != nil {
+		return nil, err
+	}
+	if err := g.writeRunFiles(src.run, src.resolv, src.hosts); err != nil {
+		return nil, fmt.Errorf("furnish /run and /etc: %w", err)
+	}
+	for i, v := range src.volumes {
+		if err := g.mountVolume(v, src.files[i]); err != nil {
+			return nil, err
+		}
+	}
+	if l := a.Spec.Linux; l != nil {
+		if err := g.mask(src.devices["null"], l.MaskedPaths); err != nil {
+			return nil, err
+		}
+		if err := g.makeReadonly(l.ReadonlyPaths...); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.settleIn(); err != nil {
+		return nil, err
+	}
+	return g, src.close()
+}
+
+// openSources opens and reads what is needed of the host.
+func openSources(a *nodeArgs) (*sources, error) {
+	s := &sources{devices: map[string]*os.File{}}
+	var err error
+	if s.sys, err = openPath("/sys", unix.O_DIRECTORY); err != nil {
+		return nil, err
+	}
+	for _, name := range deviceNames() {
+		if s.devices[name], err = openPath("/dev/"+name, 0); err != nil {
+			return nil, err
+		}
+	}
+	if s.volumes, s.files, err = openVolumes(a.Spec.Mounts); err != nil {
+		return nil, err
+	}
+	if s.run, err = readRunFiles(a.Files); err != nil {
+		return nil, err
+	}
+	s.resolv, s.hosts, err = resolverFiles(a.Network, hostname(a.Spec))
+	return s, err
+}
+
+// close lets go of the host: a script may look through /proc/1/fd.
+func (s *sources) close() error {
+	err := s.sys.Close()
+	for _, f := range s.devices {
+		err = errors.Join(err, f.Close())
+	}
+	for _, f := range s.files {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}

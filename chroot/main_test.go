@@ -1,0 +1,216 @@
+package chroot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/internal/testutil"
+)
+
+// driverVar makes the test binary a parent that executes one node, to be killed by a test.
+const driverVar = "XTOO_TEST_CHROOT_DRIVER"
+
+func TestMain(m *testing.M) {
+	registerTestStages()
+	Main()
+	if args := os.Getenv(driverVar); args != "" {
+		drive(args)
+	}
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// drive executes the node that is described in JSON, or starts a stage that sleeps.
+func drive(args string) {
+	var n struct {
+		Stage        string
+		Args         []string
+		Lowers       []string
+		Upper, Work  string
+		GraceIgnored int
+	}
+	fail := func(err error) {
+		fmt.Println("driver:", err)
+		os.Exit(1)
+	}
+	if err := json.Unmarshal([]byte(args), &n); err != nil {
+		fail(err)
+	}
+	h, err := Probe()
+	if err != nil {
+		fail(err)
+	}
+	if n.Stage != "" {
+		p, err := h.Start(context.Background(), Command{Stage: n.Stage})
+		if err != nil {
+			fail(err)
+		}
+		fmt.Println("started", p.Pid())
+		fail(p.Wait(nil))
+	}
+	_, err = h.Run(context.Background(), Node{
+		Spec: &specs.Spec{Process: &specs.Process{Args: n.Args}}, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Output: os.Stdout,
+	})
+	fail(err)
+}
+
+// host probes, and ends the test where the machine does not let anything be built.
+func host(t testing.TB) *Host {
+	t.Helper()
+	h, err := Probe()
+	if err != nil {
+		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, Hint(err))
+	}
+	return h
+}
+
+// single is the single tier, whoever runs the test.
+func single(t testing.TB) *Host {
+	t.Helper()
+	h, err := probe(hostFiles{}, "single")
+	if err != nil {
+		testutil.SkipOrFail(t, "no user namespaces here: %v", err)
+	}
+	return h
+}
+
+// eachTier runs a test in the user's own tier, and in the single one too.
+func eachTier(t *testing.T, test func(t *testing.T, h *Host)) {
+	t.Helper()
+	own := host(t)
+	t.Run(string(own.Tier), func(t *testing.T) { test(t, own) })
+	if own.Tier != TierSingle {
+		t.Run("single", func(t *testing.T) { test(t, single(t)) })
+	}
+}
+
+// built is the program of testdata/guest, built once.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func guestProgram(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "xtoo-guest-"); built.err != nil {
+			return
+		}
+		if built.err = os.Chmod(built.dir, 0o755); built.err != nil {
+			return
+		}
+		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "guest"), "testdata/guest/main.go")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	if built.err != nil {
+		testutil.SkipOrFail(t, "build the program that the tests execute: %v", built.err)
+	}
+	return filepath.Join(built.dir, "guest")
+}
+
+// A testRoot is a root with the guest program and nothing else.
+type testRoot struct {
+	t     testing.TB
+	h     *Host
+	dir   string
+	Lower string
+	node  Node
+}
+
+// newRoot makes a root with some directories. They are removed in a stage, as the user cannot remove what others own.
+func newRoot(t testing.TB, h *Host, dirs ...string) *testRoot {
+	t.Helper()
+	program := guestProgram(t)
+	dir := tempDir(t, h)
+	r := &testRoot{t: t, h: h, dir: dir, Lower: filepath.Join(dir, "lower")}
+	for _, d := range append([]string{"lower/bin", "upper", "work"}, dirs...) {
+		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
+	}
+	data, err := os.ReadFile(program)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(r.Lower, "bin/guest"), data, 0o755))
+	r.node = Node{
+		Lowers: []string{r.Lower}, Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work"),
+		Spec: &specs.Spec{Process: &specs.Process{Cwd: "/", Env: []string{"PATH=/bin"}}},
+	}
+	return r
+}
+
+// newLowerDirs are what an ordinary image has.
+func ordinary() []string {
+	return []string{"lower/proc", "lower/sys", "lower/dev", "lower/run", "lower/tmp", "lower/etc"}
+}
+
+// tempDir is t.TempDir, emptied by a stage.
+func tempDir(t testing.TB, h *Host) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		p, err := h.Start(context.Background(), Command{Stage: "test.remove", Args: dir})
+		if err == nil {
+			err = p.Wait(nil)
+		}
+		if err != nil {
+			t.Error("clean up:", err)
+		}
+	})
+	return dir
+}
+
+// run executes the guest program and returns its output.
+func (r *testRoot) run(args ...string) (string, Exit) {
+	r.t.Helper()
+	out, exit, err := r.try(args...)
+	if err != nil {
+		r.t.Fatalf("run %q: %v (hint: %s)\n%s", args, err, Hint(err), out)
+	}
+	return out, exit
+}
+
+func (r *testRoot) try(args ...string) (string, Exit, error) {
+	var out bytes.Buffer
+	n := r.node
+	n.Output = &out
+	n.Spec.Process.Args = append([]string{"/bin/guest"}, args...)
+	exit, err := r.h.Run(context.Background(), n)
+	return out.String(), exit, err
+}
+
+// upperHas says whether something is in the upper directory.
+func (r *testRoot) upperHas(name string) bool {
+	_, err := os.Lstat(filepath.Join(r.node.Upper, name))
+	return err == nil
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contains(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q is not in:\n%s", p, text)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package chroot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// stageNode is the stage that Run starts.
+const stageNode = "chroot.node"
+
+// maxLayers is what overlayfs stacks (OVL_MAX_STACK).
+const maxLayers = 500
+
+// maxGrace is the longest that a cancelled process has before it is killed.
+const maxGrace = time.Second
+
+// Network says what of the network a process sees.
+type Network string
+
+// The networks.
+const (
+	NetworkHost Network = "host" // the host's
+	NetworkNone Network = "none" // a loopback interface, up
+)
+
+// A Node is one process in a root made of layers.
+type Node struct {
+	// Spec describes the process as runtime-spec does. Of it, these are obeyed: Process (Args, looked for in the
+	// PATH of Env when without a slash; Env, exactly; Cwd, "" means /; User; Capabilities, nil means all;
+	// Rlimits of the kinds core, fsize, memlock, msgqueue, nice, nofile, nproc, rtprio, sigpending, stack; NoNewPrivileges),
+	// Hostname ("" means localhost), Domainname, Mounts (types bind, also "" or "none" with the option bind or rbind, and tmpfs),
+	// Linux.Namespaces (a network namespace without path means NetworkNone; user, mount, pid, ipc and uts
+	// are always made), Linux.MaskedPaths, Linux.ReadonlyPaths, Linux.Personality. Annotations and Version are ignored;
+	// everything else that is set is an error that wraps ErrUnsupported. Terminals, seccomp, cgroups, devices, hooks,
+	// sysctls and security labels are among that.
+	Spec *specs.Spec
+
+	// Lowers are layer directories, the topmost first, at most 500, in overlayfs's on-disk format with user
+	// xattrs. With none, Upper itself is the root, without any overlay, and Work is not used.
+	Lowers []string
+	// Upper is the directory that receives what the process changes. It exists; its mode and owner become the root's.
+	Upper string
+	// Work is an empty directory on the file system of Upper. The kernel leaves a directory in it that only a
+	// stage can remove in the mapped tier.
+	Work string
+
+	// Files come into /run, by their path below it ("xtoo/script", "xtoo/secrets/password").
+	Files map[string]RunFile
+
+	// Output receives what the process and its children write to standard output and standard error, as it
+	// comes, in order. nil discards it. An error of it cancels the node. It is not written to after Run returned.
+	Output io.Writer
+
+	// Network is NetworkHost by default, or what Spec says.
+	Network Network
+
+	// GracePeriod is the time between SIGTERM and SIGKILL when the context ends. 0 means a second, which is also the most.
+	GracePeriod time.Duration
+
+	Log *slog.Logger // nil discards
+}
+
+// A RunFile is a file for /run. Its owner is user 0, its directories are made with mode 0755.
+type RunFile struct {
+	Content  []byte
+	HostPath string // read instead of Content when not empty
+	Mode     os.FileMode
+}
+
+// An Exit says how the process of a node ended.
+type Exit struct {
+	Code   int            // exit code; 128 + Signal when a signal ended it, as shells have it
+	Signal syscall.Signal // 0 when it exited
+}
+
+// nodeArgs are the arguments of the stage.
+type nodeArgs struct {
+	Spec    *specs.Spec
+	Lowers  []string
+	Upper   string
+	Work    string
+	Files   map[string]RunFile
+	Network Network
+	Grace   time.Duration
+	TTYGid  bool // group 5 (tty) is mapped
+	Guard   bool // id 0 is the id 0 of the host: protect the host's settings in /proc
+}
+
+// Run executes a node and waits for its end. The mounts are gone when it returns, and so is every process.
+// A non-zero exit code is no error. An error that wraps [ErrNotExecutable] says that the process could not be started
+// (and which interpreter is missing), [ErrNoOverlay] and [ErrTooManyLayers] that its root could not be mounted. When ctx ends, every process
+// gets SIGTERM, then SIGKILL after the grace period; Run returns within two seconds, with the context's error.
+// After any error, what is in Upper and Work is of no use: remove it.
+func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
+	args, err := h.nodeArgs(n)
+	if err != nil {
+		return Exit{}, err
+	}
+	namespaces := uintptr(unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	if args.Network == NetworkNone {
+		namespaces |= unix.CLONE_NEWNET
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out, err := newOutput(n.Output, cancel)
+	if err != nil {
+		return Exit{}, err
+	}
+	p, err := h.Start(ctx, Command{
+		Stage: stageNode, Args: args, Files: []*os.File{out.write}, Log: n.Log, namespaces: namespaces, noEnv: true,
+	})
+	if err != nil {
+		return Exit{}, errors.Join(err, out.finish(false))
+	}
+	out.start()
+	var exit Exit
+	err = p.Wait(&exit)
+	if outErr := out.finish(true); outErr != nil {
+		return exit, fmt.Errorf("output of the process: %w", outErr)
+	}
+	if err == nil {
+		err = context.Cause(ctx) // it ended by itself just when it was told to
+	}
+	return exit, err
+}
+
+// nodeArgs checks everything that can be checked before a process is started.
+func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
+	network, err := checkSpec(n.Spec, n.Network)
+	if err != nil {
+		return nil, err
+	}
+	if len(n.Lowers) > maxLayers {
+		return nil, fmt.Errorf("stack %d layers: %w: the kernel takes at most %d", len(n.Lowers), ErrTooManyLayers, maxLayers)
+	}
+	if n.Upper == "" || (n.Work == "" && len(n.Lowers) > 0) {
+		return nil, errors.New("run a node: Upper and Work are needed")
+	}
+	for name := range n.Files {
+		if name == "" || path.IsAbs(name) || path.Clean(name) != name || strings.HasPrefix(name, "..") {
+			return nil, fmt.Errorf("run a node: %q is no path below /run", name)
+		}
+	}
+	if err := h.checkUser(n.Spec.Process.User); err != nil {
+		return nil, err
+	}
+	grace := n.GracePeriod
+	if grace <= 0 || grace > maxGrace {
+		grace = maxGrace
+	}
+	return &nodeArgs{
+		Spec: n.Spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
+		TTYGid: maps(h.GIDs, 5), Guard: isRealRoot(h),
+	}, nil
+}
+
+// checkUser sees that the ids of the process are mapped.
+func (h *Host) checkUser(u specs.User) error {
+	if !maps(h.UIDs, u.UID) {
+		return fmt.Errorf("run as user %d: only %d ids are mapped (%s)", u.UID, countIDs(h.UIDs), h.Reason)
+	}
+	for _, gid := range append([]uint32{u.GID}, u.AdditionalGids...) {
+		if !maps(h.GIDs, gid) {
+			return fmt.Errorf("run as group %d: only %d ids are mapped (%s)", gid, countIDs(h.GIDs), h.Reason)
+		}
+	}
+	if len(u.AdditionalGids) > 0 && !h.setgroups {
+		return fmt.Errorf("run with additional groups: not possible with one id (%s)", h.Reason)
+	}
+	return nil
+}
+
+// isRealRoot says whether id 0 inside is the real root's. The files of /proc/sys and /sys go by that id alone.
+func isRealRoot(h *Host) bool { return h.UIDs[0].ContainerID == 0 && h.UIDs[0].HostID == 0 }

@@ -1,0 +1,147 @@
+package chroot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// mountRoot mounts the root of a node over the node's own upper directory, where nothing else can be hidden by it.
+// fds is this process's /proc/self/fd.
+func mountRoot(fds *os.File, a *nodeArgs) error {
+	if len(a.Lowers) == 0 {
+		if err := unix.Mount(a.Upper, a.Upper, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind the root directory %s: %w", a.Upper, err)
+		}
+		return nil
+	}
+	return mountOverlay(fds, a.Lowers, a.Upper, a.Work, a.Upper)
+}
+
+// mountOverlay mounts an overlay at target. The directories are named by the numbers of their open files, with the
+// working directory in /proc/self/fd: so hundreds fit into the page that mount(2) takes, no character in a path
+// needs care, and /proc/mounts tells a script nothing about the host's paths.
+func mountOverlay(fds *os.File, lowers []string, upper, work, target string) error {
+	if err := checkUserXattrs(work); err != nil {
+		return err
+	}
+	var numbers []string
+	files := make([]*os.File, 0, len(lowers)+2)
+	defer func() {
+		for _, f := range files {
+			_ = f.Close() // was opened for its name only
+		}
+	}()
+	for i, path := range append(append([]string{}, lowers...), upper, work) {
+		f, err := openPath(path, unix.O_DIRECTORY)
+		if err != nil {
+			return fmt.Errorf("overlay: %s: %w", [...]string{"layer", "upper directory", "work directory"}[max(0, i-len(lowers)+1)], err)
+		}
+		files = append(files, f)
+		numbers = append(numbers, strconv.Itoa(int(f.Fd())))
+	}
+	n := len(lowers)
+	// userxattr: the only xattrs that a user namespace may write. index=off: what a hard link across layers does
+	// must not depend on how the kernel was built. volatile: nobody wants the upper directory of a node that was
+	// cut off, so fsync in it is wasted, and so is the sync of the whole file system at the unmount.
+	options := "lowerdir=" + strings.Join(numbers[:n], ":") + ",upperdir=" + numbers[n] + ",workdir=" + numbers[n+1] + ",userxattr,index=off"
+	if err := unix.Fchdir(int(fds.Fd())); err != nil {
+		return fmt.Errorf("go to /proc/self/fd: %w", err)
+	}
+	err := unix.Mount("overlay", target, "overlay", 0, options+",volatile")
+	if errors.Is(err, unix.EINVAL) {
+		err = unix.Mount("overlay", target, "overlay", 0, options)
+	}
+	if err != nil {
+		return explainOverlay(err, upper, n)
+	}
+	return nil
+}
+
+// explainOverlay words why the kernel refused.
+func explainOverlay(err error, upper string, layers int) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EIO) {
+		return fmt.Errorf("mount an overlay of %d layers: %w", layers, err)
+	}
+	hint := "keep the store on a local file system such as ext4, xfs or btrfs: set XTOO_SCRATCH to a directory on one"
+	if release := kernelRelease(); !atLeast(release, 5, 11) {
+		hint = "overlayfs in a user namespace needs Linux 5.11 or later; this is " + release
+	} else if errors.Is(err, unix.ENODEV) {
+		hint = "this kernel has no overlayfs: as root: modprobe overlay (CONFIG_OVERLAY_FS)"
+	} else if name := filesystemName(upper); name == "overlay" {
+		hint = "the store is itself on an overlay (inside a container?): put it on a volume"
+	}
+	return &HostError{
+		Err:  fmt.Errorf("%w: mount an overlay of %d layers on %s (%s): %w", ErrNoOverlay, layers, upper, filesystemName(upper), err),
+		Hint: hint,
+	}
+}
+
+// checkUserXattrs finds out whether a directory can bear user xattrs. The kernel mounts an overlay
+// without them, too, but then cannot mark a directory as opaque.
+func checkUserXattrs(dir string) error {
+	const name = "user.xtoo.probe"
+	err := unix.Setxattr(dir, name, []byte("y"), 0)
+	if err == nil {
+		err = unix.Removexattr(dir, name)
+	}
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return &HostError{
+			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", ErrNoOverlay, dir, filesystemName(dir), err),
+			Hint: "keep the store on a file system with user xattrs, such as ext4, xfs or btrfs (tmpfs since Linux 6.6): " +
+				"set XTOO_SCRATCH to a directory on one",
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("set an xattr on %s: %w", dir, err)
+	}
+	return nil
+}
+
+// openPath opens a file for its name only, whatever it is.
+func openPath(path string, flags int) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC|flags, 0)
+		if err == nil {
+			return os.NewFile(uintptr(fd), path), nil
+		}
+		if !errors.Is(err, syscall.EINTR) {
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
+}
+
+// kernelRelease is `uname -r`.
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// atLeast compares the first two numbers of a kernel's release.
+func atLeast(release string, major, minor int) bool {
+	a, rest, _ := strings.Cut(release, ".")
+	b := rest
+	for i, c := range rest {
+		if c < '0' || c > '9' {
+			b = rest[:i]
+			break
+		}
+	}
+	x, err := strconv.Atoi(a)
+	if err != nil {
+		return false
+	}
+	y, err := strconv.Atoi(b)
+	if err != nil {
+		return false
+	}
+	return x > major || x == major && y >= minor
+}

@@ -1,0 +1,114 @@
+package chroot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// launch starts the process of a node and returns its id. It is done on a thread that is used for nothing else and
+// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, one day a
+// seccomp filter) is inherited by the process and by nothing else of init.
+func launch(s *specs.Spec, out *os.File) (int, error) {
+	program, err := findInPath(s.Process)
+	if err != nil {
+		return 0, err
+	}
+	null, err := os.OpenFile("/dev/null", os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	if err := setLimits(s.Process); err != nil {
+		return 0, errors.Join(err, null.Close())
+	}
+	ambient, err := ambientCaps(s.Process.Capabilities)
+	if err != nil {
+		return 0, errors.Join(err, null.Close())
+	}
+	attr := &syscall.ProcAttr{
+		Dir: s.Process.Cwd, Env: s.Process.Env,
+		Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: credential(s.Process.User), AmbientCaps: ambient},
+	}
+	if attr.Env == nil {
+		attr.Env = []string{} // nil would mean ours
+	}
+	type started struct {
+		pid int
+		err error
+	}
+	result := make(chan started)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		if err := prepareThread(s); err != nil {
+			result <- started{err: err}
+			return
+		}
+		pid, err := syscall.ForkExec(program, s.Process.Args, attr)
+		if err != nil {
+			err = explainExec(program, err)
+		}
+		result <- started{pid, err}
+	}()
+	r := <-result
+	if err := errors.Join(r.err, null.Close()); err != nil {
+		return 0, err
+	}
+	return r.pid, nil
+}
+
+// prepareThread sets what the process inherits from the thread that starts it.
+func prepareThread(s *specs.Spec) error {
+	if s.Linux != nil && s.Linux.Personality != nil {
+		p, err := personality(s.Linux.Personality)
+		if err != nil {
+			return err
+		}
+		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, p, 0, 0); errno != 0 {
+			return fmt.Errorf("set the personality %s: %w", s.Linux.Personality.Domain, errno)
+		}
+	}
+	if s.Process.NoNewPrivileges {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("set no_new_privs: %w", err)
+		}
+	}
+	return limitThread(s.Process.Capabilities)
+}
+
+// setLimits sets, on the whole of init, what can be set on no thread alone.
+func setLimits(p *specs.Process) error {
+	umask := 0o022
+	if p.User.Umask != nil {
+		umask = int(*p.User.Umask & 0o777)
+	}
+	unix.Umask(umask)
+	limits := append([]specs.POSIXRlimit{{Type: "RLIMIT_CORE"}}, p.Rlimits...) // no core files in layers, unless asked for
+	for i, r := range limits {
+		kind := rlimitKinds()[r.Type]
+		want := syscall.Rlimit{Cur: r.Soft, Max: r.Hard}
+		if i == 0 {
+			if err := syscall.Getrlimit(kind, &want); err != nil {
+				return fmt.Errorf("read limit %s: %w", r.Type, err)
+			}
+			want.Cur = 0
+		}
+		if err := syscall.Setrlimit(kind, &want); err != nil {
+			return fmt.Errorf("set limit %s: %w", r.Type, err)
+		}
+	}
+	return nil
+}
+
+// credential is nil for user 0, who is what init is already, without any supplementary groups where those can be dropped.
+func credential(u specs.User) *syscall.Credential {
+	if u.UID == 0 && u.GID == 0 && len(u.AdditionalGids) == 0 {
+		return nil
+	}
+	return &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.AdditionalGids, NoSetGroups: len(u.AdditionalGids) == 0}
+}

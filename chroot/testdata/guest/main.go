@@ -1,0 +1,241 @@
+// Command guest is what the tests execute in a node: a static program that does one thing after another, as its
+// arguments say, with ";" between them.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var one []string
+	for _, a := range append(os.Args[1:], ";") {
+		if a != ";" {
+			one = append(one, a)
+			continue
+		}
+		if len(one) > 0 {
+			if err := do(one[0], one[1:]); err != nil {
+				fmt.Printf("%s: error: %v\n", one[0], err)
+			}
+		}
+		one = nil
+	}
+}
+
+func do(verb string, a []string) error {
+	arg := func(i int) string {
+		if i < len(a) {
+			return a[i]
+		}
+		return ""
+	}
+	num := func(i int) int { n, _ := strconv.Atoi(arg(i)); return n }
+	switch verb {
+	case "print":
+		fmt.Println(strings.Join(a, " "))
+	case "eprint":
+		fmt.Fprintln(os.Stderr, strings.Join(a, " "))
+	case "marker": // visible in /proc/PID/cmdline
+	case "exit":
+		os.Exit(num(0))
+	case "kill":
+		signal.Reset()
+		if err := syscall.Kill(os.Getpid(), syscall.Signal(num(0))); err != nil {
+			return err
+		}
+		time.Sleep(time.Hour)
+	case "signal":
+		return syscall.Kill(num(0), syscall.Signal(num(1)))
+	case "ignore":
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	case "trap":
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGTERM, syscall.SIGHUP)
+		fmt.Println("ready")
+		fmt.Println("got", <-c)
+	case "sleep":
+		d, err := time.ParseDuration(arg(0))
+		if err != nil {
+			return err
+		}
+		time.Sleep(d)
+	case "spawn", "daemon", "wait":
+		cmd := exec.Command("/proc/self/exe", split(a)...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if verb == "wait" {
+			return cmd.Run()
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: verb == "daemon"}
+		return cmd.Start()
+	case "cat":
+		data, err := os.ReadFile(arg(0))
+		if err != nil {
+			return err
+		}
+		os.Stdout.Write(data)
+	case "write":
+		return os.WriteFile(arg(0), []byte(arg(1)), 0o644)
+	case "open":
+		f, err := os.OpenFile(arg(0), os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	case "mkdir":
+		return os.MkdirAll(arg(0), 0o755)
+	case "rm":
+		return os.RemoveAll(arg(0))
+	case "rename":
+		return os.Rename(arg(0), arg(1))
+	case "symlink":
+		return os.Symlink(arg(0), arg(1))
+	case "readlink":
+		s, err := os.Readlink(arg(0))
+		fmt.Println(s)
+		return err
+	case "chown":
+		return os.Chown(arg(0), num(1), num(2))
+	case "chmod":
+		m, _ := strconv.ParseUint(arg(1), 8, 32)
+		return syscall.Chmod(arg(0), uint32(m))
+	case "setid":
+		if err := syscall.Setresgid(num(1), num(1), num(1)); err != nil {
+			return err
+		}
+		return syscall.Setresuid(num(0), num(0), num(0))
+	case "mknod":
+		return syscall.Mknod(arg(0), syscall.S_IFCHR|0o600, 1<<8|3)
+	case "umount":
+		return syscall.Unmount(arg(0), syscall.MNT_DETACH)
+	case "mount":
+		return syscall.Mount("none", arg(1), arg(0), 0, "")
+	case "ls":
+		entries, err := os.ReadDir(arg(0))
+		for _, e := range entries {
+			fmt.Print(e.Name(), " ")
+		}
+		fmt.Println()
+		return err
+	case "stat":
+		for _, p := range a {
+			var st syscall.Stat_t
+			if err := syscall.Lstat(p, &st); err != nil {
+				return fmt.Errorf("%s: %w", p, err)
+			}
+			fmt.Printf("%s %o %d:%d rdev %d\n", p, st.Mode, st.Uid, st.Gid, st.Rdev)
+		}
+	case "env":
+		e := os.Environ()
+		sort.Strings(e)
+		fmt.Println(strings.Join(e, "|"))
+	case "cwd":
+		d, err := os.Getwd()
+		fmt.Println(d)
+		return err
+	case "ids":
+		groups, _ := os.Getgroups()
+		fmt.Println(os.Getuid(), os.Getgid(), groups)
+	case "pid":
+		sid, _, _ := syscall.Syscall(syscall.SYS_GETSID, 0, 0, 0)
+		fmt.Println(os.Getpid(), os.Getppid(), sid)
+	case "umask":
+		fmt.Printf("%04o\n", syscall.Umask(0))
+	case "uname":
+		var u syscall.Utsname
+		if err := syscall.Uname(&u); err != nil {
+			return err
+		}
+		fmt.Println(chars(u.Nodename), chars(u.Domainname), chars(u.Machine))
+	case "limit":
+		var l syscall.Rlimit
+		err := syscall.Getrlimit(num(0), &l)
+		fmt.Println(l.Cur, l.Max)
+		return err
+	case "grep":
+		data, err := os.ReadFile(arg(0))
+		if err != nil {
+			return err
+		}
+		for _, l := range strings.Split(string(data), "\n") {
+			if strings.Contains(l, arg(1)) {
+				fmt.Println(l)
+			}
+		}
+	case "fds":
+		for fd := 0; fd < 1024; fd++ {
+			if _, _, e := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0); e == 0 {
+				fmt.Print(fd, " ")
+			}
+		}
+		fmt.Println()
+	case "flood":
+		line := []byte(strings.Repeat("x", 1023) + "\n")
+		for n := num(0); n > 0; n -= len(line) {
+			if _, err := os.Stdout.Write(line); err != nil {
+				return err
+			}
+		}
+	case "ifaces":
+		all, err := net.Interfaces()
+		for _, i := range all {
+			fmt.Print(i.Name, " ", i.Flags&net.FlagUp != 0, ";")
+		}
+		fmt.Println()
+		return err
+	case "listen":
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			return err
+		}
+		fmt.Println("connected")
+		return c.Close()
+	case "zombies":
+		n := 0
+		dirs, _ := os.ReadDir("/proc")
+		for _, d := range dirs {
+			if data, err := os.ReadFile("/proc/" + d.Name() + "/stat"); err == nil && strings.Contains(string(data), ") Z ") {
+				n++
+			}
+		}
+		fmt.Println("zombies", n)
+	default:
+		return fmt.Errorf("unknown verb")
+	}
+	return nil
+}
+
+// split takes a nested list of verbs, with "," between them.
+func split(a []string) []string {
+	out := make([]string, len(a))
+	for i, s := range a {
+		if s == "," {
+			s = ";"
+		}
+		out[i] = s
+	}
+	return out
+}
+
+func chars(c [65]int8) string {
+	var b []byte
+	for _, x := range c {
+		if x == 0 {
+			break
+		}
+		b = append(b, byte(x))
+	}
+	return string(b)
+}

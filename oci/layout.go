@@ -156,36 +156,52 @@ const (
 	stateLayout                    // has a legal oci-layout
 )
 
-// inspect tells an empty directory from a layout; everything else is an error.
+// inspect tells an empty directory from a layout; everything else is an error. Without the lock somebody else
+// may make or remove a layout while it looks, so it looks again where what it saw does not fit together.
 func (l *Layout) inspect() (layoutState, error) {
-	data, err := readFile(filepath.Join(l.dir, v1.ImageLayoutFile))
-	if err == nil {
-		if err := parseLayoutFile(data); err != nil {
-			return stateEmpty, withHint(fmt.Errorf("layout %s: %w", l.dir, err), "nothing was changed; name another directory, or remove this one if it is rubbish")
+	const tries = 20
+	for i := 0; ; i++ {
+		data, err := readFile(filepath.Join(l.dir, v1.ImageLayoutFile))
+		if err == nil {
+			if err := parseLayoutFile(data); err != nil {
+				return stateEmpty, withHint(fmt.Errorf("layout %s: %w", l.dir, err), garbageHint)
+			}
+			return stateLayout, nil
 		}
-		return stateLayout, nil
+		if errors.Is(err, unix.ENOTDIR) {
+			return stateEmpty, fmt.Errorf("layout %s: %w: it is not a directory", l.dir, ErrNotLayout)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return stateEmpty, unwritable(l.dir, fmt.Errorf("layout %s: %w", l.dir, err))
+		}
+		entries, err := os.ReadDir(l.dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return stateEmpty, nil
+		}
+		if err != nil {
+			return stateEmpty, unwritable(l.dir, fmt.Errorf("layout %s: %w", l.dir, err))
+		}
+		if i < tries && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == v1.ImageLayoutFile }) {
+			continue
+		}
+		return stateEmpty, l.checkEmpty(entries)
 	}
-	if errors.Is(err, unix.ENOTDIR) {
-		return stateEmpty, fmt.Errorf("layout %s: %w: it is not a directory", l.dir, ErrNotLayout)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return stateEmpty, unwritable(l.dir, fmt.Errorf("layout %s: %w", l.dir, err))
-	}
-	entries, err := os.ReadDir(l.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return stateEmpty, nil
-	}
-	if err != nil {
-		return stateEmpty, fmt.Errorf("layout %s: %w", l.dir, err)
-	}
+}
+
+// garbageHint goes with documents that cannot be read.
+const garbageHint = "nothing was changed; name another directory, or remove this one if it is rubbish"
+
+// checkEmpty refuses a directory without oci-layout in which something stands that is not ours to write beside.
+func (l *Layout) checkEmpty(entries []fs.DirEntry) error {
 	for _, e := range entries {
 		// Blobs alone are a store that has built nothing yet: index and oci-layout are still to come.
-		if !isLeftover(e.Name()) && (e.Name() != v1.ImageBlobsDir || !e.IsDir()) {
-			return stateEmpty, withHint(fmt.Errorf("layout %s: %w: it holds %q and no file %s", l.dir, ErrNotLayout, e.Name(), v1.ImageLayoutFile),
-				"nothing was changed; name a directory that is missing, empty, or an OCI image layout")
+		if isLeftover(e.Name()) || e.Name() == v1.ImageBlobsDir && e.IsDir() {
+			continue
 		}
+		return withHint(fmt.Errorf("layout %s: %w: it holds %q and no file %s", l.dir, ErrNotLayout, e.Name(), v1.ImageLayoutFile),
+			"nothing was changed; name a directory that is missing, empty, or an OCI image layout")
 	}
-	return stateEmpty, nil
+	return nil
 }
 
 // index reads index.json. A missing one is empty: a creation that was killed between the two files leaves that.
@@ -199,7 +215,7 @@ func (l *Layout) index() (*indexDoc, error) {
 	}
 	doc, err := parseIndexDoc(data)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("layout %s: %s: %w", l.dir, v1.ImageIndexFile, err), "nothing was changed; name another directory, or remove this one if it is rubbish")
+		return nil, withHint(fmt.Errorf("layout %s: %s: %w", l.dir, v1.ImageIndexFile, err), garbageHint)
 	}
 	return doc, nil
 }

@@ -151,7 +151,7 @@ func (m *memory) Abort()                {}
 
 // own says whether a path is of the files that this package adds.
 func own(name string) bool {
-	if name == "" || strings.HasPrefix(name, dirName) {
+	if name == "" || name == "." || strings.HasPrefix(name, dirName) {
 		return true
 	}
 	files, err := overlayFiles(Image{})
@@ -205,7 +205,7 @@ func mergeLayers(layers []Layer) (*memory, Info, error) {
 // writeSIF writes an image into a file of the test's own directory.
 func writeSIF(t testing.TB, img Image, o Options) (string, Info) {
 	t.Helper()
-	if img.Arch == "" {
+	if img.Arch == "" && img.Config.Architecture == "" {
 		img.Arch = "amd64"
 	}
 	if img.Created.IsZero() {
@@ -245,3 +245,13 @@ func unsquash(t testing.TB, sif string, info Info) string {
 	run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.PartitionOffset), "-dest", dir, sif)
 	return dir
 }
+
+func tarHeader(name string, mode int64) tar.Header {
+	return tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: mode}
+}
+
+func blockHeader() tar.Header {
+	return tar.Header{Name: "dev/loop0", Typeflag: tar.TypeBlock, Mode: 0o660, Gid: 6, Devmajor: 7}
+}
+
+func fifoHeader() tar.Header { return tar.Header{Name: "pipe", Typeflag: tar.TypeFifo, Mode: 0o644} }

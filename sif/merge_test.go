@@ -25,7 +25,7 @@ type mergeCase struct {
 	want   []string
 	scans  int
 	second int
-	// umoci says why `umoci unpack` makes something else of it, or nothing.
+	// umoci says what `umoci unpack` does otherwise; "" when it agrees.
 	umoci string
 }
 
@@ -40,7 +40,7 @@ var mergeCases = []mergeCase{
 		want: []string{"a/ 0755", "a/z = z"}},
 	{name: "whiteout beside what it hides", layers: [][]item{{reg("f", "new"), wh(".wh.f"), wh(".wh.d"), folder("d", 0o755), reg("d/n", "new")},
 		{reg("f", "old"), folder("d", 0o700), reg("d/o", "old")}},
-		want: []string{"d/ 0755", "d/n = new", "f = new"}, umoci: "it takes a whiteout after its entry for one of the entry"},
+		want: []string{"d/ 0755", "d/n = new", "f = new"}},
 	{name: "whiteout counts below its layer only", layers: [][]item{{folder("a", 0o755), reg("a/y", "y")}, {wh(".wh.a")}, {folder("a", 0o700), reg("a/x", "x")}},
 		want: []string{"a/ 0755", "a/y = y"}},
 	{name: "whiteout, then the name again", layers: [][]item{{reg("f", "new")}, {wh(".wh.f")}, {reg("f", "old")}},
@@ -121,7 +121,7 @@ var mergeCases = []mergeCase{
 		want: []string{"a/ 0711", "a/c = 3"}, scans: 1},
 	{name: "duplicates below a good layer", layers: [][]item{{reg("t", "t")}, {reg("a", "1"), reg("a", "2")}, {reg("u", "u")}},
 		want: []string{"a = 2", "t = t", "u = u"}, scans: 2},
-	{name: "names of AUFS", layers: [][]item{{wh(".wh..wh.aufs"), folder(".wh..wh.plnk", 0o700), reg(".wh..wh.plnk/1.2", "x"), reg("a", "a")}}, want: []string{"a = a"}, umoci: "-"},
+	{name: "names of AUFS", layers: [][]item{{wh(".wh..wh.aufs"), folder(".wh..wh.plnk", 0o700), reg(".wh..wh.plnk/1.2", "x"), reg("a", "a")}}, want: []string{"a = a"}, umoci: "it unpacks them"},
 }
 
 func (c mergeCase) tars(t testing.TB) [][]byte {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -101,4 +102,17 @@ func newDecompressor(r io.Reader) (io.ReadCloser, error) {
 	default:
 		return io.NopCloser(br), nil
 	}
+}
+
+// CompressionOf returns the compression that a layer's media type stands for, the image specification's or Docker's.
+func CompressionOf(mediaType string) (Compression, error) {
+	switch {
+	case strings.HasSuffix(mediaType, "gzip"):
+		return Gzip, nil
+	case strings.HasSuffix(mediaType, "zstd"):
+		return Zstd, nil
+	case strings.HasSuffix(mediaType, ".tar"):
+		return None, nil
+	}
+	return "", fmt.Errorf("unknown media type %q of a layer", mediaType)
 }

@@ -89,3 +89,16 @@ func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, Fil
 	}
 	return h.Digest(), id, s.RememberFile(FileRecord{ID: id, Digest: h.Digest()})
 }
+
+// ctxReader ends a stream when its context ends.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *ctxReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

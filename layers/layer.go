@@ -157,28 +157,11 @@ func (s *Store) recordLayer(diffID digest.Digest, size int64, c Compression, b B
 	return l, s.Put(KindLayer, diffID, l)
 }
 
-// AdoptBlob records that a blob which is in the store already holds a layer, after checking that it does.
-// Images from elsewhere keep their blobs as they are.
-func (s *Store) AdoptBlob(ctx context.Context, diffID digest.Digest, c Compression, b Blob) (Layer, error) {
-	f, err := s.OpenBlob(b.Digest)
-	if err != nil {
-		return Layer{}, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	d, err := newDecompressor(f)
-	if err != nil {
-		return Layer{}, err
-	}
-	v := diffID.Verifier()
-	size, err := io.Copy(v, &ctxReader{ctx, d})
-	if cerr := d.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return Layer{}, fmt.Errorf("read blob %s: %w", b.Digest, err)
-	}
-	if !v.Verified() {
-		return Layer{}, fmt.Errorf("blob %s is not the layer %s it is said to be", b.Digest, diffID)
+// RecordLayer says that a blob which is in the store holds a layer. The caller has verified that it does: images
+// from elsewhere keep their blobs as they are.
+func (s *Store) RecordLayer(diffID digest.Digest, size int64, c Compression, b Blob) (Layer, error) {
+	if !s.HasBlob(b.Digest, b.Size) {
+		return Layer{}, fmt.Errorf("record layer %s: the store has no blob %s of %d bytes", diffID, b.Digest, b.Size)
 	}
 	return s.recordLayer(diffID, size, c, b)
 }
@@ -206,17 +189,4 @@ func (s *Store) EnsureBlob(ctx context.Context, diffID digest.Digest, c Compress
 		return Layer{}, fmt.Errorf("compress layer %s again: %w", diffID, err)
 	}
 	return w.Commit()
-}
-
-// ctxReader ends a stream when its context ends.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

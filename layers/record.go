@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 
 	"github.com/opencontainers/go-digest"
+
+	"xtoo/internal/atomicfile"
 )
 
 // The kinds of records. Each is a directory below cache/.
@@ -104,3 +107,27 @@ func cutJSON(name string) (string, bool) {
 func (s *Store) recordPath(kind string, key digest.Digest) string {
 	return s.path(dirCache, kind, recordVersion, key.Encoded()+".json")
 }
+
+// SecretKey returns a random key that only this store has, making it when it is first asked for. Digests of secrets
+// are taken under it: the plain ones could be guessed back.
+func (s *Store) SecretKey() ([]byte, error) {
+	path := s.path(dirCache, "secret-key")
+	for range 2 {
+		key, err := os.ReadFile(path)
+		if err == nil && len(key) == secretKeySize {
+			return key, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		key = make([]byte, secretKeySize)
+		_, _ = rand.Read(key) // crypto/rand does not fail
+		if err := atomicfile.Write(path, key, 0o600); err != nil {
+			return nil, fmt.Errorf("make the store's key: %w", err)
+		}
+		// Read it again: of two processes that make one at once, both use the one that stayed.
+	}
+	return nil, fmt.Errorf("read the store's key %s: it has another length than %d bytes", path, secretKeySize)
+}
+
+const secretKeySize = 32

@@ -125,3 +125,6 @@ func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
 	}
 	return err
 }
+
+// DirIn returns the layer directory in a holder that [Store.AdoptLayerDir] will take.
+func DirIn(holder string) string { return filepath.Join(holder, layerRoot) }

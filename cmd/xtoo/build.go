@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"xtoo/chroot"
+	"xtoo/internal/engine"
+	"xtoo/layers"
+)
+
+// buildOptions are the options of `xtoo build`.
+type buildOptions struct {
+	plan           planOptions
+	ociLayout      string
+	sif            string
+	sifCompression string
+	compression    string
+	jobs           int
+	noCache        bool
+	offline        bool
+	force          bool
+}
+
+func newBuildCommand(g *globals) *cobra.Command {
+	var o buildOptions
+	c := &cobra.Command{
+		Use:   "build [PROJECT...]",
+		Short: "Build images",
+		Long: `Build the images of projects, and of the projects above them; without PROJECT, of all.
+A PROJECT is a tag (x86-64bit/generic_64/host) or the path of a project's directory.
+
+What the cache has is not executed again. Images go into the store by their tags, and from there
+to the outputs that are asked for:
+
+  --oci-layout DIR  adds the images to an OCI image layout, or replaces them there
+  --sif DIR/        writes one SIF file a project, its tag with - for /
+  --sif FILE        writes the SIF file of the one PROJECT
+
+Outputs appear whole or not at all. SOURCE_DATE_EPOCH, if set, bounds the times in new layers and is the
+creation time of the images; by default it is the newest time in the stage3.`,
+		Example: `  xtoo build --oci-layout out/
+  xtoo build arm-64bit/raspi4/kantoo --sif kantoo.sif --set hostname=pi`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runBuild(cmd.Context(), g, o, args)
+		},
+		ValidArgsFunction: completeProjects(g),
+	}
+	o.plan.addFlags(c)
+	f := c.Flags()
+	f.StringVar(&o.ociLayout, "oci-layout", "", "write the images to the OCI image layout in `DIR`")
+	f.StringVar(&o.sif, "sif", "", "write SIF files: to `PATH`, a file, or a directory if it ends in /")
+	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF files: gzip (every host reads it), zstd or xz")
+	f.StringVar(&o.compression, "compression", "gzip", "compression of OCI layers: gzip, zstd or none")
+	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
+	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
+	f.BoolVar(&o.offline, "offline", false, "give no node a network")
+	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
+	return c
+}
+
+func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) error {
+	opt, err := o.engineOptions(g)
+	if err != nil {
+		return err
+	}
+	plan, err := o.plan.load(ctx, g, args)
+	if err != nil {
+		return err
+	}
+	if opt.Store, err = g.openStore(); err != nil {
+		return err
+	}
+	p := newPrinter(g)
+	opt.Events = p.event
+	res, err := engine.Build(ctx, plan, opt)
+	if err != nil {
+		return err
+	}
+	return p.result(res)
+}
+
+// engineOptions checks the options that need no plan.
+func (o buildOptions) engineOptions(g *globals) (engine.Options, error) {
+	opt := engine.Options{
+		Host: hostOnce(), Log: g.logger(), Jobs: o.jobs, NoCache: o.noCache, Offline: o.offline, Force: o.force,
+		OCILayout: o.ociLayout, SIF: o.sif, SIFCompression: o.sifCompression,
+	}
+	if o.jobs < 0 {
+		return opt, usagef("--jobs %d: it must be at least 1", o.jobs)
+	}
+	var err error
+	if opt.Compression, err = layers.ParseCompression(o.compression); err != nil {
+		return opt, usagef("--compression: %w", err)
+	}
+	switch o.sifCompression {
+	case "gzip", "zstd", "xz":
+	default:
+		return opt, usagef("--sif-compression: unknown compression %q: it is gzip, zstd or xz", o.sifCompression)
+	}
+	opt.Epoch, err = sourceDateEpoch()
+	return opt, err
+}
+
+// sourceDateEpoch reads SOURCE_DATE_EPOCH: seconds since 1970, see reproducible-builds.org.
+func sourceDateEpoch() (*time.Time, error) {
+	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > 1<<33 {
+		return nil, usagef("SOURCE_DATE_EPOCH=%q: it must be a number of seconds since 1970", text)
+	}
+	t := time.Unix(n, 0).UTC()
+	return &t, nil
+}
+
+// hostOnce finds out what this user may do when it is first asked.
+func hostOnce() func() (*chroot.Host, error) {
+	return sync.OnceValues(func() (*chroot.Host, error) {
+		h, err := chroot.Probe()
+		if err != nil {
+			return nil, fmt.Errorf("find out what this user may do: %w", err)
+		}
+		return h, nil
+	})
+}

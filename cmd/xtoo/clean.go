@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"xtoo/internal/engine"
+	"xtoo/layers"
+)
+
+func newCleanCommand(g *globals) *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what the store does not need",
+		Long: `Remove from the store what none of its images refers to: blobs, layer directories, records,
+logs, and what killed builds left. With --all, remove everything the store holds, whoever owns
+the files by subuid, and the store itself. Outputs elsewhere are not touched.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runClean(cmd.Context(), g, all) },
+	}
+	c.Flags().BoolVar(&all, "all", false, "remove everything")
+	return c
+}
+
+func runClean(ctx context.Context, g *globals, all bool) error {
+	store, err := g.openStore()
+	if err != nil {
+		return err
+	}
+	rm := engine.Remover(hostOnce())
+	if all {
+		if err := store.CleanAll(ctx, rm); err != nil {
+			return fmt.Errorf("clean %s: %w", store.Dir(), err)
+		}
+		if g.json {
+			return printJSON(g.out, map[string]string{"removed": store.Dir()})
+		}
+		if !g.quiet {
+			_, err = fmt.Fprintf(g.out, "removed everything in %s\n", store.Dir())
+		}
+		return err
+	}
+	done, err := store.Clean(ctx, func() (layers.Keep, error) {
+		k, err := engine.Keep(ctx, store)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // nothing was ever built
+		}
+		return k, err
+	}, rm)
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", store.Dir(), err)
+	}
+	if g.json {
+		return printJSON(g.out, done)
+	}
+	if !g.quiet {
+		_, err = fmt.Fprintf(g.out, "removed %d blobs (%s), %d layer directories, %d records, %d logs\n",
+			done.Blobs, size(done.Bytes), done.Layers, done.Records, done.Logs)
+	}
+	return err
+}

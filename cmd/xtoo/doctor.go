@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"xtoo/chroot"
+	"xtoo/layers"
+)
+
+func newDoctorCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine lets this user do, and what would raise it",
+		Long: `Try everything that a build needs and say what works, which tier this user gets, and
+what would raise it: the exact package, setting or line of a file.
+
+In the mapped tier a range of ids is there, and scripts can give files to any user. In the
+single tier there is one id: images are complete, but a script's chown to another id fails.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), g) },
+	}
+}
+
+// A doctorReport is what `xtoo doctor --json` prints.
+type doctorReport struct {
+	Tier     chroot.Tier      `json:"tier"`
+	Reason   string           `json:"reason,omitempty"`
+	Store    string           `json:"store"`
+	Findings []chroot.Finding `json:"findings"`
+}
+
+// errCannotBuild ends `xtoo doctor` with the exit code for a machine that cannot build.
+type errCannotBuild struct{ bad int }
+
+func (e errCannotBuild) Error() string {
+	return fmt.Sprintf("this machine does not let this user build: %d findings above", e.bad)
+}
+
+func runDoctor(ctx context.Context, g *globals) error {
+	dir := g.store
+	if dir == "" {
+		var err error
+		if dir, err = layers.DefaultDir(); err != nil {
+			return err
+		}
+	}
+	host, err := chroot.Probe()
+	r := doctorReport{Tier: "none", Store: dir}
+	if err == nil {
+		r.Tier, r.Reason = host.Tier, host.Reason
+	} else {
+		r.Reason = err.Error()
+	}
+	r.Findings = chroot.Diagnose(ctx, host, dir)
+	bad := 0
+	for _, f := range r.Findings {
+		if f.State == chroot.StateBad {
+			bad++
+		}
+	}
+	if g.json {
+		if err := printJSON(g.out, r); err != nil {
+			return err
+		}
+	} else if err := printDoctor(g, r); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return &chroot.HostError{Err: errCannotBuild{bad}}
+	}
+	return nil
+}
+
+func printDoctor(g *globals, r doctorReport) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "tier: %s (%s)\nstore: %s\n\n", r.Tier, r.Reason, r.Store)
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%-5s %s: %s\n", f.State, f.Name, f.Detail)
+		if f.Hint != "" {
+			for line := range strings.Lines(f.Hint) {
+				fmt.Fprintf(&b, "      -> %s\n", strings.TrimRight(line, "\n"))
+			}
+		}
+	}
+	_, err := fmt.Fprint(g.out, b.String())
+	return err
+}

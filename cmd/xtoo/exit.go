@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"xtoo/chroot"
+	"xtoo/internal/engine"
+	"xtoo/projects"
+)
+
+// The exit codes. They are documented in `xtoo help` and tested.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // anything not named below
+	exitUsage       = 2   // wrong arguments, or a configuration that is wrong
+	exitScript      = 3   // a script failed
+	exitHost        = 4   // this machine does not let this user build
+	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
+)
+
+const exitCodesHelp = `Exit codes:
+  0    done
+  1    something failed
+  2    wrong arguments, or a wrong configuration
+  3    a script failed
+  4    this machine does not let this user build (see xtoo doctor)
+  130  interrupted`
+
+// A usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// report prints an error, if there is one, and returns the exit code for it.
+func report(w io.Writer, ctx context.Context, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if ctx.Err() != nil {
+		say(w, "error", "interrupted")
+		return exitInterrupted
+	}
+	for _, one := range flatten(err) {
+		say(w, "error", one.Error())
+		if h := hintOf(one); h != "" {
+			say(w, "hint", h)
+		}
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var (
+		usage  usageError
+		script *engine.ScriptError
+		config *projects.Errors
+		host   *chroot.HostError
+		lack   *projects.MissingError
+		asked  *engine.UsageError
+	)
+	switch {
+	case errors.As(err, &script):
+		return exitScript
+	case errors.As(err, &host):
+		return exitHost
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &lack), errors.As(err, &asked):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// say prints one message. Control characters that came in with a name do not reach the terminal.
+func say(w io.Writer, kind, text string) {
+	text = strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (r < ' ' || r == 0x7f) {
+			return '�'
+		}
+		return r
+	}, text)
+	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, strings.TrimRight(text, "\n")) //nolint:errcheck // nowhere left to say it
+}
+
+// flatten lists the errors that stand side by side in err: each gets a line of its own.
+func flatten(err error) []error {
+	if list, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost is a list
+		var all []error
+		for _, e := range list.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+		if len(all) > 0 {
+			return all
+		}
+	}
+	return []error{err}
+}
+
+// hintOf finds what to do about an error: any error on its chain may have a Hint method.
+func hintOf(err error) string {
+	var p projects.Problem
+	if errors.As(err, &p) {
+		return p.Hint
+	}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}

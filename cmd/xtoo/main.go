@@ -1,0 +1,47 @@
+// Command xtoo turns Funtoo and Gentoo stage3 tarballs into container images, as any user.
+//
+// The rules of its messages: errors begin with `xtoo: error:` and say what failed, where, and (where there is
+// something to do) are followed by `xtoo: hint:`; lower case, no full stop, one line where one line does.
+// They go to standard error; what a command was asked for goes to standard output. --json puts JSON on
+// standard output and leaves the messages as they are.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"xtoo/chroot"
+	"xtoo/internal/engine"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	engine.RegisterStages()
+	chroot.Main() // does not return where this process is a stage of another xtoo
+	os.Exit(xtoo())
+}
+
+// xtoo runs the program and returns its exit code. Tests call it as a command.
+func xtoo() int {
+	limitMemory()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	root := newRootCommand(os.Stdout, os.Stderr)
+	err := root.ExecuteContext(ctx)
+	return report(os.Stderr, ctx, err)
+}
+
+// memoryLimit is what the garbage collector aims to stay below, in bytes. The working set is far smaller;
+// without it, the collector lets buffers pile up to twice of that.
+const memoryLimit = 160 << 20
+
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}

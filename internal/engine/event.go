@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events. Stable: `--json` prints them.
+const (
+	EventImport  EventKind = "import"  // the base of a root is being read
+	EventBase    EventKind = "base"    // the base of a root is there
+	EventStart   EventKind = "start"   // a node begins to execute
+	EventOutput  EventKind = "output"  // a line that a node printed
+	EventNode    EventKind = "node"    // a node is done; State says how
+	EventImage   EventKind = "image"   // a project's image is complete
+	EventWaiting EventKind = "waiting" // another build is doing what this one needs
+	EventWritten EventKind = "written" // an output was written, or found up to date
+	EventWarning EventKind = "warning" // something the user should know
+)
+
+// The states of a node that is done.
+const (
+	StateCached  = "cached"  // the cache had it
+	StateBuilt   = "built"   // executed, and its layer committed
+	StateNothing = "nothing" // executed, and it changed nothing: no layer
+)
+
+// An Event is one thing that happened. Fields that do not apply are empty.
+type Event struct {
+	Kind    EventKind     `json:"event"`
+	Project string        `json:"project,omitempty"` // tag
+	Node    string        `json:"node,omitempty"`    // path in the tree of scripts
+	State   string        `json:"state,omitempty"`
+	Text    string        `json:"text,omitempty"`
+	Why     string        `json:"why,omitempty"`
+	Digest  digest.Digest `json:"digest,omitempty"`
+	Path    string        `json:"path,omitempty"`
+	// Entries of the layer (members of its tar stream).
+	Entries int64 `json:"entries,omitempty"`
+	// Bytes of the layer's tar stream, or of the output file.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Elapsed is how long it took, in nanoseconds.
+	Elapsed time.Duration `json:"elapsed_ns,omitempty"`
+}
+
+// A Sink takes events. It is called from several goroutines and must be safe for that; it must not block for long.
+type Sink func(Event)

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"xtoo/layers"
+	"xtoo/oci"
+	"xtoo/projects"
+	"xtoo/qemu"
+)
+
+// identifyImage says which image a root's `from` stands for. A layout is asked; an archive, in which that would mean to
+// decompress it, is known by its own digest, which is remembered.
+func (b *build) identifyImage(ctx context.Context, r *projects.Project) (base, error) {
+	var id digest.Digest
+	var err error
+	if r.Base.Kind == projects.BaseOCI {
+		id, err = oci.Resolve(ctx, reference(r), oci.ImportOptions{})
+	} else {
+		id, _, err = b.o.Store.FileDigest(ctx, r.Base.Path)
+	}
+	if err != nil {
+		return base{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
+	}
+	return base{key: keyOf("from", string(r.Base.Kind), r.Base.Ref, id.String())}, nil
+}
+
+// reference is a root's `from` with an absolute path.
+func reference(r *projects.Project) string {
+	ref := string(r.Base.Kind) + ":" + r.Base.Path
+	if r.Base.Ref != "" {
+		ref += ":" + r.Base.Ref
+	}
+	return ref
+}
+
+// importImage brings the layers of a root's image into the store.
+func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecord, error) {
+	tmp, err := b.o.Store.MakeTemp("import")
+	if err != nil {
+		return baseRecord{}, err
+	}
+	defer b.discard(ctx, tmp)
+	img, err := oci.Import(ctx, reference(r), blobSink{b.o.Store}, oci.ImportOptions{TempDir: tmp})
+	if err != nil {
+		return baseRecord{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
+	}
+	rec := baseRecord{Config: &img.Config}
+	for _, l := range img.Layers {
+		c, err := layers.CompressionOf(l.Descriptor.MediaType)
+		if err != nil {
+			return baseRecord{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
+		}
+		blob := layers.Blob{Digest: l.Descriptor.Digest, Size: l.Descriptor.Size}
+		if _, err := b.o.Store.RecordLayer(l.DiffID, l.Size, c, blob); err != nil {
+			return baseRecord{}, err
+		}
+		rec.DiffIDs = append(rec.DiffIDs, l.DiffID)
+	}
+	return rec, nil
+}
+
+// imageChain is the chain of an image from elsewhere.
+func (b *build) imageChain(r *projects.Project, rec baseRecord) (*chain, error) {
+	img := rec.Config
+	arch, err := qemu.ByPlatform(img.Architecture, img.Variant)
+	if err != nil {
+		return nil, fmt.Errorf("%s: from %s: %w", r.Base.Pos, r.Base.Text, err)
+	}
+	created := time.Unix(0, 0)
+	if img.Created != nil {
+		created = *img.Created
+	}
+	c := &chain{arch: arch, epoch: b.epoch(created), config: img.Config, history: img.History}
+	// The chain ids name the directories: what a layer looks like may depend on what lies below.
+	ids := identity.ChainIDs(append([]digest.Digest(nil), rec.DiffIDs...))
+	for i, d := range rec.DiffIDs {
+		c.links = append(c.links, link{diffID: d, dir: ids[i]})
+	}
+	c.key = contentBase(c)
+	return c, nil
+}
+
+// blobSink lets an import write into the store.
+type blobSink struct{ s *layers.Store }
+
+func (s blobSink) Create(ctx context.Context) (oci.BlobWriter, error) {
+	w, err := s.s.NewBlob(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// refOf is a reference of a layout, with all that it reaches.
+func refOf(tag string, img *oci.Image) oci.Ref {
+	d := img.Descriptor
+	d.Platform = nil
+	return oci.Ref{Name: tag, Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Blobs: img.Blobs()}
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"xtoo/layers"
+	"xtoo/projects"
+)
+
+// node returns the chain after a node, executing the node if the cache does not have it.
+func (b *build) node(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain) (*chain, error) {
+	in, err := b.inputs(n)
+	if err != nil {
+		return nil, err
+	}
+	k := keysOf(c, in)
+	if next, ok := b.cached(p, n, c, k); ok {
+		return next, nil
+	}
+	unlock, err := b.o.Store.Lock(ctx, "node "+k.key.String(), b.waiting(p.Project.Tag, n.Path))
+	if err != nil {
+		return nil, err
+	}
+	next, err := b.nodeLocked(ctx, p, n, c, k, in)
+	return next, errors.Join(err, unlock())
+}
+
+func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, k keys, in []Input) (*chain, error) {
+	if next, ok := b.cached(p, n, c, k); ok { // another build did it while this one waited
+		return next, nil
+	}
+	release, err := b.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	begun := time.Now()
+	b.o.Events(Event{Kind: EventStart, Project: p.Project.Tag, Node: n.Path, Why: b.why(n, c, in)})
+	rec, err := b.execute(ctx, p, n, c, k.key)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.remember(p, n, c, k, in, rec); err != nil {
+		return nil, err
+	}
+	b.count(true)
+	state := StateBuilt
+	if rec.DiffID == "" {
+		state = StateNothing
+	}
+	b.o.Events(Event{
+		Kind: EventNode, Project: p.Project.Tag, Node: n.Path, State: state, Digest: rec.DiffID,
+		Entries: rec.Entries, Bytes: rec.Bytes, Elapsed: time.Since(begun),
+	})
+	return c.after(k.key, n, rec), nil
+}
+
+// cached returns the chain after a node if the cache has it and may be used.
+func (b *build) cached(p *projects.PlannedProject, n *projects.Node, c *chain, k keys) (*chain, bool) {
+	if b.o.NoCache {
+		return nil, false
+	}
+	rec, ok := b.lookup(k)
+	if !ok {
+		return nil, false
+	}
+	b.count(false)
+	b.o.Events(Event{Kind: EventNode, Project: p.Project.Tag, Node: n.Path, State: StateCached, Digest: rec.DiffID})
+	return c.after(k.key, n, rec), true
+}
+
+// lookup asks the cache for a node: by its key, and then by its content key.
+func (b *build) lookup(k keys) (NodeRecord, bool) {
+	for _, key := range []digest.Digest{k.key, k.content} {
+		var rec NodeRecord
+		if !b.o.Store.Get(layers.KindNode, key, &rec) {
+			continue
+		}
+		if rec.DiffID == "" {
+			return rec, true
+		}
+		if _, ok := b.o.Store.Layer(rec.DiffID); ok {
+			return rec, true
+		}
+	}
+	return NodeRecord{}, false
+}
+
+// remember records a node that was executed, under both its keys, and what it was made from.
+func (b *build) remember(p *projects.PlannedProject, n *projects.Node, c *chain, k keys, in []Input, rec NodeRecord) error {
+	for _, key := range []digest.Digest{k.key, k.content} {
+		if err := b.o.Store.Put(layers.KindNode, key, rec); err != nil {
+			return err
+		}
+	}
+	return b.o.Store.Put(layers.KindLast, b.lastKey(n), lastRecord{Below: c.key, Inputs: in})
+}
+
+// execute runs a node on its chain and commits what it changed.
+func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest) (rec NodeRecord, err error) {
+	lowers, err := b.lowerDirs(ctx, c)
+	if err != nil {
+		return rec, err
+	}
+	holder, err := b.o.Store.MakeTemp("node")
+	if err != nil {
+		return rec, err
+	}
+	defer b.discard(ctx, holder)
+	st := nodeState{upper: layers.DirIn(holder), work: holder + ".work", lowers: lowers}
+	for _, d := range []string{st.upper, st.work} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return rec, err
+		}
+	}
+	defer b.discard(ctx, st.work)
+	if err := b.runScript(ctx, p, n, c, key, &st); err != nil {
+		return rec, err
+	}
+	rec, err = b.commit(ctx, c, holder, st)
+	if err != nil {
+		return rec, fmt.Errorf("node %s of project %s: commit its layer: %w", n.Path, p.Project.Tag, err)
+	}
+	rec.Script = n.ScriptDigest()
+	return rec, nil
+}
+
+// A nodeState is what a node is executed on.
+type nodeState struct {
+	upper, work string
+	lowers      []string // top first
+}

@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"xtoo/projects"
+)
+
+// selected are the projects that were asked for.
+func (b *build) selected() []*projects.PlannedProject {
+	var out []*projects.PlannedProject
+	for _, p := range b.plan.Projects {
+		if p.Selected {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// hasNodes says whether a node is executed in the tree of projects that begins with this root.
+func (b *build) hasNodes(root *projects.PlannedProject) bool {
+	return slices.ContainsFunc(b.plan.Projects, func(p *projects.PlannedProject) bool {
+		return len(p.Nodes) > 0 && p.Project.Root() == root.Project
+	})
+}
+
+// sifName is the name of a project's file where a directory of SIF files was asked for.
+func sifName(tag string) string { return strings.ReplaceAll(tag, "/", "-") + ".sif" }

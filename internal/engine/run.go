@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/chroot"
+	"xtoo/projects"
+)
+
+// scriptFile is where a script finds itself, below /run.
+const scriptFile = "xtoo/script"
+
+// runScript executes a node's script on st and keeps what it prints.
+func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest, st *nodeState) (err error) {
+	host, err := b.o.Host()
+	if err != nil {
+		return err
+	}
+	node := chroot.Node{
+		Spec: b.spec(n, c), Lowers: st.lowers, Upper: st.upper, Work: st.work, Log: b.o.Log,
+		Network: chroot.NetworkHost,
+	}
+	if n.Network == projects.NetworkNone || b.o.Offline {
+		node.Network = chroot.NetworkNone
+	}
+	if node.Files, err = runFiles(n); err != nil {
+		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
+	}
+	logPath := b.o.Store.LogPath(key, p.Project.Tag+"-"+n.Path)
+	log, err := os.Create(logPath)
+	if err != nil {
+		return fmt.Errorf("keep what node %s prints: %w", n.Path, err)
+	}
+	lines := &lineWriter{emit: func(line string) {
+		b.o.Events(Event{Kind: EventOutput, Project: p.Project.Tag, Node: n.Path, Text: line})
+	}}
+	node.Output = io.MultiWriter(log, lines)
+	begun := time.Now()
+	if err := b.prepare(ctx, host, st); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	exit, err := host.Run(ctx, node)
+	lines.flush()
+	if err := errors.Join(err, log.Close()); err != nil {
+		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
+	}
+	if exit.Code == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("exited with code %d", exit.Code)
+	if exit.Signal != 0 {
+		what = fmt.Sprintf("was killed by signal %d (%s)", int(exit.Signal), exit.Signal)
+	}
+	return &ScriptError{
+		Project: p.Project.Tag, Node: n.Path, Pos: n.Pos, What: what, Log: logPath, Elapsed: time.Since(begun),
+	}
+}
+
+// prepare gives the upper directory the root's own mode, owner and times, before anything is mounted on it.
+func (b *build) prepare(ctx context.Context, host *chroot.Host, st *nodeState) error {
+	p, err := host.Start(ctx, chroot.Command{
+		Stage: stagePrepare, Args: prepareArgs{Upper: st.upper, Lowers: st.lowers}, Log: b.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	return p.Wait(nil)
+}
+
+// spec describes a node's process in the words of runtime-spec.
+func (b *build) spec(n *projects.Node, c *chain) *specs.Spec {
+	s := &specs.Spec{
+		Version:  specs.Version,
+		Hostname: "xtoo",
+		Process: &specs.Process{
+			Args: append(append([]string{}, n.Interpreter...), "/run/"+scriptFile),
+			Env:  environment(n, c),
+			Cwd:  "/",
+		},
+	}
+	for _, v := range n.Volumes {
+		mode := "rw"
+		if v.ReadOnly {
+			mode = "ro"
+		}
+		s.Mounts = append(s.Mounts, specs.Mount{
+			Destination: v.Target, Source: v.Source, Type: "bind", Options: []string{"rbind", mode},
+		})
+	}
+	return s
+}
+
+// environment is all that a script sees: nothing of the host's. Every part of it enters the node's key, or depends on
+// what does.
+func environment(n *projects.Node, c *chain) []string {
+	env := n.Environ()
+	for _, d := range [][2]string{
+		{"HOME", "/root"}, {"LANG", "C.UTF-8"}, {"LOGNAME", "root"}, {"PATH", defaultPath}, {"SHELL", "/bin/sh"},
+		{"SOURCE_DATE_EPOCH", fmt.Sprint(c.epoch.Unix())}, {"TERM", "dumb"}, {"USER", "root"},
+	} {
+		if !hasName(env, d[0]) {
+			env = append(env, d[0]+"="+d[1])
+		}
+	}
+	return env
+}
+
+func hasName(env []string, name string) bool {
+	for _, e := range env {
+		if strings.HasPrefix(e, name+"=") {
+			return true
+		}
+	}
+	return false
+}
+
+// runFiles are the files that a script finds below /run/xtoo: itself, its secrets, and what it declares.
+func runFiles(n *projects.Node) (map[string]chroot.RunFile, error) {
+	files := map[string]chroot.RunFile{scriptFile: {Content: n.Body, Mode: 0o755}}
+	for name, s := range n.Secrets() {
+		files[strings.TrimPrefix(projects.SecretsDir, "/run/")+"/"+name] = chroot.RunFile{Content: []byte(s.Reveal()), Mode: 0o400}
+	}
+	for _, set := range n.Files {
+		entries, err := set.Entries()
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			f := chroot.RunFile{HostPath: e.Host, Mode: e.Mode}
+			if e.Mode&os.ModeSymlink != 0 {
+				f = chroot.RunFile{Content: []byte(e.Target), Mode: e.Mode}
+			}
+			files[strings.TrimPrefix(projects.FilesDir, "/run/")+"/"+e.Path] = f
+		}
+	}
+	return files, nil
+}
+
+// maxLine is how much of a line without an end is kept back before it is shown, in bytes.
+const maxLine = 64 << 10
+
+// lineWriter cuts what a script prints into lines.
+type lineWriter struct {
+	emit func(string)
+	rest []byte
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		i := bytes.IndexByte(w.rest, '\n')
+		if i < 0 && len(w.rest) < maxLine {
+			return len(p), nil
+		}
+		if i < 0 {
+			w.flush()
+			return len(p), nil
+		}
+		w.emit(strings.TrimSuffix(string(w.rest[:i]), "\r"))
+		w.rest = w.rest[i+1:]
+	}
+}
+
+func (w *lineWriter) flush() {
+	if len(w.rest) > 0 {
+		w.emit(string(w.rest))
+		w.rest = nil
+	}
+}

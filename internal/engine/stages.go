@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"xtoo/chroot"
+	"xtoo/layers"
+)
+
+// The stages: what runs in a user namespace besides the nodes themselves.
+const (
+	stageUnpack  = "unpack"
+	stagePrepare = "prepare"
+	stageCapture = "capture"
+	stageRemove  = "remove"
+)
+
+// RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
+func RegisterStages() {
+	chroot.Register(stageUnpack, runUnpack)
+	chroot.Register(stagePrepare, runPrepare)
+	chroot.Register(stageCapture, runCapture)
+	chroot.Register(stageRemove, runRemove)
+}
+
+// unpackArgs: the tar stream comes on file 0.
+type unpackArgs struct {
+	Dir    string   `json:"dir"`
+	Lowers []string `json:"lowers,omitempty"`
+}
+
+func runUnpack(ctx context.Context, s *chroot.Stage) error {
+	var a unpackArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	res, err := layers.Unpack(ctx, s.File(0), a.Dir, layers.UnpackOptions{Lowers: a.Lowers})
+	if err != nil {
+		return err
+	}
+	return s.Result(res)
+}
+
+type prepareArgs struct {
+	Upper  string   `json:"upper"`
+	Lowers []string `json:"lowers"`
+}
+
+func runPrepare(_ context.Context, s *chroot.Stage) error {
+	var a prepareArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	return layers.PrepareUpper(a.Upper, a.Lowers)
+}
+
+// captureArgs: the tar stream goes to file 0.
+type captureArgs struct {
+	Upper   string    `json:"upper"`
+	Work    string    `json:"work"`
+	Lowers  []string  `json:"lowers"`
+	Epoch   time.Time `json:"epoch"`
+}
+
+func runCapture(ctx context.Context, s *chroot.Stage) error {
+	var a captureArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	// The overlay's work directory goes first: with it gone, the upper directory is all that is left.
+	if err := layers.RemoveAll(ctx, a.Work); err != nil {
+		return err
+	}
+	out := s.File(0)
+	res, err := layers.Capture(ctx, out, a.Upper, a.Lowers, layers.CaptureOptions{Epoch: a.Epoch})
+	if err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return s.Result(res)
+}
+
+type removeArgs struct {
+	Paths []string `json:"paths"`
+}
+
+func runRemove(ctx context.Context, s *chroot.Stage) error {
+	var a removeArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	var all []error
+	for _, p := range a.Paths {
+		if err := layers.RemoveAll(ctx, p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Remover returns what removes trees whose files belong to other ids of the user's range.
+func Remover(host func() (*chroot.Host, error)) layers.Remover {
+	return func(ctx context.Context, paths ...string) error {
+		if len(paths) == 0 {
+			return nil
+		}
+		h, err := host()
+		if err != nil {
+			return err
+		}
+		// Cleaning up goes on after the build was told to stop, but not for ever.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+		defer cancel()
+		p, err := h.Start(ctx, chroot.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
+		if err != nil {
+			return err
+		}
+		return p.Wait(nil)
+	}
+}
+
+// removeTimeout bounds the removal of a tree: half a million files take some seconds.
+const removeTimeout = 10 * time.Minute

@@ -223,6 +223,9 @@ func (v Value) String() string {
 	return v.text
 }
 
+// MarshalText encodes the value as scripts see it; secrets are hidden.
+func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
 // List returns the items of a list, or the text as the only item.
 func (v Value) List() []string {
 	switch {

@@ -260,7 +260,7 @@ func (d *decoder) scriptFile(s *Script, v *val) {
 	host := d.hostPath(v.text, v.pos)
 	body, err := readRegular(host, MaxScriptSize)
 	switch {
-	case errors.As(err, new(errTooLarge)):
+	case errors.As(err, new(tooLargeError)):
 		d.probs.hintf(v.pos, "put data and programs under \"files\"", "script %q: %v", v.text, err)
 		return
 	case errors.Is(err, os.ErrNotExist):
@@ -270,7 +270,7 @@ func (d *decoder) scriptFile(s *Script, v *val) {
 		d.probs.add(Problem{Pos: v.pos, Msg: fmt.Sprintf("cannot read the script %q: %s", v.text, reason(err)), Err: err})
 		return
 	}
-	if real, err := filepath.EvalSymlinks(host); err == nil && !within(d.dir, real) {
+	if target, err := filepath.EvalSymlinks(host); err == nil && !within(d.dir, target) {
 		d.warn.addf(v.pos, "the script %q is outside of the work directory", v.text)
 	}
 	s.body = body

@@ -158,7 +158,15 @@ func (e *MissingError) Error() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s: value %q of project %q is not given (%s): pass --set %s=… or --values FILE", m.Pos, m.Name, m.Project, m.Prompt, m.Name)
+		fmt.Fprintf(&b, "%s: value %q of project %q is not given", m.Pos, m.Name, m.Project)
+		if m.Prompt != m.Name {
+			fmt.Fprintf(&b, " (%s)", m.Prompt)
+		}
+		if m.Secret { // others can read a command line
+			b.WriteString(": pass --values FILE")
+		} else {
+			fmt.Fprintf(&b, ": pass --set %s=… or --values FILE", m.Name)
+		}
 	}
 	return b.String()
 }

@@ -29,7 +29,8 @@ func envShape() *shape {
 	}}
 }
 
-const templateNote = " May hold [templates](#templates)."
+// templateNote stands at the end of descriptions; the reference makes a link of it.
+const templateNote = " May hold templates."
 
 func archFields(of string) []*field {
 	return []*field{
@@ -67,7 +68,7 @@ func valueShape() *shape {
 			doc: "The value where none is given." + templateNote, defText: "none: the value must be given or inherited, or xtoo asks for it"},
 		{key: "prompt", shape: anyText("text"), example: "Root password", doc: "What to ask for.", defText: "the value's name"},
 		{key: "type", shape: enum("string", "bool", "int", "list"), doc: "What the value must be.",
-			defText: "that of the default or of the choices; `list` with `many`; else `string`"},
+			defText: "`list` with `many`, else that of the default, else `string`"},
 		{key: "choices", shape: &shape{what: "a list of what may be chosen", list: &listRule{nonEmpty: true, item: literal("text, a number, or true or false")}},
 			example: "[vim, tmux]", doc: "The only values allowed."},
 		{key: "many", shape: boolean(), def: false, doc: "The value is a list: any number of the choices."},
@@ -137,25 +138,24 @@ func configShape() *shape {
 		fields: []*field{
 			{key: "type", shape: text(textRule{pattern: typePattern, want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
 				example: "stage4", doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
-			{key: "stage3", shape: &shape{name: "stage3", what: "a path, or a mapping (file, arch, subarch)", text: &textRule{}, object: &object{
-				later: map[string]string{
-					"url":     "download the stage3 and name the file: stage3: {file: PATH}",
-					"build":   "download the stage3 and name the file: stage3: {file: PATH}",
-					"version": "download the stage3 and name the file: stage3: {file: PATH}",
-				},
-				oneOf: [][]string{{"file"}},
-				fields: append([]*field{
-					{key: "file", shape: anyText("a path"), example: "../stage3-raspi4-next-2022-06-16.tar.xz",
-						doc: "The stage3 tarball, plain or compressed (xz, zstd, gzip, bzip2): absolute, below `~`, or relative to the configuration's directory."},
-				}, archFields("the stage3")...),
-			}}, example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
+			{key: "stage3", shape: &shape{name: "stage3", what: "a path, or a mapping (file, arch, subarch)", text: &textRule{},
+				noList: "several stage3s in one root come with a later version: make a root directory for each", object: &object{
+					later: map[string]string{
+						"url":     "download the stage3 and name the file: stage3: {file: PATH}",
+						"build":   "download the stage3 and name the file: stage3: {file: PATH}",
+						"version": "download the stage3 and name the file: stage3: {file: PATH}",
+					},
+					fields: append([]*field{
+						{key: "file", required: true, shape: anyText("a path"), example: "../stage3-raspi4-next-2022-06-16.tar.xz",
+							doc: "The stage3 tarball, plain or compressed (xz, zstd, gzip, bzip2): absolute, below `~`, or relative to the configuration's directory."},
+					}, archFields("the stage3")...),
+				}}, example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
 				doc: "Roots only: the stage3 that the project starts from. A path alone means `{file: PATH}`."},
 			{key: "from", shape: &shape{name: "from", what: "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), or a mapping (image, arch, subarch)",
 				text: &textRule{pattern: fromPattern, want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"},
 				object: &object{
-					oneOf: [][]string{{"image"}},
 					fields: append([]*field{
-						{key: "image", example: "oci:../images:base",
+						{key: "image", required: true, example: "oci:../images:base",
 							shape: text(textRule{pattern: fromPattern, want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}),
 							doc:   "`oci:DIR:REF`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or `scratch` for an empty root. DIR and FILE are absolute, below `~`, or relative to the configuration's directory."},
 					}, archFields("the image")...),

@@ -168,10 +168,10 @@ func lessTag(a, b string) bool {
 	return len(x) < len(y)
 }
 
-// errTooLarge carries the limit that was exceeded.
-type errTooLarge int64
+// tooLargeError carries the limit that was exceeded.
+type tooLargeError int64
 
-func (e errTooLarge) Error() string { return fmt.Sprintf("it is larger than %d bytes", int64(e)) }
+func (e tooLargeError) Error() string { return fmt.Sprintf("it is larger than %d bytes", int64(e)) }
 
 // readRegular reads a regular file. Others are refused before they are opened: opening a fifo would hang.
 func readRegular(name string, limit int64) (data []byte, err error) {
@@ -185,14 +185,14 @@ func readRegular(name string, limit int64) (data []byte, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a regular file")
 	}
-	f, err := os.Open(name) //nolint:gosec // naming files to read is what a configuration is for
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // read only: nothing can be lost
 	data, err = io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = errTooLarge(limit)
+		err = tooLargeError(limit)
 	}
 	return data, err
 }

@@ -30,9 +30,8 @@ var (
 // `projects`, which is the key of the sections in a file of values.
 func reservedValues() []string {
 	return []string{
-		"arch", "subarch", "platform", "variant", "chost", "uname", "tier",
-		"project", "projects", "tag", "path", "type", "parent", "node", "step", "script",
-		"files", "secrets", "values", "store", "scratch", "version",
+		"arch", "subarch", "platform", "project", "projects", "tag", "type", "node", "step", "script",
+		"files", "secrets", "store", "scratch",
 	}
 }
 

@@ -186,6 +186,6 @@ func digestOf(parts ...string) digest.Digest {
 
 func writeLen(b *strings.Builder, n int) {
 	for shift := 56; shift >= 0; shift -= 8 {
-		b.WriteByte(byte(uint64(n) >> shift)) //nolint:gosec // lengths are not negative
+		b.WriteByte(byte(uint64(n) >> shift))
 	}
 }

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
-// SchemaID is the $id of the JSON schema.
-const SchemaID = "https://xtoo.invalid/schema/xtoo-config.json"
+// SchemaID is the $id of the JSON schema: a name, not an address.
+const SchemaID = "urn:xtoo:project-configuration"
 
 // Schema returns the JSON schema (draft 2020-12) of a configuration, for editors and other checkers. It is
 // made from the table that configurations are decoded with, and its keys are in the table's order.
@@ -37,8 +38,7 @@ func Schema() []byte {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(root); err != nil {
-		// The table holds nothing that JSON cannot; a test makes the schema.
-		panic(fmt.Sprintf("encode schema: %v", err))
+		panic(fmt.Sprintf("encode schema: %v", err)) //nolint:forbidigo // it depends on the table alone, and a test makes it
 	}
 	return out.Bytes()
 }
@@ -167,6 +167,9 @@ func (w *schemaWriter) object(o *object) omap {
 		if f.def != nil {
 			body = append(body, pair{"default", f.def})
 		}
+		if f.example != "" {
+			body = append(body, pair{"examples", []any{exampleJSON(f.example)}})
+		}
 		body = append(body, w.ref(f.shape)...)
 		props = append(props, pair{f.key, body})
 		if f.required {
@@ -179,10 +182,6 @@ func (w *schemaWriter) object(o *object) omap {
 	}
 	var rules []omap
 	for _, group := range o.oneOf {
-		if len(group) == 1 {
-			rules = append(rules, omap{{"required", group}})
-			continue
-		}
 		var each []omap
 		for _, key := range group {
 			each = append(each, omap{{"required", []string{key}}})
@@ -198,16 +197,40 @@ func (w *schemaWriter) object(o *object) omap {
 	return out
 }
 
-// describe is the description with what stands beside it in the table.
+// describe is the description, and the default where it is no constant.
 func (f *field) describe() string {
-	parts := []string{f.doc}
-	if f.defText != "" {
-		parts = append(parts, "Default: "+f.defText+".")
-	} else if f.def != nil {
-		parts = append(parts, fmt.Sprintf("Default: `%v`.", f.def))
+	if f.defText == "" {
+		return f.doc
 	}
-	if f.example != "" {
-		parts = append(parts, "Example: `"+f.key+": "+f.example+"`")
+	return f.doc + " Default: " + f.defText + "."
+}
+
+// exampleJSON turns an example of the table into JSON that keeps its order.
+func exampleJSON(text string) any {
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &n); err != nil || len(n.Content) != 1 {
+		return text // a test reads every example
 	}
-	return strings.Join(parts, " ")
+	return nodeJSON(n.Content[0])
+}
+
+func nodeJSON(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, c := range n.Content {
+			out = append(out, nodeJSON(c))
+		}
+		return out
+	case yaml.MappingNode:
+		out := omap{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			out = append(out, pair{n.Content[i].Value, nodeJSON(n.Content[i+1])})
+		}
+		return out
+	}
+	if n.ShortTag() == "!!bool" {
+		return n.Value == "true"
+	}
+	return n.Value
 }

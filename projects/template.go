@@ -243,7 +243,7 @@ func funcs() template.FuncMap {
 	return template.FuncMap{
 		"lower":   func(v any) string { return strings.ToLower(textOf(v)) },
 		"upper":   func(v any) string { return strings.ToUpper(textOf(v)) },
-		"replace": func(old, new string, v any) string { return strings.ReplaceAll(textOf(v), old, new) },
+		"replace": func(from, to string, v any) string { return strings.ReplaceAll(textOf(v), from, to) },
 		"join":    func(sep string, v any) string { return strings.Join(listFrom(v), sep) },
 		"default": func(def, v any) any {
 			if truth, _ := template.IsTrue(v); truth {
@@ -261,13 +261,7 @@ func funcs() template.FuncMap {
 	}
 }
 
-func funcNames() []string {
-	out := make([]string, 0, len(funcs()))
-	for name := range funcs() {
-		out = append(out, name)
-	}
-	return out
-}
+func funcNames() []string { return sortedKeys(funcs()) }
 
 func textOf(v any) string {
 	if v == nil {

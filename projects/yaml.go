@@ -194,6 +194,10 @@ func (r *reader) read(n *yaml.Node, s *shape, label string, depth int) *val {
 	case yaml.ScalarNode:
 		return r.scalar(v, s, label)
 	case yaml.SequenceNode:
+		if s.list == nil && s.noList != "" {
+			r.probs.hintf(v.pos, s.noList, "%s must be %s, found a list", label, s.wanted())
+			return nil
+		}
 		if s.list == nil {
 			r.mismatch(v, s, label, "a list")
 			return nil
@@ -369,15 +373,15 @@ func (r *reader) unknown(pos Position, key string, o *object) {
 
 // together checks which keys of a mapping must and must not stand together.
 func (r *reader) together(pos Position, o *object, label string, present map[string]Position) {
-	for _, f := range o.fields {
-		if _, ok := present[f.key]; f.required && !ok {
-			r.probs.addf(pos, "%s has no %q", label, f.key)
-		}
-	}
 	// A key of a later version stands for one that would be right.
 	for key := range present {
 		if _, ok := o.later[key]; ok {
 			return
+		}
+	}
+	for _, f := range o.fields {
+		if _, ok := present[f.key]; f.required && !ok {
+			r.probs.addf(pos, "%s has no %q", label, f.key)
 		}
 	}
 	for _, group := range o.oneOf {

@@ -1,0 +1,105 @@
+// Command gendocs writes the parts of docs/ that are made from the source.
+//
+//	go run ./internal/gendocs -o docs
+//
+// What it writes is committed; `make lint` makes it again and compares.
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"xtoo/projects"
+	"xtoo/qemu"
+)
+
+//go:embed configuration.md.tmpl
+var configurationTemplate string
+
+func main() {
+	out := flag.String("o", "docs", "directory to write to; made if it is not there")
+	flag.Parse()
+	if err := run(*out); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the directory of documents: %w", err)
+	}
+	text, err := configuration()
+	if err != nil {
+		return fmt.Errorf("write the reference of configurations: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dir, "configuration.md"), text, 0o644)
+}
+
+// section is the keys of one mapping.
+type section struct {
+	Title string
+	Keys  []projects.KeyDoc
+}
+
+func configuration() ([]byte, error) {
+	tmpl, err := template.New("configuration.md").Funcs(template.FuncMap{
+		"heading": func(path string) string { return "`" + path + "`" },
+		"code":    code,
+		"table":   table,
+	}).Parse(configurationTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = tmpl.Execute(&b, map[string]any{
+		"Sections": sections(projects.Keys()),
+		"Reserved": projects.ReservedValues(),
+		"Archs":    qemu.All(),
+		"Funcs":    projects.TemplateFuncs(),
+		"Limit":    projects.MaxConfigSize >> 20,
+	})
+	return b.Bytes(), err
+}
+
+// sections groups the keys by the mapping they stand in.
+func sections(keys []projects.KeyDoc) []section {
+	var out []section
+	at := map[string]int{}
+	for _, k := range keys {
+		parent := ""
+		if i := strings.LastIndexByte(k.Path, '.'); i >= 0 {
+			parent = k.Path[:i]
+		}
+		if _, ok := at[parent]; !ok {
+			at[parent] = len(out)
+			out = append(out, section{Title: parent})
+		}
+		out[at[parent]].Keys = append(out[at[parent]].Keys, k)
+	}
+	return out
+}
+
+// code is inline code, in which Markdown has no escapes.
+func code(s string) string {
+	if strings.Contains(s, "`") {
+		return "`` " + s + " ``"
+	}
+	return "`" + s + "`"
+}
+
+// table is the architectures as a Markdown table.
+func table(archs []qemu.Arch) string {
+	var b strings.Builder
+	b.WriteString("| arch | subarch | OCI platform | CHOST | uname -m | SIF |\n|---|---|---|---|---|---|\n")
+	for _, a := range archs {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", a.Name, a.Subarch, a.PlatformString(), a.CHOST, a.Uname, a.SIF)
+	}
+	return b.String()
+}

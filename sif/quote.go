@@ -5,8 +5,10 @@ import "strings"
 // quote returns s as one word of POSIX sh that stands for s itself, whatever s holds. Zero bytes cannot be
 // in a word, nor in an argument or a variable: they are left out.
 func quote(s string) string {
+	// A single quote is put between double quotes, and not behind a backslash as is usual: the interpreter that
+	// Apptainer is built with (mvdan.cc/sh) keeps such a backslash in assignments.
 	s = strings.ReplaceAll(s, "\x00", "")
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(s, "'", `'"'"'`) + "'"
 }
 
 // quoteAll returns args as words of POSIX sh, with a space between.

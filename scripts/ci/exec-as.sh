@@ -1,0 +1,16 @@
+#!/bin/bash
+# exec-as.sh PROJECT BINARY ARGUMENT…: for `go test -exec`: a test binary as $XTOO_CI_USER, who can
+# neither read go's work directory nor inherits root's environment.
+set -euo pipefail
+cd_to=$PWD
+cd "$1"
+. scripts/ci/lib.sh
+cd "$cd_to"
+binary=$2
+shift 2
+copy=$(mktemp -d "$XTOO_CI/bin.XXXXXX")
+trap 'rm -rf "$copy"' EXIT
+chmod 755 "$copy"
+cp "$binary" "$copy/" && chmod 755 "$copy/$(basename "$binary")"
+VARIABLES=("XTOO_TEST_NO_SKIP=${XTOO_TEST_NO_SKIP:-}" "XTOO_TEST_LONG=${XTOO_TEST_LONG:-}")
+as "$XTOO_CI_USER" "$copy/$(basename "$binary")" "$@"

@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What the scripts of continuous integration share; sourced from the project's root.
+
+export GO=${GO:-go}
+export TAGS="containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper"
+export XTOO_CI=${XTOO_CI:-/tmp/xtoo-ci}
+# shellcheck disable=SC2034 # used by those who source this
+src=$XTOO_CI/src #  a copy of the source, with its modules, that every user can read
+# shellcheck disable=SC2034 # used by those who source this
+ci_users=(root xtoo-sub xtoo-one)
+
+results=()
+failures=0
+
+# phase TITLE COMMAND…: runs it without standard input, and remembers how it ended.
+phase() {
+  local title=$1 start=$SECONDS rc=0
+  shift
+  printf '\n=== %s\n' "$title"
+  "$@" </dev/null || rc=$?
+  if [ $rc = 0 ]; then
+    results+=("ok      $((SECONDS - start)) s  $title")
+  else
+    results+=("FAILED  $((SECONDS - start)) s  $title (exit $rc)")
+    failures=$((failures + 1))
+  fi
+  return $rc
+}
+
+# summary prints how the phases ended and ends the script accordingly.
+summary() {
+  printf '\n=== summary (%d s)\n' "$SECONDS"
+  printf '%s\n' "${results[@]}"
+  if [ "$failures" -gt 0 ]; then
+    echo "ci: $failures of ${#results[@]} phases failed; what was made is in $XTOO_CI"
+    exit 1
+  fi
+  echo "ci: all ${#results[@]} phases are well"
+  rm -rf "$XTOO_CI"
+}
+
+home_of() { getent passwd "$1" | cut -d: -f6; }
+
+# as USER COMMAND…: as that user, in a clean environment, in the current directory.
+# VARIABLES (an array), if set, are added to the environment.
+as() {
+  local user=$1 home
+  shift
+  home=$(home_of "$user")
+  local env=(HOME="$home" USER="$user" LOGNAME="$user" LANG=C.UTF-8 TERM=dumb
+    PATH="${AS_PATH:-$(dirname "$(command -v "$GO")"):/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin}"
+    XDG_RUNTIME_DIR="$XTOO_CI/run-$user" GOFLAGS=-mod=vendor GOPROXY=off CGO_ENABLED=0 "${VARIABLES[@]}")
+  setpriv --reuid "$user" --regid "$user" --init-groups env -i "${env[@]}" "$@"
+}
+VARIABLES=()
+
+say() { echo "ci: $*"; }

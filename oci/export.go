@@ -127,6 +127,9 @@ func (e *export) nothingToDo() (bool, error) {
 
 // run does the work under the lock.
 func (e *export) run(ctx context.Context, s *session) (err error) {
+	if err := e.dst.removeLeftovers(true); err != nil {
+		return err
+	}
 	doc, err := e.dst.index()
 	if err != nil {
 		return err

@@ -47,12 +47,14 @@ var leftover = regexp.MustCompile(`^\.(oci-layout|index\.json|[0-9a-f]{64}|[0-9a
 
 func isLeftover(name string) bool { return leftover.MatchString(name) }
 
-// removeLeftovers removes what killed builds left in the layout. The caller holds the lock, so nobody who is
-// alive is writing such a file.
-func (l *Layout) removeLeftovers() error {
+// removeLeftovers removes what killed builds left of an index, and with blobs set, of blobs. The caller holds the
+// lock, so that nobody who is alive is writing such a file.
+func (l *Layout) removeLeftovers(blobs bool) error {
 	dirs := []string{l.dir}
-	for _, algorithm := range []string{"sha256", "sha512"} {
-		dirs = append(dirs, filepath.Join(l.dir, v1.ImageBlobsDir, algorithm))
+	if blobs {
+		for _, algorithm := range []string{"sha256", "sha512"} {
+			dirs = append(dirs, filepath.Join(l.dir, v1.ImageBlobsDir, algorithm))
+		}
 	}
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)

@@ -120,30 +120,41 @@ func (l *Layout) Update(ctx context.Context, set []Ref, remove []string) error {
 			return fmt.Errorf("update layout %s: %w", l.dir, err)
 		}
 	}
+	change := func() (*indexDoc, error) { // nil where there is nothing to change
+		doc, err := l.index()
+		if err != nil {
+			return nil, err
+		}
+		changed := false
+		for _, name := range remove {
+			changed = len(doc.remove(name)) > 0 || changed
+		}
+		for _, r := range set {
+			if doc.has(r) {
+				continue
+			}
+			changed = true
+			if _, err := doc.set(r); err != nil {
+				return nil, fmt.Errorf("update layout %s: %w", l.dir, err)
+			}
+		}
+		if !changed {
+			return nil, nil
+		}
+		return doc, nil
+	}
+	if doc, err := change(); doc == nil || err != nil {
+		return err
+	}
 	s, err := l.begin(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer s.end(nil)
-	doc, err := l.index()
-	if err != nil {
+	// Again, under the lock: what was read without it may be old.
+	doc, err := change()
+	if doc == nil || err != nil {
 		return err
-	}
-	changed := false
-	for _, name := range remove {
-		changed = len(doc.remove(name)) > 0 || changed
-	}
-	for _, r := range set {
-		if doc.has(r) {
-			continue
-		}
-		changed = true
-		if _, err := doc.set(r); err != nil {
-			return fmt.Errorf("update layout %s: %w", l.dir, err)
-		}
-	}
-	if !changed {
-		return nil
 	}
 	return l.writeIndex(doc)
 }

@@ -152,6 +152,13 @@ func TestUnwritable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() { // or the directories above could not be removed
+		for _, d := range []string{dir, full, filepath.Join(full, "blobs"), filepath.Join(full, "blobs", "sha256")} {
+			if err := os.Chmod(d, 0o755); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	before := files(t, full)
 	unprivileged(t, func() {
 		for _, d := range []string{dir, filepath.Join(dir, "below")} {

@@ -59,7 +59,7 @@ func (l *Layout) prepare(s *session, create bool) error {
 	if err != nil {
 		return err
 	}
-	if err := l.removeLeftovers(); err != nil {
+	if err := l.removeLeftovers(false); err != nil {
 		return err
 	}
 	if state == stateLayout {

@@ -78,6 +78,12 @@ func templateError(err error) (int, string) {
 		}
 	}
 	msg = strings.TrimPrefix(msg, `executing "text" at `)
+	// "unclosed action started at text:LINE": where it started is more use than where the text ended.
+	if before, at, ok := strings.Cut(msg, " started at text:"); ok {
+		if n, err := fmt.Sscanf(at, "%d", &line); err == nil && n == 1 {
+			msg = before
+		}
+	}
 	return line, msg
 }
 

@@ -125,7 +125,7 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 		relink: relinker{out: out, reopen: o.Reopen, groups: make(map[key]*linkGroup)},
 		sum:    Summary{Machines: make(map[Machine]int), StandardMachines: make(map[Machine]int)},
 	}
-	err = errors.Join(c.run(), c.relink.close())
+	err = errors.Join(c.blame(c.run()), c.relink.close())
 	if err != nil {
 		return Summary{}, err
 	}
@@ -165,6 +165,33 @@ func (c *copier) run() error {
 			return err
 		}
 	}
+}
+
+// maxBlame is how much more of a stream is read, in bytes, to find out whether it is damaged.
+const maxBlame = 1 << 30
+
+// blame finds the better reason for an error: decompressors verify data after they have given it out,
+// so that damage to a file may first show as a member that makes no sense.
+func (c *copier) blame(err error) error {
+	if c.w.failed || !errors.Is(err, ErrHostile) && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotTar) {
+		return err
+	}
+	for range maxBlame / windowSize {
+		c.w.out, c.w.head, c.w.pos, c.w.end = 0, 0, 0, 0
+		if c.w.eof {
+			break
+		}
+		for c.w.end < len(c.w.buf) && !c.w.eof {
+			ferr := c.w.fill()
+			if errors.Is(ferr, ErrCorrupt) || errors.Is(ferr, ErrTruncated) || c.ctx.Err() != nil {
+				return ferr
+			}
+			if ferr != nil {
+				return err
+			}
+		}
+	}
+	return err
 }
 
 // member checks one member, decides about it, and passes it on.

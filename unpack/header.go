@@ -118,8 +118,9 @@ func (m *member) interpret(w *window, ext extensions, kind byte) error {
 	}
 	m.hdr = hdr
 	if m.global {
+		unread := int(padTo(m.size) - m.size) // archive/tar skips the padding only when it goes on
 		m.size = 0
-		if r.at != headers || hdr.Typeflag != tar.TypeXGlobalHeader {
+		if r.at+unread != headers || hdr.Typeflag != tar.TypeXGlobalHeader {
 			return refused("global header that can be read in two ways")
 		}
 		return nil

@@ -28,8 +28,9 @@ type window struct {
 
 	out, head, pos, end int
 
-	limit int64 // on the length of src
-	eof   bool
+	limit  int64 // on the length of src
+	eof    bool
+	failed bool // src returned an error
 }
 
 func newWindow(ctx context.Context, dst io.Writer, src io.Reader, limit int64) *window {
@@ -92,6 +93,7 @@ func (w *window) fill() error {
 			return nil
 		}
 		if err != nil {
+			w.failed = true
 			return fmt.Errorf("read the tar stream: %w", err)
 		}
 		if n > 0 {

@@ -1,0 +1,274 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// listTar lists a tar as archive/tar reads it: one line a member, all that it says and a part of the
+// contents.
+func listTar(tb testing.TB, data []byte) []string {
+	tb.Helper()
+	var list []string
+	r := tar.NewReader(bytes.NewReader(data))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		body, err := io.ReadAll(r)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, fmt.Sprintf("%c %o %d:%d %d %s -> %s %.20q %v", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Size, h.Name, h.Linkname, body,
+			h.PAXRecords["SCHILY.xattr.user.a"]))
+	}
+}
+
+// names takes the names out of a tar.
+func names(tb testing.TB, data []byte) string {
+	tb.Helper()
+	var all []string
+	for _, l := range listTar(tb, data) {
+		all = append(all, strings.Fields(l)[4])
+	}
+	return strings.Join(all, " ")
+}
+
+func reopenBytes(data []byte, opened *int) func(context.Context) (io.ReadCloser, error) {
+	return func(context.Context) (io.ReadCloser, error) {
+		*opened++
+		return io.NopCloser(&dribble{r: bytes.NewReader(data)}), nil
+	}
+}
+
+func TestCopyIdentity(t *testing.T) {
+	data := sample(t)
+	trailing := append(bytes.Clone(data), make([]byte, 9000*blockSize)...)
+	rubbish := append(bytes.Clone(trailing), bytes.Repeat([]byte("x"), blockSize)...)
+	for name, tc := range map[string]struct {
+		data     []byte
+		trailing bool
+	}{"plain": {data, false}, "trailing zeros": {trailing, false}, "trailing data": {rubbish, true}, "large": {bigTar(t, 5), false}} {
+		got, sum, err := copyAll(tc.data, CopyOptions{})
+		if err != nil || !bytes.Equal(got, tc.data) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if sum.Bytes != int64(len(tc.data)) || sum.TrailingData != tc.trailing || sum.Excluded != 0 {
+			t.Errorf("%s: %+v", name, sum)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	elf := func(class, data byte, machine uint16, kind byte) string {
+		b := make([]byte, 64)
+		copy(b, "\x7fELF")
+		b[4], b[5] = class, data
+		if data == 1 {
+			b[16], b[18], b[19] = kind, byte(machine), byte(machine>>8)
+		} else {
+			b[17], b[19], b[18] = kind, byte(machine), byte(machine>>8)
+		}
+		return string(b)
+	}
+	late := day.Add(3 * time.Hour)
+	data := makeTar(t,
+		ent{name: "./bin/sh", body: elf(2, 1, 183, 2)},
+		ent{name: "usr/lib64/libc.so", body: elf(2, 1, 183, 3), edit: func(h *tar.Header) { h.ModTime = late }},
+		ent{name: "usr/lib/aarch64-linux-gnu/libm.so", body: elf(2, 1, 183, 3)},
+		ent{name: "usr/lib/x/y/plugin.so", body: elf(2, 1, 183, 3)},
+		ent{name: "lib/firmware/blob", body: elf(1, 2, 8, 2)},
+		ent{name: "lib/modules/a.ko", body: elf(2, 1, 183, 1)},
+		ent{name: "bin/script", body: "#!/bin/sh"},
+		ent{name: "bin/cut", body: "\x7fELF\x02\x01"},
+		ent{name: "opt/late", body: elf(1, 1, 3, 2), edit: func(h *tar.Header) { h.ModTime = late.Add(time.Hour) }},
+	)
+	_, sum, err := copyAll(data, CopyOptions{Exclude: []string{"/opt/*", "/nothing", "/opt/late", "/**/none"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm := Machine{2, 1, 183}
+	want := Summary{
+		Newest: late, Entries: 8, Bytes: int64(len(data)) - 1024, Excluded: 1, ExcludedBytes: 1024,
+		UnusedExcludes:   []string{"/nothing", "/**/none"},
+		Machines:         map[Machine]int{arm: 4, {1, 2, 8}: 1},
+		StandardMachines: map[Machine]int{arm: 3},
+	}
+	if !reflect.DeepEqual(sum, want) {
+		t.Errorf("got  %+v\nwant %+v", sum, want)
+	}
+	if m, ok := sum.Machine(); !ok || m != arm || m.String() != "ELF 64-bit little-endian machine 183" {
+		t.Error(m, ok)
+	}
+	if _, ok := (Summary{}).Machine(); ok {
+		t.Error("a machine out of nothing")
+	}
+}
+
+func TestExclude(t *testing.T) {
+	data := makeTar(t, ent{name: "./"}, ent{name: "./usr/"}, ent{name: "./usr/src/"}, ent{name: "./usr/src/linux-5/"},
+		ent{name: "./usr/src/linux-5/a/b", body: strings.Repeat("b", 2<<20)}, ent{name: "./usr/src/linux", typ: tar.TypeSymlink, link: "linux-5"},
+		ent{name: "./usr/src/.hidden", body: "h"}, ent{name: "./z", body: "z"})
+	all := "./ ./usr/ ./usr/src/ ./usr/src/linux-5/ ./usr/src/linux-5/a/b ./usr/src/linux ./usr/src/.hidden ./z"
+	for pattern, left := range map[string]string{
+		"/usr/src/linux-*":       "./ ./usr/ ./usr/src/ ./usr/src/linux ./usr/src/.hidden ./z",
+		"/usr/src/linux-5":       "./ ./usr/ ./usr/src/ ./usr/src/linux ./usr/src/.hidden ./z",
+		"/usr/src/linux-5/*":     "./ ./usr/ ./usr/src/ ./usr/src/linux-5/ ./usr/src/linux ./usr/src/.hidden ./z",
+		"/usr/src/*":             "./ ./usr/ ./usr/src/ ./z",
+		"/usr/*":                 "./ ./usr/ ./z",
+		"/*":                     "./",
+		"/**":                    "./",
+		"/usr":                   "./ ./z",
+		"/**/a":                  "./ ./usr/ ./usr/src/ ./usr/src/linux-5/ ./usr/src/linux ./usr/src/.hidden ./z",
+		"/**/usr":                "./ ./z",
+		"/usr/**/b":              "./ ./usr/ ./usr/src/ ./usr/src/linux-5/ ./usr/src/linux ./usr/src/.hidden ./z",
+		"/usr/**":                "./ ./usr/ ./z",
+		"/**/**/linux*":          "./ ./usr/ ./usr/src/ ./usr/src/.hidden ./z",
+		"/[xyz]":                 "./ ./usr/ ./usr/src/ ./usr/src/linux-5/ ./usr/src/linux-5/a/b ./usr/src/linux ./usr/src/.hidden",
+		"/[!xyz]":                all,
+		"/[!xyz]*":               "./ ./z",
+		"/src":                   all,
+		"/usr/src/linux-5/a/b/c": all,
+	} {
+		got, sum, err := copyAll(data, CopyOptions{Exclude: []string{pattern}})
+		if err != nil {
+			t.Errorf("%s: %v", pattern, err)
+			continue
+		}
+		if names(t, got) != left {
+			t.Errorf("%s leaves %s\nwant %s", pattern, names(t, got), left)
+		}
+		if unused := len(sum.UnusedExcludes) == 1; unused != (left == all) {
+			t.Errorf("%s: unused %v", pattern, sum.UnusedExcludes)
+		}
+		if sum.Bytes != int64(len(got)) || sum.Bytes+sum.ExcludedBytes != int64(len(data)) {
+			t.Errorf("%s: %+v", pattern, sum)
+		}
+	}
+}
+
+func TestMalformedPatterns(t *testing.T) {
+	for _, p := range []string{"", "usr", "/", "/usr/", "//usr", "/usr//src", "/./a", "/../a", "/a/..", "/a/[b", "/a\\", "/a**", "/**a/b", "/a\x00"} {
+		if err := CheckExclude([]string{"/good", p}); !errors.Is(err, ErrPattern) {
+			t.Errorf("%q: %v", p, err)
+		}
+		if _, _, err := copyAll(nil, CopyOptions{Exclude: []string{p}}); !errors.Is(err, ErrPattern) {
+			t.Errorf("%q: %v", p, err)
+		}
+	}
+	if err := CheckExclude([]string{"/usr/src/linux-*", "/lib/modules/*", "/**/[!a]?\\*"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRelink excludes files that have other names.
+func TestRelink(t *testing.T) {
+	xattr := func(h *tar.Header) {
+		h.Uid, h.Mode = 250, 0o4755
+		h.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "v"}
+	}
+	link := func(name, to string) ent { return ent{name: name, typ: tar.TypeLink, link: to} }
+	body := strings.Repeat("contents ", 1000)
+	data := makeTar(t,
+		ent{name: "./out/"}, ent{name: "./out/one", body: body, edit: xattr}, ent{name: "./out/two", body: "two"},
+		ent{name: "./kept", body: "kept"}, link("./out/kept2", "./kept"),
+		link("./b/second", "./out/two"), // read again out of order
+		link("./b/first", "./out/one"), link("./out/again", "./out/one"), link("./b/third", "./out/again"),
+		link("./b/fourth", "./b/first"), link("./b/kept3", "./out/kept2"),
+		ent{name: "./end"})
+	opened := 0
+	got, sum, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}, Reopen: reopenBytes(data, &opened)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := listTar(t, makeTar(t, ent{name: "./kept", body: "kept"}, ent{name: "./b/second", body: "two"}, ent{name: "./b/first", body: body, edit: xattr},
+		link("./b/third", "./b/first"), link("./b/fourth", "./b/first"), link("./b/kept3", "./kept"), ent{name: "./end"}))
+	if list := listTar(t, got); !slices.Equal(list, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(list, "\n"), strings.Join(want, "\n"))
+	}
+	if sum.Relinked != 4 || sum.Entries != 7 || sum.Excluded != 5 || sum.Bytes != int64(len(got)) || opened != 2 {
+		t.Errorf("opened %d times, %+v", opened, sum)
+	}
+	if again, _, err := copyAll(got, CopyOptions{}); err != nil || !bytes.Equal(again, got) {
+		t.Errorf("the result is refused: %v", err)
+	}
+	if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}}); err == nil || !strings.Contains(err.Error(), "./b/second") {
+		t.Errorf("without reading again: %v", err)
+	}
+	other := makeTar(t, ent{name: "./other", body: strings.Repeat("x", 30000)})
+	if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}, Reopen: reopenBytes(other, &opened)}); err == nil {
+		t.Error("another stream passes for the same")
+	}
+	failing := func(context.Context) (io.ReadCloser, error) { return nil, syscall.EIO }
+	if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}, Reopen: failing}); !errors.Is(err, syscall.EIO) {
+		t.Errorf("failure to open: %v", err)
+	}
+}
+
+type failingWriter struct{ left int }
+
+func (f *failingWriter) Write(p []byte) (int, error) {
+	if len(p) > f.left {
+		return f.left, syscall.ENOSPC
+	}
+	f.left -= len(p)
+	return len(p), nil
+}
+
+func TestCopyErrors(t *testing.T) {
+	data := bigTar(t, 3)
+	if _, err := Copy(context.Background(), &failingWriter{1 << 20}, bytes.NewReader(data), CopyOptions{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("full disk: %v", err)
+	}
+	src := io.MultiReader(bytes.NewReader(data[:1<<20]), &failingReader{})
+	if _, err := Copy(context.Background(), io.Discard, src, CopyOptions{}); !errors.Is(err, syscall.EIO) {
+		t.Errorf("bad disk: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Copy(ctx, io.Discard, bytes.NewReader(data), CopyOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, syscall.EIO }
+
+func BenchmarkCopy(b *testing.B) {
+	data := makeTar(b, ent{name: "a", body: strings.Repeat("x", 256<<20)})
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := Copy(context.Background(), io.Discard, bytes.NewReader(data), CopyOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCopySmallMembers(b *testing.B) {
+	var ents []ent
+	for i := range 20_000 {
+		ents = append(ents, ent{name: fmt.Sprintf("./usr/share/some/directory%d/file%d", i/50, i), body: strings.Repeat("x", 2000)})
+	}
+	data := makeTar(b, ents...)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := Copy(context.Background(), io.Discard, bytes.NewReader(data), CopyOptions{Exclude: []string{"/usr/src/linux-*", "/lib/modules/*"}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+
+	"xtoo/internal/testutil"
+)
+
+var day = time.Unix(1655337600, 0).UTC()
+
+// ent is one member to make.
+type ent struct {
+	name string
+	typ  byte // default: a file, or a directory if the name ends in a slash
+	body string
+	link string
+	edit func(*tar.Header)
+}
+
+func (e ent) header() *tar.Header {
+	h := &tar.Header{Name: e.name, Typeflag: e.typ, Mode: 0o644, ModTime: day, Linkname: e.link, Size: int64(len(e.body))}
+	switch {
+	case h.Typeflag == 0 && strings.HasSuffix(e.name, "/"):
+		h.Typeflag, h.Mode = tar.TypeDir, 0o755
+	case h.Typeflag == 0:
+		h.Typeflag = tar.TypeReg
+	}
+	if e.edit != nil {
+		e.edit(h)
+	}
+	return h
+}
+
+// makeTar makes a tar with archive/tar.
+func makeTar(tb testing.TB, ents ...ent) []byte {
+	tb.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, e := range ents {
+		if err := w.WriteHeader(e.header()); err != nil {
+			tb.Fatalf("%s: %v", e.name, err)
+		}
+		if _, err := io.WriteString(w, e.body); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// rawHeader makes a header block that archive/tar would refuse to write. fields are offset and text.
+func rawHeader(name string, typ byte, size string, fields ...any) []byte {
+	b := make([]byte, blockSize)
+	copy(b, name)
+	copy(b[100:], "0000644\x000000000\x000000000\x00"+size)
+	copy(b[136:], "12252554400\x00")
+	b[fieldType] = typ
+	copy(b[fieldMagic:], "ustar\x0000")
+	for i := 0; i+1 < len(fields); i += 2 {
+		copy(b[fields[i].(int):], fields[i+1].(string))
+	}
+	return sumHeader(b)
+}
+
+// sumHeader sets the checksum of a header block.
+func sumHeader(b []byte) []byte {
+	copy(b[fieldChecksum:], "        ")
+	sum := 0
+	for _, c := range b[:blockSize] {
+		sum += int(c)
+	}
+	const digits = "01234567"
+	for i := 5; i >= 0; i-- {
+		b[fieldChecksum+i] = digits[sum&7]
+		sum >>= 3
+	}
+	b[fieldChecksum+6], b[fieldChecksum+7] = 0, ' '
+	return b
+}
+
+// pad fills up to whole blocks.
+func pad(b []byte) []byte { return append(b, make([]byte, padTo(int64(len(b)))-int64(len(b)))...) }
+
+// withEnd puts pieces together and ends the archive.
+func withEnd(pieces ...[]byte) []byte {
+	return append(bytes.Join(pieces, nil), make([]byte, 2*blockSize)...)
+}
+
+// sample is a small tar with a bit of everything.
+func sample(tb testing.TB) []byte {
+	return makeTar(tb,
+		ent{name: "./"},
+		ent{name: "./bin/"},
+		ent{name: "./bin/sh", body: "#!/bin/true\n" + strings.Repeat("abc", 300)},
+		ent{name: "./bin/bash", typ: tar.TypeLink, link: "./bin/sh"},
+		ent{name: "./etc/mtab", typ: tar.TypeSymlink, link: "/proc/mounts"},
+		ent{name: "./dev/null", typ: tar.TypeChar, edit: func(h *tar.Header) { h.Devmajor, h.Devminor = 1, 3 }},
+		ent{name: "./usr/" + strings.Repeat("n", 120) + "/ünïcode and spaces", body: "x",
+			edit: func(h *tar.Header) { h.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "b\x00c"} }},
+	)
+}
+
+// xzBytes compresses into one stream.
+func xzBytes(tb testing.TB, data []byte, blockSize int64) []byte {
+	tb.Helper()
+	var buf bytes.Buffer
+	w, err := xz.WriterConfig{BlockSize: blockSize, DictCap: 1 << 16}.NewWriter(&buf)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// multiXZ is several streams of several blocks, with padding between them and at the end, and an empty
+// stream.
+func multiXZ(tb testing.TB, data []byte) []byte {
+	half := len(data)/2 + 7
+	return bytes.Join([][]byte{
+		xzBytes(tb, data[:half], 700), make([]byte, 8), emptyXZ(), xzBytes(tb, data[half:], 1000), make([]byte, 4)}, nil)
+}
+
+// emptyXZ is a stream without blocks.
+func emptyXZ() []byte {
+	flags := []byte{0, 4}
+	b := binary.LittleEndian.AppendUint32(append([]byte(xzMagic), flags...), crc32.ChecksumIEEE(flags))
+	index := []byte{0, 0, 0, 0}
+	b = binary.LittleEndian.AppendUint32(append(b, index...), crc32.ChecksumIEEE(index))
+	foot := append(binary.LittleEndian.AppendUint32(nil, 1), flags...)
+	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(foot))
+	return append(append(b, foot...), xzFooter...)
+}
+
+func gzipBytes(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	w.Name = "stage3.tar" // of a later member as well: its end must not pass for the file's
+	if _, err := w.Write(data); err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func zstdBytes(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w.EncodeAll(data, nil)
+}
+
+func bzip2Bytes(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	testutil.Need(tb, "bzip2")
+	cmd := exec.Command("bzip2", "-c")
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// packings makes a file of every format out of a tar.
+var packings = map[string]struct {
+	format Format
+	pack   func(testing.TB, []byte) []byte
+}{
+	"tar":     {FormatTar, func(_ testing.TB, b []byte) []byte { return b }},
+	"xz":      {FormatXZ, func(tb testing.TB, b []byte) []byte { return xzBytes(tb, b, 0) }},
+	"xzMulti": {FormatXZ, multiXZ},
+	"gz":      {FormatGzip, gzipBytes},
+	"gzMulti": {FormatGzip, func(tb testing.TB, b []byte) []byte {
+		return append(gzipBytes(tb, b[:1000]), gzipBytes(tb, b[1000:])...)
+	}},
+	"zst": {FormatZstd, zstdBytes},
+	"zstMulti": {FormatZstd, func(tb testing.TB, b []byte) []byte {
+		skip := []byte("\x51\x2a\x4d\x18\x03\x00\x00\x00abc")
+		return bytes.Join([][]byte{skip, zstdBytes(tb, b[:1000]), skip, zstdBytes(tb, b[1000:])}, nil)
+	}},
+	"bz2": {FormatBzip2, bzip2Bytes},
+	"bz2Multi": {FormatBzip2, func(tb testing.TB, b []byte) []byte {
+		return append(bzip2Bytes(tb, b[:1000]), bzip2Bytes(tb, b[1000:])...)
+	}},
+}
+
+// unpackFile opens and copies a file that holds data.
+func unpackFile(tb testing.TB, path string, data []byte) ([]byte, Format, error) {
+	tb.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	r, format, err := Open(context.Background(), path, OpenOptions{Jobs: 3})
+	if err != nil {
+		return nil, format, err
+	}
+	var out bytes.Buffer
+	_, err = Copy(context.Background(), &out, r, CopyOptions{})
+	if cerr := r.Close(); cerr != nil {
+		tb.Fatal(cerr)
+	}
+	return out.Bytes(), format, err
+}
+
+// copyAll copies a tar in memory, from a reader that gives a little at a time.
+func copyAll(data []byte, o CopyOptions) ([]byte, Summary, error) {
+	var out bytes.Buffer
+	sum, err := Copy(context.Background(), &out, &dribble{r: bytes.NewReader(data)}, o)
+	return out.Bytes(), sum, err
+}
+
+// dribble returns odd amounts of data.
+type dribble struct {
+	r io.Reader
+	n int
+}
+
+func (d *dribble) Read(p []byte) (int, error) {
+	d.n = (d.n*7 + 13) % 1777
+	return d.r.Read(p[:min(len(p), d.n)])
+}
+
+// noLeaks fails if goroutines are left over at the end of the test.
+func noLeaks(t *testing.T) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for range 200 {
+			if runtime.NumGoroutine() <= before {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		buf := make([]byte, 1<<16)
+		t.Errorf("goroutines before: %d, after: %d\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+	})
+}
+
+func tempFile(t testing.TB) string { return filepath.Join(t.TempDir(), "some file") }

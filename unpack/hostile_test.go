@@ -1,0 +1,219 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+const size0 = "00000000000\x00"
+
+// paxed puts a pax header with the given records before a member.
+func paxed(typ byte, records string, rest []byte) []byte {
+	h := rawHeader("pax", typ, fmt.Sprintf("%011o\x00", len(records)))
+	return append(append(h, pad([]byte(records))...), rest...)
+}
+
+// record makes one pax record.
+func record(key, value string) string {
+	for n := len(key) + len(value) + 3; ; n++ {
+		if s := fmt.Sprintf("%d %s=%s\n", n, key, value); len(s) == n {
+			return s
+		}
+	}
+}
+
+// gnuLong puts a GNU long name or link before a member.
+func gnuLong(typ byte, data string, rest []byte) []byte {
+	h := rawHeader("././@LongLink", typ, fmt.Sprintf("%011o\x00", len(data)))
+	return append(append(h, pad([]byte(data))...), rest...)
+}
+
+func TestHostile(t *testing.T) {
+	file := func(name string) []byte { return rawHeader(name, tar.TypeReg, size0) }
+	dir := func(name string) []byte { return rawHeader(name, tar.TypeDir, size0) }
+	link := func(name string, typ byte, to string) []byte { return rawHeader(name, typ, size0, 157, to) }
+	dev := func(typ byte, major, minor string) []byte {
+		return rawHeader("dev/x", typ, size0, 329, major+"\x00", 337, minor+"\x00")
+	}
+	withField := func(off int, text string) []byte { return rawHeader("a", tar.TypeReg, size0, off, text) }
+	j := func(pieces ...[]byte) []byte { return bytes.Join(pieces, nil) }
+	ok := "" // the stream is fine
+
+	for name, tc := range map[string]struct {
+		data []byte
+		want string // part of the message
+	}{
+		"plain":               {j(dir("./"), dir("a/"), file("a/b")), ok},
+		"no dot":              {j(dir("."), dir("a"), file("./a/b")), ok},
+		"odd but clean":       {j(file("a//b"), file("./a/./c"), dir("././d//")), ok},
+		"late directory":      {j(file("a/b/c"), dir("a/b"), dir("a")), ok},
+		"symlink anywhere":    {j(link("a", tar.TypeSymlink, "/etc/../../x")), ok},
+		"hard link":           {j(file("a"), link("./b", tar.TypeLink, "./a"), link("c", tar.TypeLink, "b")), ok},
+		"dots in names":       {j(file("..a"), file("a..b/..."), file(".whx")), ok},
+		"harmless global":     {paxed('g', record("comment", "0123abc"), file("a")), ok},
+		"highest device":      {dev(tar.TypeBlock, "0007777", "3777777"), ok},
+		"highest owner":       {withField(108, "\x80\x00\x00\x00\xff\xff\xff\xfe"), ok},
+		"mode with type":      {withField(100, "0100644\x00"), ok},
+		"old directory":       {rawHeader("a/", 0, size0), ok},
+		"long name":           {gnuLong('L', strings.Repeat("n/", 200)+"x\x00", file("n")), ok},
+		"255 byte component":  {gnuLong('L', strings.Repeat("n", 255)+"\x00", file("n")), ok},
+		"absolute":            {file("/etc/passwd"), "absolute"},
+		"absolute by pax":     {paxed('x', record("path", "/etc/passwd"), file("a")), "absolute"},
+		"absolute by GNU":     {gnuLong('L', "/etc/passwd\x00", file("a")), "absolute"},
+		"up":                  {file("../x"), `".."`},
+		"up inside":           {file("a/../x"), `".."`},
+		"up at the end":       {dir("a/.."), `".."`},
+		"up after dot":        {file("./../x"), `".."`},
+		"empty":               {file(""), "empty name"},
+		"empty pax":           {paxed('x', record("path", ""), file("a")), "empty"},
+		"zero byte pax":       {paxed('x', record("path", "a\x00b"), file("a")), "zero byte"},
+		"zero byte GNU":       {gnuLong('L', "a\x00b\x00", file("a")), "zero byte"},
+		"whiteout":            {file("a/.wh.b"), "whiteout"},
+		"opaque":              {file(".wh..wh..opq"), "whiteout"},
+		"whiteout directory":  {file(".wh.a/b"), "whiteout"},
+		"through a symlink":   {j(link("a", tar.TypeSymlink, "/etc"), file("a/passwd")), `"a" above it is a symbolic link`},
+		"through, deeper":     {j(link("x/a", tar.TypeSymlink, "/etc"), file("x/a/b/c")), `"x/a" above it`},
+		"through a file":      {j(file("a"), file("a/b")), `"a" above it is a file`},
+		"through a device":    {j(rawHeader("a", tar.TypeFifo, size0), dir("a/b")), `"a" above it`},
+		"through a hard link": {j(file("f"), link("a", tar.TypeLink, "f"), file("a/b")), `"a" above it`},
+		"late symlink":        {j(file("a/b"), link("a", tar.TypeSymlink, "/etc")), "earlier members lie below"},
+		"late file":           {j(dir("a/b"), file("./a")), "earlier members lie below"},
+		"root symlink":        {link("./", tar.TypeSymlink, "/etc"), "directory's"},
+		"root file":           {file("."), "directory's"},
+		"file with slash":     {rawHeader("a/", tar.TypeReg, size0), "directory's"},
+		"link with slash":     {link("a/", tar.TypeSymlink, "b"), "directory's"},
+		"duplicate file":      {j(file("a"), file("./a")), "duplicate"},
+		"duplicate kind":      {j(dir("a"), link("a", tar.TypeSymlink, "b")), "duplicate"},
+		"duplicate directory": {j(dir("a/"), dir("./a")), "twice"},
+		"duplicate root":      {j(dir("./"), dir(".")), "twice"},
+		"duplicate unclean":   {j(file("a/b"), file("a//./b")), "duplicate"},
+		"link to itself":      {link("a", tar.TypeLink, "a"), "not in the archive before"},
+		"link ahead":          {j(link("a", tar.TypeLink, "b"), file("b")), "not in the archive before"},
+		"link absolute":       {j(file("a"), link("b", tar.TypeLink, "/a")), "absolute"},
+		"link up":             {j(file("a"), link("b", tar.TypeLink, "x/../a")), `".."`},
+		"link to nothing":     {j(file("a"), link("b", tar.TypeLink, "")), "empty"},
+		"link to directory":   {j(dir("a"), link("b", tar.TypeLink, "a")), "which is a directory"},
+		"link to implied":     {j(file("a/x"), link("b", tar.TypeLink, "a")), "which is a directory"},
+		"link to symlink":     {j(link("a", tar.TypeSymlink, "/etc"), link("b", tar.TypeLink, "a")), "which is a symbolic link"},
+		"link with data":      {j(file("a"), rawHeader("b", tar.TypeLink, "00000000001\x00", 157, "a"), pad([]byte("x"))), "has no data"},
+		"directory with data": {j(rawHeader("b", tar.TypeDir, "00000001000\x00"), make([]byte, 512)), "has no data"},
+		"symlink to nothing":  {link("a", tar.TypeSymlink, ""), "to nothing"},
+		"major":               {dev(tar.TypeChar, "0010000", "0"), "device number"},
+		"minor":               {dev(tar.TypeBlock, "1", "4000000"), "device number"},
+		"negative minor":      {dev(tar.TypeBlock, "1", "\xff\xff\xff\xff\xff\xff\xff\xff"), "device number"},
+		"whiteout device":     {dev(tar.TypeChar, "0", "0"), "whiteout"},
+		"negative size":       {rawHeader("a", tar.TypeReg, strings.Repeat("\xff", 12)), "impossible size"},
+		"absurd size":         {rawHeader("a", tar.TypeReg, "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff"), "limit"},
+		"overflowing size":    {rawHeader("a", tar.TypeReg, "\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00"), "impossible size"},
+		"size no number":      {rawHeader("a", tar.TypeReg, "9999"), "impossible size"},
+		"negative pax size":   {paxed('x', record("size", "-1"), file("a")), "impossible value"},
+		"pax size no number":  {paxed('x', record("size", "0x10"), file("a")), "impossible value"},
+		"no id":               {withField(108, "\x80\x00\x00\x00\xff\xff\xff\xff"), "owner"},
+		"negative id":         {withField(108, strings.Repeat("\xff", 8)), "owner"},
+		"large group":         {withField(116, "\x80\x00\x00\x01\x00\x00\x00\x00"), "group"},
+		"negative mode":       {withField(100, strings.Repeat("\xff", 8)), "mode"},
+		"far future":          {paxed('x', record("mtime", "99999999999999"), file("a")), "time"},
+		"unknown kind":        {rawHeader("a", 'V', size0), "unknown kind"},
+		"contiguous":          {rawHeader("a", '7', size0), "unknown kind"},
+		"old Solaris":         {paxed('X', record("path", "b"), file("a")), "unknown kind"},
+		"long":                {gnuLong('L', strings.Repeat("n/", 2049)+"\x00", file("n")), "limit is 4096"},
+		"long component":      {gnuLong('L', strings.Repeat("n", 256)+"\x00", file("n")), "limit is 255"},
+		"long symlink":        {gnuLong('K', strings.Repeat("n", 4096)+"\x00", link("n", tar.TypeSymlink, "n")), "limit is 4095"},
+		"record twice":        {paxed('x', record("path", "a")+record("path", "b"), file("a")), "twice"},
+		"broken record":       {paxed('x', "99 path=a\n", file("a")), "malformed"},
+		"short record":        {paxed('x', "3 a\n", file("a")), "malformed"},
+		"record without key":  {paxed('x', "5 =a\n", file("a")), "malformed"},
+		"record no newline":   {paxed('x', "9 path=ab", file("a")), "malformed"},
+		"two pax headers":     {paxed('x', record("path", "a"), paxed('x', record("path", "b"), file("a"))), "more than one"},
+		"two long names":      {gnuLong('L', "a\x00", gnuLong('L', "b\x00", file("a"))), "more than one"},
+		"mixed headers":       {gnuLong('L', "a\x00", paxed('x', record("path", "b"), file("a"))), "more than one"},
+		"mixed the other way": {paxed('x', record("path", "b"), gnuLong('L', "a\x00", file("a"))), "more than one"},
+		"global path":         {paxed('g', record("path", "../x"), file("a")), "global record"},
+		"global size":         {paxed('g', record("size", "1024"), file("a")), "global record"},
+		"global in between":   {paxed('x', record("path", "b"), paxed('g', record("comment", "c"), file("a"))), "global header between"},
+		"endless extension":   {rawHeader("a", 'x', "77777777777\x00"), "extension header of"},
+		"overlay attribute":   {paxed('x', record("SCHILY.xattr.user.overlay.opaque", "y"), dir("a")), "overlay"},
+		"owner attribute":     {paxed('x', record("SCHILY.xattr.user.rootlesscontainers", "y"), dir("a")), "belongs to"},
+		"sparse symlink":      {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0"), link("a", tar.TypeSymlink, "b")), "malformed"},
+		"sparse version":      {paxed('x', record("GNU.sparse.major", "2")+record("GNU.sparse.minor", "0"), file("a")), "unknown value"},
+		"half a version":      {paxed('x', record("GNU.sparse.major", "1"), file("a")), "unknown version"},
+		"old sparse, no GNU":  {rawHeader("a", 'S', size0), "malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := withEnd(tc.data)
+			got, _, err := copyAll(data, CopyOptions{})
+			if tc.want == ok {
+				if err != nil || !bytes.Equal(got, data) {
+					t.Fatalf("refused or changed: %v", err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrHostile) || !strings.Contains(err.Error(), tc.want) {
+				t.Fatalf("want %q, got: %v", tc.want, err)
+			}
+			// What is left out is checked as well.
+			if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/**"}}); !errors.Is(err, ErrHostile) {
+				t.Fatalf("excluded: %v", err)
+			}
+		})
+	}
+}
+
+func TestDamagedTar(t *testing.T) {
+	good := sample(t)
+	second := rawHeader("a", tar.TypeReg, size0)
+	for name, tc := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"no end":          {second, ErrTruncated},
+		"half an end":     {append(bytes.Clone(second), zeroBlock[:]...), ErrTruncated},
+		"odd length":      {append(bytes.Clone(good), 0), ErrTruncated},
+		"single zero":     {withEnd(second, zeroBlock[:], second), ErrCorrupt},
+		"wrong checksum":  {withEnd(second, bytes.Repeat([]byte("x"), 512)), ErrCorrupt},
+		"dangling header": {withEnd(paxed('x', record("path", "b"), nil)), ErrCorrupt},
+		"nothing":         {nil, ErrNotTar},
+		"text":            {[]byte(strings.Repeat("text ", 500)), ErrNotTar},
+	} {
+		if _, _, err := copyAll(tc.data, CopyOptions{}); !errors.Is(err, tc.want) {
+			t.Errorf("%s: want %v, got %v", name, tc.want, err)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	data := sample(t)
+	for _, l := range []Limits{{Entries: 3}, {FileSize: 100}, {Bytes: 1000}} {
+		if _, _, err := copyAll(data, CopyOptions{Limits: l}); !errors.Is(err, ErrHostile) {
+			t.Errorf("%+v: %v", l, err)
+		}
+	}
+	if _, _, err := copyAll(data, CopyOptions{Limits: Limits{Entries: 7, FileSize: 1000, Bytes: int64(len(data))}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestManyEntries keeps track of many members in little time.
+func TestManyEntries(t *testing.T) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	const n = 50_000
+	for i := range n {
+		h := &tar.Header{Name: fmt.Sprintf("d%d/e%d/file%d", i%7, i%1000, i), Typeflag: tar.TypeReg, ModTime: time.Unix(1, 0)}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, sum, err := copyAll(buf.Bytes(), CopyOptions{})
+	if err != nil || sum.Entries != n || !bytes.Equal(out, buf.Bytes()) {
+		t.Fatal(sum, err)
+	}
+}

@@ -1,0 +1,367 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"xtoo/internal/testutil"
+)
+
+func TestOpenFormats(t *testing.T) {
+	noLeaks(t)
+	data := sample(t)
+	for name, p := range packings {
+		t.Run(name, func(t *testing.T) {
+			got, format, err := unpackFile(t, tempFile(t), p.pack(t, data))
+			if err != nil || format != p.format || !bytes.Equal(got, data) {
+				t.Fatalf("format %q, %d bytes of %d, error %v", format, len(got), len(data), err)
+			}
+		})
+	}
+}
+
+// TestTruncated cuts a file of every format at every byte.
+func TestTruncated(t *testing.T) {
+	noLeaks(t)
+	data := sample(t)
+	for name, p := range packings {
+		t.Run(name, func(t *testing.T) {
+			path, packed := tempFile(t), p.pack(t, data)
+			whole := len(packed)
+			if name == "xzMulti" {
+				whole -= 4 // without its last stream padding, the file is complete as well
+			}
+			for n := range whole {
+				got, _, err := unpackFile(t, path, packed[:n])
+				switch {
+				case err == nil:
+					t.Fatalf("cut to %d of %d bytes: taken for good", n, len(packed))
+				case errors.Is(err, ErrTruncated):
+				case errors.Is(err, ErrNotTar) && (n == 0 || name == "tar" && n < blockSize || name == "zstMulti" && n < 4 || strings.Contains(err.Error(), "nothing at all")):
+				default:
+					t.Fatalf("cut to %d of %d bytes: %v", n, len(packed), err)
+				}
+				if !bytes.HasPrefix(data, got) {
+					t.Fatalf("cut to %d of %d bytes: wrong data before the error", n, len(packed))
+				}
+			}
+		})
+	}
+}
+
+// TestFlipped damages every bit (every seventh, unless XTOO_TEST_LONG is set) of a file of every compressed format in turn. Some bits mean nothing
+// (times and names in a gzip header); what matters is that no wrong data passes, and that damage is
+// called damage even if it shows as an odd name first.
+func TestFlipped(t *testing.T) {
+	noLeaks(t)
+	data := sample(t)
+	for name, p := range packings {
+		if p.format == FormatTar {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			path, packed := tempFile(t), p.pack(t, data)
+			step := 7
+			if os.Getenv("XTOO_TEST_LONG") != "" {
+				step = 1
+			}
+			for i := 0; i < len(packed)*8; i += step {
+				bad := bytes.Clone(packed)
+				bad[i/8] ^= 1 << (i % 8)
+				got, _, err := unpackFile(t, path, bad)
+				if err == nil && !bytes.Equal(got, data) {
+					t.Fatalf("bit %d of byte %d: wrong data passes", i%8, i/8)
+				}
+				if err != nil && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrCorrupt) &&
+					!errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrNotTar) {
+					t.Fatalf("bit %d of byte %d: unexpected kind of error: %v", i%8, i/8, err)
+				}
+			}
+		})
+	}
+}
+
+func TestTrailingGarbage(t *testing.T) {
+	data := sample(t)
+	for name, p := range packings {
+		if p.format == FormatTar {
+			continue
+		}
+		for _, garbage := range []string{"x", "garbage!", "\x00", strings.Repeat("y", 5000)} {
+			_, _, err := unpackFile(t, tempFile(t), append(p.pack(t, data), garbage...))
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTruncated) {
+				t.Errorf("%s followed by %.8q: %v", name, garbage, err)
+			}
+		}
+	}
+}
+
+func TestNotTar(t *testing.T) {
+	text := strings.Repeat("Straße und Wald. ", 60)
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ data, hint string }{
+		{"", "empty"},
+		{text, "text"},
+		{"short", "text"},
+		{string(self[:4096]), "ELF"},
+		{"\n<!DOCTYPE html>\n<html><body>404", "web page"},
+		{"<HTML>" + text, "web page"},
+		{"sha256 0123\n", "hash file"},
+		{"-----BEGIN PGP SIGNATURE-----\n", "OpenPGP"},
+		{"PK\x03\x04" + text, "zip"},
+		{"hsqs\x00\x01", "squashfs"},
+		{"\x01\x02\x03", "3 bytes"},
+		{strings.Repeat("\x01\x02\xff", 600), "checksum"},
+		{string(gzipBytes(t, []byte(text))), "gz data of a text"},
+		{string(xzBytes(t, []byte(text), 0)), "xz data of a text"},
+		{string(zstdBytes(t, nil)), "nothing"},
+		{string(gzipBytes(t, xzBytes(t, sample(t), 0))), "twice"},
+	} {
+		_, _, err := unpackFile(t, tempFile(t), []byte(tc.data))
+		if !errors.Is(err, ErrNotTar) || !strings.Contains(err.Error(), tc.hint) {
+			t.Errorf("%.20q: want a hint at %q, got: %v", tc.data, tc.hint, err)
+		}
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := Open(context.Background(), filepath.Join(dir, "missing"), OpenOptions{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+	if _, _, err := Open(context.Background(), dir, OpenOptions{}); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("directory: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := Open(ctx, dir, OpenOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// bigTar is a tar of some megabytes that hardly compress.
+func bigTar(tb testing.TB, megabytes int) []byte {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	body := make([]byte, 1<<20)
+	for i := range body {
+		body[i] = byte(rnd.Uint32() & 0x3f)
+	}
+	var ents []ent
+	for i := range megabytes {
+		ents = append(ents, ent{name: "./f" + string(rune('a'+i)), body: string(body[i:])})
+	}
+	return makeTar(tb, ents...)
+}
+
+// TestCancel ends streams of every format in the middle, by context and by Close.
+func TestCancel(t *testing.T) {
+	noLeaks(t)
+	data := bigTar(t, 4)
+	for name, p := range packings {
+		t.Run(name, func(t *testing.T) {
+			path := tempFile(t)
+			packed := p.pack(t, data)
+			if name == "xz" { // blocks of a size that counts
+				packed = xzBytes(t, data, 1<<18)
+			}
+			if err := os.WriteFile(path, packed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, byContext := range []bool{true, false} {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				r, _, err := Open(ctx, path, OpenOptions{Jobs: 2})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.CopyN(io.Discard, r, 600<<10); err != nil {
+					t.Fatal(err)
+				}
+				want := fs.ErrClosed
+				if byContext {
+					cancel()
+					want = context.Canceled
+				} else if err := r.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, r); !errors.Is(err, want) {
+					t.Fatalf("want %v, got %v", want, err)
+				}
+				for range 2 {
+					if err := r.Close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestCloseWhileReading closes from another goroutine.
+func TestCloseWhileReading(t *testing.T) {
+	noLeaks(t)
+	path := tempFile(t)
+	if err := os.WriteFile(path, xzBytes(t, bigTar(t, 2), 1<<17), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		r, _, err := Open(context.Background(), path, OpenOptions{Jobs: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, r)
+			done <- err
+		}()
+		time.Sleep(time.Duration(i) * time.Millisecond)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil && !errors.Is(err, fs.ErrClosed) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPipe reads what cannot seek, and gives up a pipe whose writer sleeps.
+func TestPipe(t *testing.T) {
+	noLeaks(t)
+	data := sample(t)
+	for name, p := range packings {
+		t.Run(name, func(t *testing.T) {
+			path := tempFile(t)
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			packed := p.pack(t, data)
+			go func() {
+				_, _ = w.Write(packed) // a failure shows in what is read
+				_ = w.Close()
+			}()
+			r, format, err := Open(context.Background(), path, OpenOptions{})
+			if err != nil || format != p.format {
+				t.Fatal(format, err)
+			}
+			got, err := io.ReadAll(r)
+			if err != nil || !bytes.Equal(got, data) {
+				t.Fatalf("%d bytes, %v", len(got), err)
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	t.Run("sleeping writer", func(t *testing.T) {
+		path := tempFile(t)
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		packed := gzipBytes(t, data)
+		if _, err := w.Write(packed[:len(packed)-10]); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		r, _, err := Open(ctx, path, OpenOptions{})
+		if err != nil {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if _, err := io.Copy(io.Discard, r); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestDictionary asks for more memory than is given.
+func TestDictionary(t *testing.T) {
+	testutil.Need(t, "xz")
+	data := makeTar(t, ent{name: "./a", body: "b"})
+	path := tempFile(t)
+	for dict, want := range map[string]error{"128MiB": nil, "192MiB": ErrUnsupported} {
+		packed := runTool(t, data, "xz", "-c", "--lzma2=dict="+dict+",mf=hc4,mode=fast")
+		if _, _, err := unpackFile(t, path, packed); !errors.Is(err, want) {
+			t.Errorf("dictionary of %s: %v", dict, err)
+		}
+	}
+}
+
+// TestXZTool reads what the reference implementation writes: checks, filters, block sizes, threads.
+func TestXZTool(t *testing.T) {
+	testutil.Need(t, "xz")
+	data := bigTar(t, 1)
+	for _, args := range []string{"-0", "-0 -T4 --block-size=300000", "-6 -T2 --block-size=1MiB", "-1 --check=none", "-1 --check=crc32",
+		"-1 --check=sha256 --block-size=100000", "--x86 --lzma2=preset=1 --block-size=500000", "--delta=dist=4 --lzma2=preset=1",
+		"--arm --powerpc --sparc --lzma2=preset=0", "-0 --block-list=1000,2000,512,70000"} {
+		packed := runTool(t, data, "xz", append([]string{"-c"}, strings.Fields(args)...)...)
+		got, format, err := unpackFile(t, tempFile(t), packed)
+		if err != nil || format != FormatXZ || !bytes.Equal(got, data) {
+			t.Errorf("xz %s: %d bytes of %d, %v", args, len(got), len(data), err)
+		}
+	}
+}
+
+// TestStage3 reads a real stage3, and has Copy keep every byte of it.
+func TestStage3(t *testing.T) {
+	path := stage3(t)
+	testutil.Need(t, "xz", "tar")
+	r, _, err := Open(context.Background(), path, OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	want := runTool(t, nil, "sh", "-c", "xz -dc -T2 \"$0\" | sha256sum", path)
+	h := newHash()
+	sum, err := Copy(context.Background(), h, r, CopyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.hex(); got != string(want[:len(got)]) {
+		t.Fatalf("sha256 %s, want %s", got, want)
+	}
+	if n := bytes.Count(runTool(t, nil, "tar", "-tf", path), []byte("\n")); sum.Entries != int64(n) {
+		t.Errorf("%d entries, tar lists %d", sum.Entries, n)
+	}
+	t.Logf("%+v", sum)
+}
+
+// hostile counts in headers must not size anything: the largest tar header alone would ask for 8 EiB.
+func TestAbsurdSize(t *testing.T) {
+	data := withEnd(rawHeader("a", tar.TypeReg, "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff"))
+	if _, _, err := copyAll(data, CopyOptions{}); !errors.Is(err, ErrHostile) {
+		t.Error(err)
+	}
+	data = withEnd(rawHeader("a", tar.TypeReg, "77777777777\x00"))
+	if _, _, err := copyAll(data, CopyOptions{}); !errors.Is(err, ErrTruncated) {
+		t.Error(err)
+	}
+}

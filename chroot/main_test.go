@@ -186,11 +186,23 @@ func (r *testRoot) run(args ...string) (string, Exit) {
 
 func (r *testRoot) try(args ...string) (string, Exit, error) {
 	var out bytes.Buffer
-	n := r.node
+	n := r.freshWork()
 	n.Output = &out
 	n.Spec.Process.Args = append([]string{"/bin/guest"}, args...)
 	exit, err := r.h.Run(context.Background(), n)
 	return out.String(), exit, err
+}
+
+// freshWork is the node with a work directory that was not used before.
+func (r *testRoot) freshWork() Node {
+	r.t.Helper()
+	n := r.node
+	if n.Work != "" {
+		var err error
+		n.Work, err = os.MkdirTemp(r.dir, "work-")
+		must(r.t, err)
+	}
+	return n
 }
 
 // upperHas says whether something is in the upper directory.

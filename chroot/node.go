@@ -51,8 +51,8 @@ type Node struct {
 	Lowers []string
 	// Upper is the directory that receives what the process changes. It exists; its mode and owner become the root's.
 	Upper string
-	// Work is an empty directory on the file system of Upper. The kernel leaves a directory in it that only a
-	// stage can remove in the mapped tier.
+	// Work is an empty directory on the file system of Upper, for this one Run. The kernel leaves a directory in it
+	// that may have no permissions at all: remove it in a stage.
 	Work string
 
 	// Files come into /run, by their path below it ("xtoo/script", "xtoo/secrets/password").

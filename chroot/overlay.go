@@ -30,6 +30,10 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 	if err := checkUserXattrs(work); err != nil {
 		return err
 	}
+	// A volatile overlay leaves a mark there, so that nobody mounts it again: EINVAL would be all the kernel says.
+	if entries, err := os.ReadDir(work); err != nil || len(entries) > 0 {
+		return errors.Join(err, fmt.Errorf("overlay: the work directory %s was used before", work))
+	}
 	var numbers []string
 	files := make([]*os.File, 0, len(lowers)+2)
 	defer func() {

@@ -109,6 +109,9 @@ func (p *Process) start(h *Host) error {
 			err = errors.Join(err, killErr)
 		}
 		<-p.done
+		if cause := context.Cause(p.ctx); cause != nil {
+			return errors.Join(cause, p.close()) // cut off in the middle
+		}
 		if died := p.died(); len(died) > 0 && errors.Is(err, unix.EPIPE) {
 			err = fmt.Errorf("%w: %s", err, died)
 		}

@@ -73,8 +73,12 @@ func (p *Process) initialEnv() []string {
 	if procs <= 0 {
 		procs = 2
 	}
-	env := []string{stageVar + "=" + strconv.Itoa(controlFD), "GOMAXPROCS=" + strconv.Itoa(procs)}
-	for _, name := range []string{"GODEBUG", "GOGC", "GOMEMLIMIT", "GORACE", "GOTRACEBACK", "GOCOVERDIR"} {
+	env := []string{
+		stageVar + "=" + strconv.Itoa(controlFD), "GOMAXPROCS=" + strconv.Itoa(procs),
+		// Otherwise the runtime keeps files of the host's cgroups open, where a script finds them in /proc/1/fd.
+		"GODEBUG=" + strings.TrimPrefix(os.Getenv("GODEBUG")+",containermaxprocs=0,updatemaxprocs=0", ","),
+	}
+	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GORACE", "GOTRACEBACK", "GOCOVERDIR"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

@@ -105,6 +105,16 @@ func registerTestStages() {
 		}
 		return errors.Join(ctx.Err(), os.WriteFile(file, []byte("cleaned up"), 0o644))
 	})
+	Register("test.noxattrs", func(_ context.Context, s *Stage) error {
+		var dir string
+		if err := s.Args(&dir); err != nil {
+			return err
+		}
+		if err := syscall.Mount("mqueue", dir, "mqueue", 0, ""); err != nil {
+			return err
+		}
+		return checkUserXattrs(dir)
+	})
 	Register("test.deaf", func(context.Context, *Stage) error {
 		for {
 			time.Sleep(time.Hour)

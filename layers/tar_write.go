@@ -1,0 +1,253 @@
+package layers
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// write writes a directory in canonical form as a tar stream, and nothing at all if there is nothing in it.
+func (c *capturer) write(w io.Writer, root int) error {
+	tw := &tarWriter{c: c, w: w, links: map[inode]string{}, buf: make([]byte, copyBuffer)}
+	h := rootHandle(root)
+	st, err := statAt(root, ".")
+	if err != nil {
+		return err
+	}
+	m, err := readMeta(h, &st)
+	if err != nil {
+		return err
+	}
+	if !m.disk.implied {
+		if err := tw.entry(h, "./", m); err != nil {
+			return err
+		}
+	}
+	if err := tw.dir(root, "", m.passesOn()); err != nil {
+		return err
+	}
+	if tw.tar == nil {
+		return nil
+	}
+	if err := tw.tar.Close(); err != nil {
+		return fmt.Errorf("end the archive: %w", err)
+	}
+	return nil
+}
+
+type tarWriter struct {
+	c     *capturer
+	w     io.Writer
+	tar   *tar.Writer      // nil until the first entry
+	links map[inode]string // the first name of files that have several
+	buf   []byte
+}
+
+// An item of a directory in the order in which it is written. The bytes of whole paths are what is sorted by, so
+// "a", "a-b", "a/x": what is in a directory does not follow it at once.
+type item struct {
+	key  string // the end of the path of what is written
+	name string
+	dir  *inheritance // of the content of a directory: what it passes on, known when it was written itself
+	self bool         // of the directory itself
+}
+
+func (w *tarWriter) dir(dir int, path string, in inheritance) error {
+	names, err := readNames(dir)
+	if err != nil {
+		return wrapPath(path, err)
+	}
+	items := make([]item, 0, len(names))
+	for _, name := range names {
+		st, err := statAt(dir, name)
+		switch {
+		case err != nil:
+			return wrapPath(joinPath(path, name), err)
+		case isWhiteout(&st):
+			items = append(items, item{key: whiteoutPrefix + name, name: name})
+		case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+			passed := new(inheritance)
+			items = append(items, item{key: name, name: name, dir: passed, self: true}, item{key: name + "/", name: name, dir: passed})
+		default:
+			items = append(items, item{key: name, name: name})
+		}
+	}
+	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
+	for _, it := range items {
+		if err := w.c.ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.item(dir, path, it, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *tarWriter) item(dir int, path string, it item, in inheritance) error {
+	full := joinPath(path, it.name)
+	if it.dir != nil && !it.self {
+		fd, err := openDir(dir, it.name)
+		if err != nil {
+			return wrapPath(full, err)
+		}
+		defer closeFD(fd)
+		return w.dir(fd, full, *it.dir)
+	}
+	st, err := statAt(dir, it.name)
+	if err != nil {
+		return wrapPath(full, err)
+	}
+	if isWhiteout(&st) {
+		w.c.res.Whiteouts++
+		return w.header(&tar.Header{Typeflag: tar.TypeReg, Name: joinPath(path, it.key), ModTime: time.Unix(0, 0)})
+	}
+	h, err := open(dir, it.name, &st)
+	if err != nil {
+		return wrapPath(full, err)
+	}
+	defer h.close()
+	m, err := readMeta(h, &st)
+	if err != nil {
+		return wrapPath(full, err)
+	}
+	m.inherit(in)
+	if it.self {
+		*it.dir = m.passesOn()
+		full += "/"
+	}
+	return w.entry(h, full, m)
+}
+
+// entry writes one entry that is no whiteout.
+func (w *tarWriter) entry(h handle, name string, m *meta) error {
+	hdr := &tar.Header{
+		Name:    name,
+		Mode:    int64(m.mode & 0o7777),
+		Uid:     int(m.uid),
+		Gid:     int(m.gid),
+		ModTime: time.Unix(m.mtime.Unix()),
+	}
+	switch m.mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		hdr.Typeflag, hdr.Size = tar.TypeReg, m.size
+	case unix.S_IFDIR:
+		hdr.Typeflag = tar.TypeDir
+	case unix.S_IFLNK:
+		hdr.Typeflag, hdr.Linkname = tar.TypeSymlink, m.target
+	case unix.S_IFIFO:
+		hdr.Typeflag = tar.TypeFifo
+	case unix.S_IFCHR:
+		hdr.Typeflag, hdr.Devmajor, hdr.Devminor = tar.TypeChar, int64(m.major), int64(m.minor)
+	case unix.S_IFBLK:
+		hdr.Typeflag, hdr.Devmajor, hdr.Devminor = tar.TypeBlock, int64(m.major), int64(m.minor)
+	default:
+		return fmt.Errorf("%s: a file of unknown type %#o", name, m.mode&unix.S_IFMT)
+	}
+	if m.disk.st.Nlink > 1 && !m.isDir() {
+		id := inode{m.disk.st.Dev, m.disk.st.Ino}
+		if first, ok := w.links[id]; ok {
+			hdr.Typeflag, hdr.Linkname, hdr.Size, hdr.Devmajor, hdr.Devminor = tar.TypeLink, first, 0, 0, 0
+			return w.header(hdr)
+		}
+		w.links[id] = name
+	}
+	if len(m.xattrs) > 0 {
+		hdr.PAXRecords = make(map[string]string, len(m.xattrs))
+		for x, value := range m.xattrs {
+			hdr.PAXRecords[paxXattr+x] = value
+		}
+	}
+	if err := w.header(hdr); err != nil {
+		return err
+	}
+	if hdr.Typeflag != tar.TypeReg {
+		return nil
+	}
+	w.c.res.Bytes += m.size
+	return wrapPath(name, w.data(h.fd, m.size))
+}
+
+func (w *tarWriter) header(hdr *tar.Header) error {
+	if w.tar == nil {
+		w.tar = tar.NewWriter(w.w)
+	}
+	w.c.res.Entries++
+	hdr.Format = tar.FormatPAX
+	if err := w.tar.WriteHeader(hdr); err != nil {
+		return fmt.Errorf("write entry %q: %w", hdr.Name, err)
+	}
+	return nil
+}
+
+// data writes the content of a file, without reading its holes.
+func (w *tarWriter) data(fd int, size int64) error {
+	for off := int64(0); off < size; {
+		begin, end, err := nextData(fd, off, size)
+		if err != nil {
+			return err
+		}
+		if err := w.zeros(begin - off); err != nil {
+			return err
+		}
+		for off = begin; off < end; {
+			if err := w.c.ctx.Err(); err != nil {
+				return err
+			}
+			n, err := readAt(fd, w.buf[:min(int64(len(w.buf)), end-off)], off)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return fmt.Errorf("it became shorter while it was read: %w", io.ErrUnexpectedEOF)
+			}
+			if _, err := w.tar.Write(w.buf[:n]); err != nil {
+				return fmt.Errorf("write the archive: %w", err)
+			}
+			off += int64(n)
+		}
+	}
+	return nil
+}
+
+func (w *tarWriter) zeros(n int64) error {
+	for n > 0 {
+		if err := w.c.ctx.Err(); err != nil {
+			return err
+		}
+		k, err := w.tar.Write(zeros[:min(n, holeSize)])
+		if err != nil {
+			return fmt.Errorf("write the archive: %w", err)
+		}
+		n -= int64(k)
+	}
+	return nil
+}
+
+// nextData returns where a file's next data at or after off begins and ends: both are size if only a hole is left.
+func nextData(fd int, off, size int64) (begin, end int64, err error) {
+	const small = 128 << 10 // a hole in it would not be worth two calls
+	if size <= small {
+		return off, size, nil
+	}
+	begin, err = unix.Seek(fd, off, unix.SEEK_DATA)
+	if err == unix.ENXIO { //nolint:errorlint // straight from the kernel
+		return size, size, nil
+	}
+	if err == unix.EINVAL { //nolint:errorlint // the file system cannot tell
+		return off, size, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("find its data: %w", err)
+	}
+	end, err = unix.Seek(fd, begin, unix.SEEK_HOLE)
+	if err != nil {
+		return 0, 0, fmt.Errorf("find its holes: %w", err)
+	}
+	return min(begin, size), min(end, size), nil
+}

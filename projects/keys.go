@@ -35,7 +35,7 @@ const templateNote = " May hold templates."
 func archFields(of string) []*field {
 	return []*field{
 		{key: "arch", shape: anyText("the name of an architecture"), example: "arm-64bit",
-			doc: "Funtoo's arch_desc of " + of + ", or an alias of it: `amd64`, `arm64`, `armv7`, `riscv64`, `386` …", defText: "what the programs in it are for"},
+			doc: "Funtoo's arch_desc of " + of + ", or an alias of it: `amd64`, `arm64`, `armv7`, `riscv64`, `386` and others.", defText: "what the programs in it are for"},
 		{key: "subarch", shape: anyText("the name of a subarch"), example: "raspi4",
 			doc: "Funtoo's subarch.", defText: "the arch's most general one"},
 	}
@@ -168,7 +168,7 @@ func configShape() *shape {
 				example: "{hostname: {default: \"{{ .project.name }}\"}}",
 				doc:     "Values of the project, by name: a default alone, or a mapping. Projects below inherit them and can change them."},
 			{key: "env", shape: envShape(), example: "{MAKEOPTS: -j4}",
-				doc: "Environment of the scripts of this project and of those below it. (`image.env` is the environment of containers.)" + templateNote},
+				doc: "Environment of the scripts of this project and of those below it; that of containers is `image.env`." + templateNote},
 			{key: "volumes", shape: volumesShape(), doc: "What scripts can use of this machine, in this project and in those below it. Nothing of it enters an image."},
 			{key: "network", shape: networkShape(), defText: "the parent's, else `host`",
 				doc: "`host`: scripts use the machine's network. `none`: they have none. Projects below inherit it."},

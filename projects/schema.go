@@ -189,7 +189,7 @@ func (w *schemaWriter) object(o *object) omap {
 		rules = append(rules, omap{{"oneOf", each}})
 	}
 	for _, group := range o.notBoth {
-		rules = append(rules, omap{{"not", omap{{"required", group}}}})
+		rules = append(rules, omap{{"not", omap{{"type", "object"}, {"required", group}}}})
 	}
 	if len(rules) > 0 {
 		out = append(out, pair{"allOf", rules})

@@ -217,6 +217,18 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// inMemory does with one configuration what Load does with those on disk.
+func inMemory(config string) (*Tree, error) {
+	l := loader{dir: "/nonexistent", given: "/nonexistent", found: []string{"p"}, probs: &problems{}, warn: &problems{}, byTag: map[string]*Project{}}
+	p := &Project{Name: "p", Tag: "p", Dir: "/nonexistent/p", Config: "/nonexistent/p/" + ConfigName, Source: []byte(config)}
+	l.byTag["p"] = p
+	d := decoder{loader: &l, project: p}
+	d.decode(p.Source)
+	t := l.tree()
+	l.check(t)
+	return t, l.probs.err()
+}
+
 // FuzzLoad: no text makes reading panic or hang; what the decoder accepts the schema accepts too, and
 // written again as YAML it is accepted again.
 func FuzzLoad(f *testing.F) {
@@ -231,8 +243,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	schema := compiledSchema(f)
 	f.Fuzz(func(t *testing.T, config string) {
-		dir := workdir(t, map[string]string{"p/" + ConfigName: config})
-		tree, err := Load(dir)
+		tree, err := inMemory(config)
 		if err == nil {
 			if plan, err := tree.Resolve(tree.Projects, Given{}); err == nil {
 				for _, n := range plan.Projects[0].Nodes {

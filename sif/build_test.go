@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -255,3 +256,5 @@ func blockHeader() tar.Header {
 }
 
 func fifoHeader() tar.Header { return tar.Header{Name: "pipe", Typeflag: tar.TypeFifo, Mode: 0o644} }
+
+func chrooted(root string) *syscall.SysProcAttr { return &syscall.SysProcAttr{Chroot: root} }

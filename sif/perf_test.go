@@ -1,10 +1,14 @@
 package sif
 
 import (
+	"archive/tar"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -49,4 +53,73 @@ func openLayer(path string) (io.ReadCloser, error) {
 	}
 	z, err := gzip.NewReader(f)
 	return gzipFile{z, f}, err
+}
+
+// peakRSS returns the most memory that the process has had since resetPeak, in bytes.
+func peakRSS(t testing.TB) int64 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(b)
+	if m == nil {
+		t.Fatal("no VmHWM in /proc/self/status")
+	}
+	n, err := strconv.ParseInt(string(m[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n << 10
+}
+
+func resetPeak(t testing.TB) {
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// millionLayer yields a tar of n small files, 100,000 of them in one directory, the others 100 to a directory.
+func millionLayer(n int, generation string) Layer {
+	return Layer{Open: func() (io.ReadCloser, error) {
+		r, w := io.Pipe()
+		go func() {
+			tw := tar.NewWriter(w)
+			for i := range n {
+				name := fmt.Sprintf("usr/share/doc/package-%06d/file-%08d.html", i/100, i)
+				if i < 100000 {
+					name = fmt.Sprintf("flat/%08d", i)
+				}
+				data := fmt.Sprintf("%s %d", generation, i)
+				if err := tw.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data)), ModTime: testTime}); err != nil {
+					_ = w.CloseWithError(err)
+					return
+				}
+				if _, err := io.WriteString(tw, data); err != nil {
+					_ = w.CloseWithError(err)
+					return
+				}
+			}
+			_ = w.CloseWithError(tw.Close())
+		}()
+		return r, nil
+	}}
+}
+
+// A million entries, and a layer below that they hide as a whole, stay within 300 MB.
+func TestMillionEntries(t *testing.T) {
+	if os.Getenv("XTOO_TEST_LONG") == "" {
+		t.Skip("takes a minute: XTOO_TEST_LONG=1 runs it")
+	}
+	resetPeak(t)
+	before := peakRSS(t)
+	start := time.Now()
+	_, info := writeSIF(t, Image{Layers: []Layer{millionLayer(1000000, "new"), millionLayer(500000, "old")}}, Options{})
+	peak := peakRSS(t)
+	t.Logf("%v, peak %d MB (%d MB before), %+v", time.Since(start), peak>>20, before>>20, info)
+	if info.Hidden != 500000 || info.Entries < 1000000 {
+		t.Errorf("%+v", info)
+	}
+	if peak > 300e6 {
+		t.Errorf("peak memory %d MB", peak/1e6)
+	}
 }

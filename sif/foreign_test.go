@@ -1,0 +1,231 @@
+package sif
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/internal/testutil"
+)
+
+// stageVar names a real stage3 for the tests and benchmarks that want one.
+const stageVar = "XTOO_TEST_STAGE3"
+
+// stageTar returns the tar stream of the stage3 as a file.
+func stageTar(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv(stageVar)
+	if path == "" {
+		t.Skipf("%s does not name a stage3", stageVar)
+	}
+	if !strings.HasSuffix(path, ".xz") {
+		return path
+	}
+	testutil.Need(t, "xz")
+	out, err := os.Create(filepath.Join(t.TempDir(), "stage3.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("xz", "-dc", "-T2", path)
+	cmd.Stdout = out
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Name()
+}
+
+func fileLayer(path string) Layer {
+	return Layer{Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+}
+
+// notAdded leaves out what this package adds to the tree at root.
+func notAdded(root string) func(string) bool {
+	return func(name string) bool {
+		if !own(name) || name == "." {
+			return false
+		}
+		_, err := os.Lstat(filepath.Join(root, name))
+		return err != nil || strings.HasPrefix(name, dirName) || slices.Contains([]string{"singularity", "environment"}, name)
+	}
+}
+
+// mounted calls f with the partition of a SIF file mounted by the kernel, or by squashfuse.
+func mounted(t *testing.T, how, sif string, info Info, f func(root string)) {
+	t.Helper()
+	dir := t.TempDir()
+	var cmd *exec.Cmd
+	switch how {
+	case "kernel":
+		testutil.Need(t, "mount")
+		cmd = exec.Command("mount", "-t", "squashfs", "-o", fmt.Sprintf("loop,ro,offset=%d", info.PartitionOffset), sif, dir)
+	case "squashfuse":
+		testutil.Need(t, "squashfuse")
+		fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+		if err != nil {
+			testutil.SkipOrFail(t, "squashfuse: %v", err)
+		}
+		fuse.Close()
+		cmd = exec.Command("squashfuse", "-o", fmt.Sprintf("offset=%d", info.PartitionOffset), sif, dir)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		testutil.SkipOrFail(t, "%s: %v: %s", how, err, out)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	f(dir)
+}
+
+// A whole stage3 comes out of the SIF file, by every way to read it, as GNU tar unpacks it.
+func TestStage3AgainstTar(t *testing.T) {
+	testutil.NeedRoot(t)
+	testutil.Need(t, "tar", "unsquashfs")
+	base := stageTar(t)
+	want := filepath.Join(t.TempDir(), "want")
+	if err := os.Mkdir(want, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
+	w := walker{skip: notAdded(want), dirTime: true}
+	wantLines := w.lines(t, want)
+	sif, info := writeSIF(t, Image{Layers: []Layer{fileLayer(base)}}, Options{})
+	t.Logf("%d members, %+v", len(wantLines), info)
+	diffLines(t, "unsquashfs", w.lines(t, unsquash(t, sif, info)), wantLines)
+	for _, how := range []string{"kernel", "squashfuse"} {
+		t.Run(how, func(t *testing.T) {
+			mounted(t, how, sif, info, func(root string) {
+				got, want := w.lines(t, root), wantLines
+				if how == "squashfuse" {
+					got, want = asSquashfuse(got), asSquashfuse(want)
+				}
+				diffLines(t, how, got, want)
+			})
+		})
+	}
+}
+
+// asSquashfuse levels what squashfuse reads otherwise than the kernel: it takes the prefixes "trusted." and
+// "security." for each other, and gives the names of one file different inode numbers.
+func asSquashfuse(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		if before, after, ok := strings.Cut(l, " of "); ok {
+			_, xattrs, _ := strings.Cut(after, "\" ")
+			l = before + " " + xattrs
+		}
+		out[i] = strings.TrimRight(strings.ReplaceAll(l, " trusted.", " security."), " \"")
+	}
+	return out
+}
+
+// changes makes a layer over a stage3 that does to it what nodes do.
+func changes(t *testing.T, base string) []byte {
+	f, err := os.Open(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var target, linked, plain, mode, removed, opaque, replaced string
+	tr := tar.NewReader(f)
+	for {
+		hdr, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.Trim(strings.TrimPrefix(hdr.Name, "./"), "/")
+		switch {
+		case hdr.Typeflag == tar.TypeLink && target == "":
+			target, linked = strings.TrimPrefix(hdr.Linkname, "./"), name
+		case hdr.Typeflag == tar.TypeReg && hdr.Size > 100000 && plain == "":
+			plain = name
+		case hdr.Typeflag == tar.TypeReg && strings.HasPrefix(name, "usr/bin/") && mode == "":
+			mode = name
+		case hdr.Typeflag == tar.TypeDir && name == "usr/share/doc":
+			removed = name
+		case hdr.Typeflag == tar.TypeDir && name == "var/lib":
+			opaque = name
+		case hdr.Typeflag == tar.TypeDir && name == "var/cache":
+			replaced = name
+		}
+	}
+	if target == "" || plain == "" || mode == "" || opaque == "" || replaced == "" {
+		t.Fatalf("the stage3 lacks members that this test changes: %q %q %q %q %q", target, plain, mode, opaque, replaced)
+	}
+	t.Logf("replace %s (another name: %s), %s by a directory, %s by a file; clear %s; remove %s", target, linked, plain, replaced, opaque, removed)
+	dir := func(p string) string { d, _ := splitPath(p); return d }
+	items := []item{reg(target, "replaced"), folder(plain, 0o750), reg(plain+"/x", "below"), reg(mode, "#!/bin/sh\n"), reg(replaced, "a file now"),
+		folder(opaque, 0o755), wh(opaque + "/.wh..wh..opq"), reg(opaque+"/new", "new"), hard(opaque+"/new2", opaque+"/new"), char("dev/extra", 10, 229)}
+	items[3].Mode = 0o4711
+	if removed != "" {
+		items = append(items, wh(dir(removed)+"/.wh.doc"))
+	}
+	return tarOf(t, items...)
+}
+
+// Two layers, one of them a whole stage3, are in the SIF file what umoci unpacks of them.
+func TestStage3AgainstUmoci(t *testing.T) {
+	testutil.NeedRoot(t)
+	testutil.Need(t, "umoci", "unsquashfs")
+	base := stageTar(t)
+	top := changes(t, base)
+	sif, info := writeSIF(t, Image{Layers: append(layersOf(top), fileLayer(base))}, Options{})
+	t.Logf("%+v", info)
+	if info.SecondPasses != 1 {
+		t.Errorf("%d second passes", info.SecondPasses)
+	}
+	whole, err := os.ReadFile(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle := filepath.Join(t.TempDir(), "bundle")
+	run(t, "umoci", "unpack", "--image", layout(t, top, whole)+":image", bundle)
+	want := filepath.Join(bundle, "rootfs")
+	w := walker{skip: notAdded(want)}
+	diffLines(t, "the SIF file", w.lines(t, unsquash(t, sif, info)), w.lines(t, want))
+}
+
+// The actions work in the image itself, with its own shell.
+func TestStage3Actions(t *testing.T) {
+	testutil.NeedRoot(t)
+	img := Image{Layers: []Layer{fileLayer(stageTar(t))}}
+	img.Config.Config.Env = []string{"PATH=/usr/bin:/bin", "NOTE=" + awkward}
+	sif, info := writeSIF(t, img, Options{})
+	mounted(t, "kernel", sif, info, func(root string) {
+		for _, c := range []struct{ args, want string }{
+			{"/.exec|printenv|NOTE", awkward + "\n"},
+			{"/.run|echo|a b", "a b\n"},
+			{"/.shell|-c|echo $SHELL", "/bin/bash\n"},
+			{"/.test", ""},
+			{"/singularity|true", ""},
+		} {
+			args := strings.Split(c.args, "|")
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.SysProcAttr = chrooted(root)
+			cmd.Env, cmd.Dir = []string{"HOME=/root"}, "/"
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			out, err := cmd.Output()
+			if err != nil || string(out) != c.want {
+				t.Errorf("%s: %v, %q, want %q: %s", c.args, err, out, c.want, errs.String())
+			}
+		}
+	})
+}

@@ -49,7 +49,7 @@ func makeTree(t *testing.T, short bool) string {
 	must(os.WriteFile(at("usr/hole"), nil, 0o644))
 	must(os.Truncate(at("usr/hole"), 10<<20))
 	if !short {
-		long := "usr/" + strings.Repeat("n", 60) + "/" + strings.Repeat("p", 90)
+		long := "usr/" + strings.Repeat("n", 50) + "/" + strings.Repeat("p", 90)
 		must(os.MkdirAll(at(long), 0o755))
 		must(os.WriteFile(at(long+"/"+strings.Repeat("f", 30)), []byte("long"), 0o644))
 	}

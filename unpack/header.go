@@ -73,7 +73,7 @@ func nextMember(w *window) (member, error) {
 		if !ok || size < 0 {
 			return m, badHeader(w.off(), errors.New("impossible size"))
 		}
-		kind := blk[fieldType]
+		kind, main := blk[fieldType], w.pos-w.head
 		w.pos += blockSize
 		switch kind {
 		case tar.TypeXHeader, tar.TypeXGlobalHeader, tar.TypeGNULongName, tar.TypeGNULongLink:
@@ -95,12 +95,13 @@ func nextMember(w *window) (member, error) {
 			}
 		}
 		m.size = size
-		return m, m.interpret(w, ext, kind)
+		return m, m.interpret(w, ext, kind, main)
 	}
 }
 
-// interpret has archive/tar read the member's headers, and compares.
-func (m *member) interpret(w *window, ext extensions, kind byte) error {
+// interpret has archive/tar read the member's headers, and compares. The member's own header, after
+// the extension headers, begins at main in what is undecided.
+func (m *member) interpret(w *window, ext extensions, kind byte, main int) error {
 	refused := func(format string, a ...any) error {
 		return badHeader(m.off, fmt.Errorf(format, a...))
 	}
@@ -138,6 +139,13 @@ func (m *member) interpret(w *window, ext extensions, kind byte) error {
 		return refused("%q has a size that can be read in two ways", hdr.Name)
 	case m.sparse && (r.at < headers || int64(r.at-headers) > m.padded()):
 		return refused("%q has a sparse map that does not fit into its data", hdr.Name)
+	}
+	if !m.sparse {
+		return nil
+	}
+	all := w.buf[w.head : w.head+r.at]
+	if !m.sparseDataFits(kind, all[main:headers], all[headers:]) {
+		return refused("%q has a sparse map that does not fit its data", hdr.Name)
 	}
 	return nil
 }

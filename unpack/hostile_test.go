@@ -13,9 +13,9 @@ import (
 const size0 = "00000000000\x00"
 
 // paxed puts a pax header with the given records before a member.
-func paxed(typ byte, records string, rest []byte) []byte {
+func paxed(typ byte, records string, rest ...[]byte) []byte {
 	h := rawHeader("pax", typ, fmt.Sprintf("%011o\x00", len(records)))
-	return append(append(h, pad([]byte(records))...), rest...)
+	return append(append(h, pad([]byte(records))...), bytes.Join(rest, nil)...)
 }
 
 // record makes one pax record.
@@ -142,7 +142,15 @@ func TestHostile(t *testing.T) {
 		"sparse symlink":      {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0"), link("a", tar.TypeSymlink, "b")), "malformed"},
 		"sparse version":      {paxed('x', record("GNU.sparse.major", "2")+record("GNU.sparse.minor", "0"), file("a")), "unknown value"},
 		"half a version":      {paxed('x', record("GNU.sparse.major", "1"), file("a")), "unknown version"},
-		"old sparse, no GNU":  {rawHeader("a", 'S', size0), "malformed"},
+		"sparse, too much data": {paxed('x', record("GNU.sparse.map", "10,3")+record("GNU.sparse.numblocks", "1")+record("GNU.sparse.size", "1000"),
+			rawHeader("x", tar.TypeReg, "00000000004\x00"), pad([]byte("abcd"))), "sparse map"},
+		"sparse, too little data": {paxed('x', record("GNU.sparse.map", "10,3")+record("GNU.sparse.numblocks", "1")+record("GNU.sparse.size", "1000"),
+			rawHeader("x", tar.TypeReg, "00000000002\x00"), pad([]byte("ab"))), "sparse map"},
+		"sparse map in data": {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0")+record("GNU.sparse.realsize", "1000"),
+			rawHeader("x", tar.TypeReg, "00000001004\x00"), pad([]byte("1\n10\n3\n")), pad([]byte("abcd"))), "sparse map"},
+		"sparse without a map": {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0")+record("GNU.sparse.realsize", "1000"),
+			rawHeader("x", tar.TypeReg, "00000001000\x00"), pad([]byte("x"))), "malformed"},
+		"old sparse, no GNU": {rawHeader("a", 'S', size0), "malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := withEnd(tc.data)

@@ -46,6 +46,9 @@ func (b xzBlock) padded() int64 { return (b.unpadded + 3) &^ 3 }
 // from the sizes in the index. Everything is checked against everything else, so that the blocks
 // returned lie in the file side by side and fill their streams exactly.
 func readXZIndex(r io.ReaderAt, size int64) ([]xzBlock, error) {
+	if size == 0 {
+		return nil, atByte(ErrTruncated, FormatXZ, 0, "nothing there")
+	}
 	var streams [][]xzBlock
 	total := 0
 	for pos := size; pos > 0; {

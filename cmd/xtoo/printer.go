@@ -120,7 +120,7 @@ func (p *textPrinter) result(r engine.Result) error {
 	if p.quiet || p.failed != nil {
 		return p.failed
 	}
-	_, err := fmt.Fprintf(p.out, "%s: %d nodes executed, %d cached\n", plural(len(r.Images), "image"), r.Executed, r.Cached)
+	_, err := fmt.Fprintf(p.out, "%s: %s executed, %d cached\n", plural(len(r.Images), "image"), plural(r.Executed, "node"), r.Cached)
 	return err
 }
 

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"archive/tar"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -51,6 +53,11 @@ func (b *build) assemble(ctx context.Context, c *chain) (*oci.Image, error) {
 		}
 		spec.Layers = append(spec.Layers, oci.LayerRef{Descriptor: layer.Descriptor(b.o.Compression), DiffID: l.diffID})
 	}
+	if len(spec.Layers) == 0 {
+		if err := b.addEmptyLayer(ctx, &spec); err != nil {
+			return nil, err
+		}
+	}
 	img, err := oci.Build(spec)
 	if err != nil {
 		return nil, err
@@ -61,6 +68,26 @@ func (b *build) assemble(ctx context.Context, c *chain) (*oci.Image, error) {
 		}
 	}
 	return img, nil
+}
+
+// addEmptyLayer gives an image from scratch that has no layer yet the one layer that the specification wants:
+// a tar stream that holds nothing. (image-spec, manifest.md, "layers")
+func (b *build) addEmptyLayer(ctx context.Context, spec *oci.ImageSpec) error {
+	w, err := b.o.Store.NewLayer(ctx, b.o.Compression, b.o.Jobs)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	if err := tar.NewWriter(w).Close(); err != nil {
+		return err
+	}
+	l, err := w.Commit()
+	if err != nil {
+		return err
+	}
+	spec.Layers = []oci.LayerRef{{Descriptor: l.Descriptor(b.o.Compression), DiffID: l.DiffID}}
+	spec.History = append(slices.Clone(spec.History), v1.History{Created: &spec.Created, CreatedBy: "xtoo scratch"})
+	return nil
 }
 
 // Keep says what the images in a store refer to, for a cleaning.

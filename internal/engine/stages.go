@@ -59,10 +59,10 @@ func runPrepare(_ context.Context, s *chroot.Stage) error {
 
 // captureArgs: the tar stream goes to file 0.
 type captureArgs struct {
-	Upper   string    `json:"upper"`
-	Work    string    `json:"work"`
-	Lowers  []string  `json:"lowers"`
-	Epoch   time.Time `json:"epoch"`
+	Upper  string    `json:"upper"`
+	Work   string    `json:"work"`
+	Lowers []string  `json:"lowers"`
+	Epoch  time.Time `json:"epoch"`
 }
 
 func runCapture(ctx context.Context, s *chroot.Stage) error {

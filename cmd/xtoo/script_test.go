@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"xtoo/chroot"
+	"xtoo/internal/engine"
+)
+
+func TestMain(m *testing.M) {
+	engine.RegisterStages()
+	chroot.Main()
+	testscript.Main(m, map[string]func(){
+		"xtoo": func() { os.Exit(xtoo()) },
+	})
+}
+
+// demoStage makes the stage3 of the examples, once for all tests.
+var demoStage = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "xtoo-test-stage3-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "stage3.tar.xz")
+	cmd := exec.Command("go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-o", path)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make the demo stage3: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// TestScripts runs testdata/script/*.txtar: the whole command line, one file a command or a kind of mistake.
+// Each script finds the demo stage3 as $STAGE3 and has a store of its own.
+func TestScripts(t *testing.T) {
+	if h, err := chroot.Probe(); err != nil {
+		t.Fatalf("this machine does not let this user build: %v\nhint: %s", err, chroot.Hint(err))
+	} else {
+		t.Logf("tier %s: %s", h.Tier, h.Reason)
+	}
+	stage, err := demoStage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(filepath.Dir(stage)); err != nil {
+			t.Error(err)
+		}
+	})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("STAGE3", stage)
+			e.Setenv("XTOO_STORE", filepath.Join(e.WorkDir, ".store"))
+			e.Setenv("XTOO_TIER", os.Getenv("XTOO_TIER"))
+			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
+			if err := expand(e.WorkDir, stage); err != nil {
+				return err
+			}
+			// Files in the store may belong to other ids of the user's range: only xtoo can remove them.
+			e.Defer(func() { cleanStore(t, filepath.Join(e.WorkDir, ".store")) })
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "mapped" {
+				h, err := chroot.Probe()
+				return err == nil && h.Tier == chroot.TierMapped, err
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"tree-is-empty": cmdTreeIsEmpty,
+			"truncate":      cmdTruncate,
+			"flip":          cmdFlip,
+			"same-digest":   cmdSameDigest,
+		},
+	})
+}
+
+// expand puts the path of the demo stage3 into the configurations of a script.
+func expand(dir, stage string) error {
+	return filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(p, ".yaml") {
+			return err
+		}
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(p, []byte(strings.ReplaceAll(string(data), "$STAGE3", stage)), 0o644)
+	})
+}
+
+func cleanStore(t *testing.T, dir string) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	cmd := exec.Command(self)
+	cmd.Args = []string{"xtoo", "clean", "--all", "-q", "--store", dir}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("clean the store: %v\n%s", err, out)
+	}
+}
+
+// tree-is-empty DIR: there is no file below DIR, or no DIR.
+func cmdTreeIsEmpty(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: tree-is-empty DIR")
+	}
+	var found []string
+	err := filepath.WalkDir(ts.MkAbs(args[0]), func(p string, d os.DirEntry, err error) error {
+		if os.IsNotExist(err) {
+			return nil
+		}
+		if err == nil && !d.IsDir() {
+			found = append(found, p)
+		}
+		return err
+	})
+	ts.Check(err)
+	if (len(found) > 0) != neg {
+		ts.Fatalf("below %s: %s", args[0], strings.Join(found, " "))
+	}
+}
+
+// truncate FROM TO SIZE: a copy of FROM cut to SIZE bytes; a negative SIZE counts from the end.
+func cmdTruncate(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: truncate FROM TO SIZE")
+	}
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var n int
+	_, err = fmt.Sscan(args[2], &n)
+	ts.Check(err)
+	if n < 0 {
+		n += len(data)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data[:n], 0o644))
+}
+
+// flip FROM TO: a copy of FROM with one bit in its middle changed.
+func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: flip FROM TO")
+	}
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	data[len(data)/2] ^= 4
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
+}
+
+// same-digest A B: two files, or two layouts, have the same bytes.
+func cmdSameDigest(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: same-digest A B")
+	}
+	a, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if (string(a) == string(b)) == neg {
+		ts.Fatalf("%s and %s: %d and %d bytes, equal: %v", args[0], args[1], len(a), len(b), !neg)
+	}
+}

@@ -52,7 +52,16 @@ type Imported struct {
 // a docker-archive, which has none, of the config. Equal digests mean equal images. The errors are those of
 // [Import]. A compressed archive must be decompressed for this: who asks often remembers the answer.
 func Resolve(ctx context.Context, ref string, o ImportOptions) (digest.Digest, error) {
-	img, err := openImage(ctx, ref, o)
+	r, err := ParseReference(ref, o.BaseDir)
+	if err != nil {
+		return "", err
+	}
+	return r.Resolve(ctx, o)
+}
+
+// Resolve is [Resolve] for a reference that was parsed before. Its path may hold colons.
+func (r Reference) Resolve(ctx context.Context, o ImportOptions) (digest.Digest, error) {
+	img, err := openImage(ctx, r, o)
 	if err != nil {
 		return "", err
 	}
@@ -66,8 +75,17 @@ func Resolve(ctx context.Context, ref string, o ImportOptions) (digest.Digest, e
 // names that are there, and [ErrPlatform] for the platform. After an error, layers that were complete may stay in
 // the sink. No network is used and no policy for signatures applies: the layers are verified against the
 // manifest, and who put that into a local file is not asked.
-func Import(ctx context.Context, ref string, sink BlobSink, o ImportOptions) (_ *Imported, err error) {
-	img, err := openImage(ctx, ref, o)
+func Import(ctx context.Context, ref string, sink BlobSink, o ImportOptions) (*Imported, error) {
+	r, err := ParseReference(ref, o.BaseDir)
+	if err != nil {
+		return nil, err
+	}
+	return r.Import(ctx, sink, o)
+}
+
+// Import is [Import] for a reference that was parsed before. Its path may hold colons.
+func (r Reference) Import(ctx context.Context, sink BlobSink, o ImportOptions) (_ *Imported, err error) {
+	img, err := openImage(ctx, r, o)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +98,12 @@ func Import(ctx context.Context, ref string, sink BlobSink, o ImportOptions) (_ 
 		if !ok {
 			layer, err = img.copyLayer(ctx, desc, diffID, sink)
 			if err != nil {
-				return nil, fmt.Errorf("import %s: layer %d: %w", ref, i, err)
+				return nil, fmt.Errorf("import %s: layer %d: %w", r, i, err)
 			}
 			done[desc.Digest] = layer
 		}
 		if layer.DiffID != diffID {
-			return nil, fmt.Errorf("import %s: layer %d: %w: one blob, two diff ids", ref, i, ErrMismatch)
+			return nil, fmt.Errorf("import %s: layer %d: %w: one blob, two diff ids", r, i, ErrMismatch)
 		}
 		out.Layers = append(out.Layers, layer)
 	}
@@ -122,12 +140,7 @@ type image struct {
 }
 
 // openImage finds an image and reads its documents. The caller calls close.
-func openImage(ctx context.Context, ref string, o ImportOptions) (*image, error) {
-	r, err := ParseReference(ref, o.BaseDir)
-	if err != nil {
-		return nil, err
-	}
-	var img *image
+func openImage(ctx context.Context, r Reference, o ImportOptions) (img *image, err error) {
 	switch r.Transport {
 	case "oci":
 		img, err = openLayoutImage(ctx, dirReader(r.Path), r, o)
@@ -137,11 +150,11 @@ func openImage(ctx context.Context, ref string, o ImportOptions) (*image, error)
 		img, err = openDockerImage(ctx, r, o)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", ref, err)
+		return nil, fmt.Errorf("image %s: %w", r, err)
 	}
 	err = img.check(o.Platform)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("image %s: %w", ref, err), img.close())
+		return nil, errors.Join(fmt.Errorf("image %s: %w", r, err), img.close())
 	}
 	return img, nil
 }

@@ -21,20 +21,13 @@ import (
 // is what containers/image says it is; it bounds the documents that it reads. Only its source is used and none
 // of its copying, so that no policy or configuration of the host is read.
 func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *image, err error) {
-	// Opened first so that a pipe in the file's place does not block, and for the system's own words if it is not there.
+	// Opened first so that a pipe in the file's place does not block, for the system's own words if it is not
+	// there, and because the library refuses a path with a colon: it gets the open file instead.
 	f, err := openRegular(r.Path)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
-	sys := &types.SystemContext{BigFilesTemporaryDir: o.TempDir}
-	reader, err := archive.NewReader(sys, r.Path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	closers := []func() error{reader.Close}
+	closers := []func() error{f.Close}
 	closeAll := func() error {
 		var all error
 		for _, c := range slices.Backward(closers) {
@@ -48,6 +41,12 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 			err = errors.Join(err, closeAll())
 		}
 	}()
+	sys := &types.SystemContext{BigFilesTemporaryDir: o.TempDir}
+	reader, err := archive.NewReader(sys, fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	closers = append(closers, reader.Close)
 	ref, err := chooseDocker(reader, r.Name)
 	if err != nil {
 		return nil, err

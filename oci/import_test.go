@@ -108,7 +108,7 @@ func TestImport(t *testing.T) {
 		addLayer(t, m, v1.MediaTypeImageLayerGzip, map[string]string{"a": "1"}), empty,
 		addLayer(t, m, v1.MediaTypeImageLayerZstd, map[string]string{"a": strings.Repeat("2", 1<<20)}),
 		addLayer(t, m, v1.MediaTypeImageLayer, map[string]string{"a": "3"}), empty)
-	tmp := t.TempDir()
+	tmp := filepath.Join(t.TempDir(), "with:colon")
 	mustExport(t, m, filepath.Join(tmp, "l"), Ref{Name: "x/y", Descriptor: img.Descriptor})
 	pack(t, filepath.Join(tmp, "l"), filepath.Join(tmp, "l.tar"), false)
 	pack(t, filepath.Join(tmp, "l"), filepath.Join(tmp, "l.tgz"), true)
@@ -188,7 +188,8 @@ func TestImportWhatIsNotThere(t *testing.T) {
 		{"docker-archive:l.tar", nil, ErrInvalid, ""},
 	} {
 		_, err := Import(t.Context(), tt.ref, newMemory(), ImportOptions{BaseDir: tmp, TempDir: tmp, Platform: tt.platform})
-		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.ref) {
+		_, path, _ := strings.Cut(tt.ref, ":")
+		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tmp+"/"+path) {
 			t.Errorf("%s: %v, want %v", tt.ref, err, tt.want)
 			continue
 		}

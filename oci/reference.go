@@ -32,7 +32,7 @@ func (r Reference) String() string {
 }
 
 // ParseReference reads `oci:DIR[:REF]`, `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`. A relative path
-// counts from base. As everywhere with these transports, the path ends at its first colon. It looks at nothing
+// counts from base, which may hold colons. As everywhere with these transports, the path ends at its first colon. It looks at nothing
 // on disk; every error is [ErrReference].
 func ParseReference(s, base string) (Reference, error) {
 	transport, rest, _ := strings.Cut(s, ":")

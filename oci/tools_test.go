@@ -130,6 +130,24 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}
+	colon := filepath.Join(tmp, "with:colon")
+	if err := os.Mkdir(colon, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(tmp, "docker.tar"), filepath.Join(colon, "docker.tar")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Import(t.Context(), "docker-archive:docker.tar:a/b:1", newMemory(), ImportOptions{BaseDir: colon}); err != nil {
+		t.Error(err)
+	}
+	// Compressed as a whole.
+	run(t, "gzip", "-kf", filepath.Join(tmp, "docker.tar"))
+	if _, err := Import(t.Context(), "docker-archive:docker.tar.gz:a/b:1", newMemory(), o); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary directory: %v %v", left, err)
+	}
 	// Damaged and truncated docker archives.
 	data, err := os.ReadFile(filepath.Join(tmp, "docker.tar"))
 	if err != nil {

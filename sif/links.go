@@ -66,7 +66,7 @@ func (m *merger) source(target string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &m.t.nodes[id]
+	n := m.t.at(id)
 	if n.seen != m.layer {
 		for _, s := range m.lower[id] {
 			if s.layer == m.layer {

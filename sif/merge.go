@@ -145,7 +145,7 @@ func (m *merger) enter(dir string) (id uint32, hidden bool, err error) {
 		if id, err = m.t.child(id, name); err != nil {
 			return none, false, err
 		}
-		if n := &m.t.nodes[id]; n.seen == m.layer && n.flags&seenDir == 0 {
+		if n := m.t.at(id); n.seen == m.layer && n.flags&seenDir == 0 {
 			return none, false, fmt.Errorf("%w: %q", ErrThrough, m.t.path(id))
 		}
 		hidden = hidden || m.t.hidesBelow(id, m.layer)
@@ -191,7 +191,7 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 		}
 	}
 
-	n := &m.t.nodes[id]
+	n := m.t.at(id)
 	superseded := false
 	if m.scan != nil {
 		superseded = m.scan.superseded(m.t, id, seq)
@@ -245,7 +245,7 @@ func (m *merger) linkSource(id uint32, name, linkname string) (*source, error) {
 	if target != name {
 		return m.source(target)
 	}
-	if n := &m.t.nodes[id]; n.seen != m.layer || n.flags&seenDir != 0 {
+	if n := m.t.at(id); n.seen != m.layer || n.flags&seenDir != 0 {
 		return nil, fmt.Errorf("%w: itself", ErrLinkTarget)
 	}
 	return nil, nil

@@ -155,7 +155,7 @@ func (m *merger) complete(img Image) error {
 		if err != nil {
 			return err
 		}
-		n := &m.t.nodes[id]
+		n := m.t.at(id)
 		if n.prov != 0 || n.implied != 0 && f.typ != tar.TypeDir || m.belowFile(id) {
 			continue
 		}
@@ -174,8 +174,8 @@ func (m *merger) complete(img Image) error {
 // belowFile says whether one of the node's parents is visible as something else than a directory.
 func (m *merger) belowFile(id uint32) bool {
 	for id != 0 {
-		id = m.t.nodes[id].parent
-		if n := &m.t.nodes[id]; n.prov != 0 && n.flags&provDir == 0 {
+		id = m.t.at(id).parent
+		if n := m.t.at(id); n.prov != 0 && n.flags&provDir == 0 {
 			return true
 		}
 	}

@@ -59,7 +59,7 @@ func (s *scan) superseded(t *tree, id, seq uint32) bool {
 		return true
 	}
 	for id != 0 {
-		id = t.nodes[id].parent
+		id = t.at(id).parent
 		if int(id) < len(s.nonDir) && s.nonDir[id] > seq+1 {
 			return true
 		}

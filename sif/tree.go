@@ -19,21 +19,27 @@ const maxNameLen = 255
 const none = ^uint32(0)
 
 // A tree is the set of paths that the layers read so far have, with what hides what. It is a compact
-// set: about 35 bytes a path beside the name itself, so that an image of a million entries costs some
-// tens of megabytes. Names are compared in full; the hash is seeded, so that no archive can be made
-// to collide. Nodes are never removed.
+// set: about 32 bytes a path beside the name itself, so that an image of a million entries costs some
+// 50 MB. Names are compared in full; the hash is seeded, so that no archive can be made to collide. Nodes
+// are never removed, and stay where they are in memory.
 type tree struct {
-	nodes []node
-	names []byte   // every name, end to end
+	nodes [][]node // in chunks of nodeChunk
+	count uint32
+	names [][]byte // in chunks of nameChunk; no name is in two
 	index []uint32 // open addressing over (parent, name): 1 + node id, 0 for a free slot
 	marks map[uint32]mark
 	seed  maphash.Seed
 }
 
+const (
+	nodeChunk = 1 << 14
+	nameChunk = 1 << 18
+)
+
 // A node is one path. Layers are numbered from the top, 0 being none at all and 1 what is laid over the image.
 type node struct {
 	parent  uint32
-	name    uint32 // offset in tree.names
+	name    uint32 // where tree.names has it: chunk × nameChunk + offset
 	seq     uint32 // number, within layer seen, of the latest member at this path
 	prov    uint16 // the layer whose member is the visible entry here; 0 while there is none
 	seen    uint16 // the layer that last had a member here, visible or not
@@ -57,15 +63,43 @@ type mark struct {
 
 func newTree() *tree {
 	t := &tree{index: make([]uint32, 1024), marks: map[uint32]mark{}, seed: maphash.MakeSeed()}
-	t.nodes = append(t.nodes, node{parent: none}) // the root, its own name empty
+	t.add(node{parent: none}) // the root, its own name empty
 	return t
 }
 
 var errTooManyPaths = errors.New("too many paths")
 
+func (t *tree) at(id uint32) *node { return &t.nodes[id/nodeChunk][id%nodeChunk] }
+
 func (t *tree) name(id uint32) []byte {
-	n := &t.nodes[id]
-	return t.names[n.name : n.name+uint32(n.nameLen)]
+	n := t.at(id)
+	if n.nameLen == 0 {
+		return nil
+	}
+	offset := n.name % nameChunk
+	return t.names[n.name/nameChunk][offset : offset+uint32(n.nameLen)]
+}
+
+func (t *tree) add(n node) uint32 {
+	id := t.count
+	if id%nodeChunk == 0 {
+		t.nodes = append(t.nodes, make([]node, nodeChunk))
+	}
+	*t.at(id) = n
+	t.count++
+	return id
+}
+
+// addName stores a name and returns where.
+func (t *tree) addName(name string) uint32 {
+	last := len(t.names) - 1
+	if last < 0 || len(t.names[last])+len(name) > nameChunk {
+		t.names = append(t.names, make([]byte, 0, nameChunk))
+		last++
+	}
+	at := uint32(last)*nameChunk + uint32(len(t.names[last]))
+	t.names[last] = append(t.names[last], name...)
+	return at
 }
 
 // slot returns the place in the index of the child of parent called name: its own, or the free one it would take.
@@ -75,7 +109,7 @@ func (t *tree) slot(parent uint32, name string) uint32 {
 	i := (uint32(h) ^ uint32(h>>32) ^ parent*0x9e3779b1) & mask
 	for {
 		v := t.index[i]
-		if v == 0 || t.nodes[v-1].parent == parent && string(t.name(v-1)) == name {
+		if v == 0 || t.at(v-1).parent == parent && string(t.name(v-1)) == name {
 			return i
 		}
 		i = (i + 1) & mask
@@ -91,14 +125,12 @@ func (t *tree) child(parent uint32, name string) (uint32, error) {
 	if len(name) > maxNameLen {
 		return none, fmt.Errorf("name of %d bytes is longer than %d", len(name), maxNameLen)
 	}
-	if len(t.nodes) >= math.MaxInt32 || len(t.names)+len(name) > math.MaxUint32 {
+	if t.count >= math.MaxInt32 || len(t.names) >= math.MaxUint32/nameChunk {
 		return none, errTooManyPaths
 	}
-	id := uint32(len(t.nodes))
-	t.nodes = append(t.nodes, node{parent: parent, name: uint32(len(t.names)), nameLen: uint8(len(name))})
-	t.names = append(t.names, name...)
+	id := t.add(node{parent: parent, name: t.addName(name), nameLen: uint8(len(name))})
 	t.index[i] = id + 1
-	if len(t.nodes) > len(t.index)/4*3 {
+	if int(t.count) > len(t.index)/4*3 {
 		t.grow()
 	}
 	return id, nil
@@ -106,8 +138,8 @@ func (t *tree) child(parent uint32, name string) (uint32, error) {
 
 func (t *tree) grow() {
 	t.index = make([]uint32, 2*len(t.index))
-	for id := 1; id < len(t.nodes); id++ {
-		t.index[t.slot(t.nodes[id].parent, string(t.name(uint32(id))))] = uint32(id) + 1
+	for id := uint32(1); id < t.count; id++ {
+		t.index[t.slot(t.at(id).parent, string(t.name(id)))] = id + 1
 	}
 }
 
@@ -143,7 +175,7 @@ func (t *tree) insert(path string) (uint32, error) {
 // path returns the clean path of a node.
 func (t *tree) path(id uint32) string {
 	var parts []string
-	for ; id != 0; id = t.nodes[id].parent {
+	for ; id != 0; id = t.at(id).parent {
 		parts = append(parts, string(t.name(id)))
 	}
 	var b strings.Builder
@@ -164,7 +196,7 @@ func (t *tree) setGone(id uint32, layer uint16) {
 	}
 	m.goneLast = layer
 	t.marks[id] = m
-	t.nodes[id].flags |= marked
+	t.at(id).flags |= marked
 }
 
 // setOpaque records in layer that the node hides what lower layers have below it.
@@ -175,12 +207,12 @@ func (t *tree) setOpaque(id uint32, layer uint16) {
 	}
 	m.opaqueLast = layer
 	t.marks[id] = m
-	t.nodes[id].flags |= marked
+	t.at(id).flags |= marked
 }
 
 // goneAbove says whether a layer above layer has a whiteout of the node itself.
 func (t *tree) goneAbove(id uint32, layer uint16) bool {
-	if t.nodes[id].flags&marked == 0 {
+	if t.at(id).flags&marked == 0 {
 		return false
 	}
 	m := t.marks[id]
@@ -190,7 +222,7 @@ func (t *tree) goneAbove(id uint32, layer uint16) bool {
 // hidesBelow says whether layers above layer hide what layer has below the node, for a reason that is the
 // node's own (its parents are to be asked too).
 func (t *tree) hidesBelow(id uint32, layer uint16) bool {
-	n := &t.nodes[id]
+	n := t.at(id)
 	if n.prov != 0 && n.prov < layer && n.flags&provDir == 0 {
 		return true
 	}
@@ -204,12 +236,12 @@ func (t *tree) hidesBelow(id uint32, layer uint16) bool {
 // cutIn says whether layer itself takes away what lower layers have at the node: by a whiteout, an opaque
 // parent, or a parent that is no directory there.
 func (t *tree) cutIn(id uint32, layer uint16) bool {
-	if t.nodes[id].flags&marked != 0 && t.marks[id].goneLast == layer {
+	if t.at(id).flags&marked != 0 && t.marks[id].goneLast == layer {
 		return true
 	}
 	for id != 0 {
-		id = t.nodes[id].parent
-		n := &t.nodes[id]
+		id = t.at(id).parent
+		n := t.at(id)
 		if n.seen == layer && n.flags&seenDir == 0 {
 			return true
 		}
@@ -225,10 +257,10 @@ func (t *tree) cutIn(id uint32, layer uint16) bool {
 // imply records that layer has a visible entry at the node, so that its parents must be directories.
 func (t *tree) imply(id uint32, layer uint16) {
 	for id != 0 {
-		id = t.nodes[id].parent
-		if t.nodes[id].implied != 0 {
+		id = t.at(id).parent
+		if t.at(id).implied != 0 {
 			return
 		}
-		t.nodes[id].implied = layer
+		t.at(id).implied = layer
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"xtoo/qemu/nearest"
 )
 
@@ -49,10 +51,36 @@ func (l *loader) link(p *Project) {
 		full := c.over(p.visible[c.name])
 		p.values[i] = full
 		p.visible[c.name] = full
-		if isSet(full.secret) && full.valueType() == TypeList {
+		if !isSet(full.secret) {
+			continue
+		}
+		if full.valueType() == TypeList {
 			l.probs.addf(c.pos, "value %q: a secret is one text, not a list", c.name)
 		}
+		if full.choices != nil {
+			l.probs.addf(c.pos, "value %q: a secret cannot have choices, which tell what it may be", c.name)
+		}
+		l.hide(p, full)
 	}
+}
+
+// hide takes the default of a secret out of what is shown of the configuration: the source is part of SIF
+// files.
+func (l *loader) hide(p *Project, c *declaration) {
+	if c.def == nil || c.def.text == nil || c.def.text.src == "" {
+		return
+	}
+	if !c.def.dynamic() {
+		l.warn.hintf(c.def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
+			"value %q is secret, and its default stands here for all to read", c.name)
+	}
+	*c.def.node = yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Value: hidden, Anchor: c.def.node.Anchor}
+	source, err := yaml.Marshal(p.doc)
+	if err != nil { // aliases that hold themselves
+		l.probs.add(Problem{Pos: c.def.pos, Msg: fmt.Sprintf("cannot write the configuration without the default of the secret %q: %v", c.name, err), Err: err})
+		return
+	}
+	p.Source = source
 }
 
 // checkDefaults tries the defaults that hold no template: they must be of the type and among the choices.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // declaration is one value as one configuration declares it. Where a project declares a value that a
@@ -23,6 +25,7 @@ type declaration struct {
 // rawValue is a value before its type is known: the default of a configuration, or what was given.
 type rawValue struct {
 	pos   Position
+	node  *yaml.Node
 	kind  kind
 	text  *tmplText   // scalars
 	items []*tmplText // lists
@@ -95,16 +98,8 @@ func (d *decoder) declaration(e entry) *declaration {
 
 // declarationRules checks what the keys of one declaration must not say together.
 func (d *decoder) declarationRules(c *declaration, v *val) {
-	many, secret := isSet(c.many), isSet(c.secret)
-	if many && c.typ != "" && c.typ != TypeList {
+	if isSet(c.many) && c.typ != "" && c.typ != TypeList {
 		d.probs.addf(v.get("type").pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
-	}
-	if secret && (many || c.typ == TypeList || c.def != nil && c.def.kind == kindList) {
-		d.probs.addf(c.pos, "value %q: a secret is one text, not a list", c.name)
-	}
-	if secret && c.def != nil && c.def.text != nil && c.def.text.src != "" && c.def.text.tmpl == nil {
-		d.warn.hintf(c.def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
-			"value %q is secret, and stands here for all to read", c.name)
 	}
 }
 
@@ -113,7 +108,7 @@ func isSet(b *bool) bool { return b != nil && *b }
 // rawOf reads a scalar or a list. Without templates, {{ is nothing special: given values are taken as they
 // are.
 func rawOf(v *val, probs *problems, templates bool) *rawValue {
-	r := &rawValue{pos: v.pos, kind: v.kind}
+	r := &rawValue{pos: v.pos, node: v.node, kind: v.kind}
 	text := func(v *val) *tmplText {
 		if templates {
 			return parseText(v, probs)
@@ -273,7 +268,7 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 		if strings.ContainsRune(text, 0) {
 			return v, fmt.Errorf("it holds a NUL character")
 		}
-		return v, c.choose([]string{text}, true)
+		return v, nil
 	case v.Type == TypeList:
 		if items == nil {
 			v.list = strings.Fields(text)
@@ -310,24 +305,20 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 		return v, fmt.Errorf("it has %d bytes: more than the %d that fit in an environment", len(shown), maxValue)
 	}
 	if v.Type == TypeList {
-		return v, c.choose(v.list, false)
+		return v, c.choose(v.list)
 	}
-	return v, c.choose([]string{v.text}, false)
+	return v, c.choose([]string{v.text})
 }
 
 // choose checks against the choices.
-func (c *declaration) choose(words []string, secret bool) error {
+func (c *declaration) choose(words []string) error {
 	if c.choices == nil {
 		return nil
 	}
 	for _, w := range words {
-		if contains(c.choices, w) {
-			continue
+		if !contains(c.choices, w) {
+			return fmt.Errorf("%q is none of the choices: %s", shorten(w), strings.Join(c.choices, ", "))
 		}
-		if secret {
-			return fmt.Errorf("it is none of the choices")
-		}
-		return fmt.Errorf("%q is none of the choices: %s", shorten(w), strings.Join(c.choices, ", "))
 	}
 	return nil
 }

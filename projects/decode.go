@@ -31,6 +31,7 @@ func (d *decoder) decode(data []byte) {
 		p.broken = true
 		return
 	}
+	p.doc = n
 	_, stage3 := v.present["stage3"]
 	_, from := v.present["from"]
 	p.hasBase = stage3 || from

@@ -130,6 +130,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"list with white space", root + "values: {a: [x, 'y z']}\n", []string{`:2:13: default of value "a": item "y z": the items of a list must not be empty or hold white space`}},
 		{"many and type", root + "values: {a: {many: true, type: int}}\n", []string{`:2:32: value "a": "many" makes a list, but "type" says int`}},
 		{"secret list", root + "values: {a: {many: true, secret: true}}\n", []string{`:2:10: value "a": a secret is one text, not a list`}},
+		{"secret choices", root + "values: {a: {choices: [x], secret: true}}\n", []string{`:2:10: value "a": a secret cannot have choices`}},
 		{"infinity", root + "values: {a: .inf}\n", []string{`...found the number .inf | write ".inf", with the quotes`}},
 		{"cycle", root + "values:\n  a: '{{ .values.b }}'\n  b: 'x{{ .values.c }}'\n  c: '{{ .values.a }}'\n", []string{
 			`:3:6: values refer to each other in a circle: a -> b -> c -> a | give one of them a default of its own: a in line 3, b in line 4, c in line 5`}},

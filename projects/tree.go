@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"xtoo/qemu"
 	"xtoo/qemu/nearest"
 )
@@ -24,12 +26,14 @@ type Tree struct {
 
 // Project is one directory with a configuration.
 type Project struct {
-	Name     string // the directory's name
-	Tag      string // its path relative to the work directory, with "/"
-	Type     string // `type`, or ""
-	Dir      string // its path, absolute
-	Config   string // the configuration's path, as it can be opened from the current directory
-	Source   []byte // the configuration as it stands in the file
+	Name   string // the directory's name
+	Tag    string // its path relative to the work directory, with "/"
+	Type   string // `type`, or ""
+	Dir    string // its path, absolute
+	Config string // the configuration's path, as it can be opened from the current directory
+	// Source is the configuration as it stands in the file, fit to be shown: where the default of a secret
+	// stands in it, it is written anew with "(secret)" in its place.
+	Source   []byte
 	Parent   *Project
 	Children []*Project // by tag
 	Base     *Base      // what a root starts from; nil for others
@@ -37,6 +41,7 @@ type Project struct {
 	Scripts  []*Script  // the tree of nodes, in order
 	Pos      Position   // the start of the configuration
 
+	doc     *yaml.Node
 	broken  bool // the configuration could not be read as a whole
 	hasBase bool // `stage3` or `from` stands, right or wrong
 	values  []*declaration

@@ -283,16 +283,36 @@ scripts: [{name: x, run: y}]
 		}
 	}
 	// Nor does an error.
-	tree, err = load(t, "from: scratch\nvalues: {pw: {secret: true, choices: [a, b]}}")
+	tree, err = load(t, "from: scratch\nvalues: {pw: {secret: true, type: int}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = tree.Resolve(tree.Projects, Given{Set: []string{"pw=" + word}}); err == nil || strings.Contains(err.Error(), word) {
+	if _, err = tree.Resolve(tree.Projects, Given{Set: []string{"pw=" + word + "\x00", "nope=" + word, "=" + word}}); err == nil || strings.Contains(err.Error(), word) {
 		t.Error(err)
 	}
-	// A default that stands in the clear is warned of.
-	if tree, err = load(t, "from: scratch\nvalues: {pw: {secret: true, default: abc}}"); err != nil || len(tree.Warnings) != 1 {
-		t.Error(tree.Warnings, err)
+	// A default that stands in the clear is warned of, and not in what is shown of the configuration.
+	tree, err = Load(workdir(t, map[string]string{
+		"a/" + ConfigName:   "# top\nfrom: scratch\nvalues:\n  pw: {secret: true, default: &x swordfish} # why\n  # list\n  b: {secret: true, default: *x}\n  c: {secret: true}\n  d: {secret: true, default: ''}\n",
+		"a/b/" + ConfigName: "values: {c: swordfish}",
+		"a/c/" + ConfigName: "values: {e: {secret: true, default: 'sword{{ \"\" }}fish'}} # d",
+		"a/d/" + ConfigName: "values: {e: {default: 'public'}} # d",
+	}))
+	if err != nil || len(tree.Warnings) != 3 {
+		t.Fatal(tree.Warnings, err)
+	}
+	for _, p := range tree.Projects {
+		if strings.Contains(string(p.Source), "fish") || p.Name != "d" && !strings.Contains(string(p.Source), hidden) {
+			t.Errorf("%s shows: %s", p.Tag, p.Source)
+		}
+		if err := decoderSays(string(p.Source)); err != nil {
+			t.Errorf("%s: %v\n%s", p.Tag, err, p.Source)
+		}
+	}
+	if got := string(tree.Find("a/d").Source); got != "values: {e: {default: 'public'}} # d" {
+		t.Errorf("a source without secrets was changed: %s", got)
+	}
+	if got := tree.Find("a").values[0].def.text.src; got != word {
+		t.Errorf("the default itself became %q", got)
 	}
 }
 

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"xtoo/projects"
+)
+
+// TestUpToDate: what is committed is what the source makes.
+func TestUpToDate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "docs")
+	if err := run(dir); err != nil {
+		t.Fatal(err)
+	}
+	made, err := os.ReadFile(filepath.Join(dir, "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made, committed) {
+		t.Error("docs/configuration.md is not what the source makes: go run ./internal/gendocs -o docs")
+	}
+	for _, k := range projects.Keys() {
+		if !strings.Contains(string(made), "**`"+k.Path+"`**") || !strings.Contains(string(made), k.Doc) {
+			t.Errorf("%s is not in the reference", k.Path)
+		}
+	}
+}

@@ -112,6 +112,16 @@ func (r *rawValue) dynamic() bool {
 	return false
 }
 
+// usesArch reports whether the text depends on the architecture.
+func (r *rawValue) usesArch() bool {
+	for _, item := range append([]*tmplText{r.text}, r.items...) {
+		if item != nil && item.arch {
+			return true
+		}
+	}
+	return false
+}
+
 // render makes the texts of a value: a text, or items.
 func (r *rawValue) render(s scope) (text string, items []string, err error) {
 	if r.kind != kindList {

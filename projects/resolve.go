@@ -7,6 +7,15 @@ import (
 	"strings"
 )
 
+// Check does as much of [Tree.Resolve] as can be done before the architectures of all roots are known: it
+// reads what was given and finds the values, except those that depend on an architecture not known yet. It
+// is for finding what is wrong or missing before a stage3 is read. The errors are those of Resolve.
+func (t *Tree) Check(selected []*Project, g Given) error {
+	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}, early: true}
+	r.plan(selected)
+	return r.err()
+}
+
 // Resolve gives values to the selected projects and all above them, renders their templates and makes the
 // plan. What was given ([Given]) goes before the defaults of the configurations; what a project does not
 // declare it inherits from its parent, as it is there.
@@ -15,28 +24,9 @@ import (
 // are missing.
 func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}}
-	r.sources = t.sources(g, r.probs)
-	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
-	for _, p := range selected {
-		wanted[p] = true
-		for _, q := range p.Chain() {
-			chosen[q] = true
-		}
-	}
-	plan := &Plan{}
-	for _, p := range t.Projects {
-		if chosen[p] {
-			q := &PlannedProject{Project: p, Selected: wanted[p], Parent: r.planned[p.Parent]}
-			r.planned[p] = q
-			r.values(q)
-			plan.Projects = append(plan.Projects, q)
-		}
-	}
-	if err := r.probs.err(); err != nil {
+	plan := r.plan(selected)
+	if err := r.err(); err != nil {
 		return nil, err
-	}
-	if len(r.missing) > 0 {
-		return nil, &MissingError{List: r.missing}
 	}
 	sifs := map[string]string{}
 	for _, q := range plan.Projects {
@@ -63,6 +53,40 @@ type resolver struct {
 	probs   *problems
 	missing []Missing
 	planned map[*Project]*PlannedProject
+	early   bool // leave out what depends on an architecture that is not known
+}
+
+// plan lists the selected projects and those above them, with their values.
+func (r *resolver) plan(selected []*Project) *Plan {
+	r.sources = r.tree.sources(r.given, r.probs)
+	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
+	for _, p := range selected {
+		wanted[p] = true
+		for _, q := range p.Chain() {
+			chosen[q] = true
+		}
+	}
+	plan := &Plan{}
+	for _, p := range r.tree.Projects {
+		if chosen[p] {
+			q := &PlannedProject{Project: p, Selected: wanted[p], Parent: r.planned[p.Parent]}
+			r.planned[p] = q
+			r.values(q)
+			plan.Projects = append(plan.Projects, q)
+		}
+	}
+	return plan
+}
+
+// err is what is wrong, or else what is missing.
+func (r *resolver) err() error {
+	if err := r.probs.err(); err != nil {
+		return err
+	}
+	if len(r.missing) > 0 {
+		return &MissingError{List: r.missing}
+	}
+	return nil
 }
 
 // values gives the project its architecture and values. A value that is missing or wrong stays out of the
@@ -187,6 +211,9 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration) (Value, bool)
 		if _, ok := s.values[name]; !ok {
 			return Value{}, false // missing or wrong, and reported
 		}
+	}
+	if r.early && q.Arch.IsZero() && c.def.usesArch() {
+		return Value{}, false
 	}
 	text, items, err := c.def.render(s)
 	var v Value

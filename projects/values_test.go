@@ -363,6 +363,23 @@ func TestArch(t *testing.T) {
 	if _, err := tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), "architecture, which is not known") {
 		t.Error(err)
 	}
+	early, err := load(t, "stage3: s.tar\nvalues: {a: '{{ .arch }}', b: '{{ .values.a }}', c: , d: ['{{ .arch }}']}\nscripts: [{name: a, run: x}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing *MissingError
+	if err := early.Check(early.Projects, Given{}); !errors.As(err, &missing) || len(missing.List) != 1 || missing.List[0].Name != "c" {
+		t.Errorf("before the architecture is known: %v", err)
+	}
+	if err := early.Check(early.Projects, Given{Set: []string{"c=x"}}); err != nil {
+		t.Errorf("before the architecture is known: %v", err)
+	}
+	if err := early.Check(early.Projects, Given{Set: []string{"x=x"}}); err == nil {
+		t.Error("an unknown value is not found early")
+	}
+	if _, err := early.Resolve(early.Projects, Given{Set: []string{"c=x"}}); err == nil {
+		t.Error("resolves without the architecture")
+	}
 	pi, err := qemu.Lookup("arm-32bit", "raspi2")
 	if err != nil {
 		t.Fatal(err)

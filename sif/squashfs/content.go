@@ -45,6 +45,10 @@ func newContents(p *pipeline, blockSize int) *contents {
 	return &contents{pipe: p, blockSize: blockSize, hash: sha256.New(), zero: make([]byte, blockSize)}
 }
 
+// A tail of more than half a block gets a block of its own: it would leave the fragment block before it
+// half empty, and be compressed no better for that.
+func (s *contents) ownBlock(tail int) bool { return tail > s.blockSize/2 }
+
 // holeTail is how long an all-zero tail must be to become a hole: less costs less in a fragment.
 const holeTail = 4096
 
@@ -73,10 +77,11 @@ func (s *contents) add(data io.Reader, size uint64) (uint32, error) {
 		s.drop(c, sent, tail)
 		return old, nil
 	}
+	started := sent || len(s.held) > 0
 	for _, b := range s.held {
 		s.pipe.send(b)
 	}
-	if err := s.addTail(c, tail); err != nil {
+	if err := s.addTail(c, tail, started); err != nil {
 		return 0, err
 	}
 	s.index.insert(hash, id, s.hashOf)
@@ -153,8 +158,8 @@ func (s *contents) drop(c *content, sent bool, tail *block) {
 	s.list.n--
 }
 
-// addTail stores what follows the last whole block.
-func (s *contents) addTail(c *content, tail *block) error {
+// addTail stores what follows the last whole block; started says that some block of the file was sent.
+func (s *contents) addTail(c *content, tail *block, started bool) error {
 	switch {
 	case tail == nil:
 		return nil
@@ -162,6 +167,13 @@ func (s *contents) addTail(c *content, tail *block) error {
 		_, size := s.blocks.add()
 		*size = 0
 		s.pipe.put(tail)
+		return nil
+	case s.ownBlock(len(tail.in)):
+		_, tail.size = s.blocks.add()
+		if !started {
+			tail.start = &c.start
+		}
+		s.pipe.send(tail)
 		return nil
 	}
 	if s.frag != nil && len(s.frag.in)+len(tail.in) > s.blockSize {

@@ -33,7 +33,9 @@ type item struct {
 	link string
 }
 
-func text(path, data string) item { return item{Entry: file(path, int64(len(data))), data: []byte(data)} }
+func text(path, data string) item {
+	return item{Entry: file(path, int64(len(data))), data: []byte(data)}
+}
 
 // build writes items into a file of the test's directory and returns its path.
 func build(t testing.TB, o Options, items ...item) string {
@@ -190,4 +192,3 @@ func collect(t testing.TB, r *Reader) map[string]*File {
 	}
 	return files
 }
-

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -45,13 +43,7 @@ func runClean(ctx context.Context, g *globals, all bool) error {
 		}
 		return err
 	}
-	done, err := store.Clean(ctx, func() (layers.Keep, error) {
-		k, err := engine.Keep(ctx, store)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil // nothing was ever built
-		}
-		return k, err
-	}, rm)
+	done, err := store.Clean(ctx, func() (layers.Keep, error) { return engine.Keep(ctx, store) }, rm)
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", store.Dir(), err)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,9 @@ func (b *build) identifyImage(ctx context.Context, r *projects.Project) (base, e
 	var id digest.Digest
 	var err error
 	if r.Base.Kind == projects.BaseOCI {
-		id, err = oci.Resolve(ctx, reference(r), oci.ImportOptions{})
+		id, err = forPlatform(func(o oci.ImportOptions) (digest.Digest, error) {
+			return reference(r).Resolve(ctx, o)
+		}, oci.ImportOptions{})
 	} else {
 		id, _, err = b.o.Store.FileDigest(ctx, r.Base.Path)
 	}
@@ -31,13 +34,20 @@ func (b *build) identifyImage(ctx context.Context, r *projects.Project) (base, e
 	return base{key: keyOf("from", string(r.Base.Kind), r.Base.Ref, id.String())}, nil
 }
 
-// reference is a root's `from` with an absolute path.
-func reference(r *projects.Project) string {
-	ref := string(r.Base.Kind) + ":" + r.Base.Path
-	if r.Base.Ref != "" {
-		ref += ":" + r.Base.Ref
+// reference is a root's `from`, its path absolute.
+func reference(r *projects.Project) oci.Reference {
+	return oci.Reference{Transport: string(r.Base.Kind), Path: r.Base.Path, Name: r.Base.Ref}
+}
+
+// forPlatform calls f for the only platform there is, or for this machine's where there are several.
+func forPlatform[T any](f func(oci.ImportOptions) (T, error), o oci.ImportOptions) (T, error) {
+	v, err := f(o)
+	if errors.Is(err, oci.ErrAmbiguous) {
+		p := qemu.Host().Platform()
+		o.Platform = &p
+		return f(o)
 	}
-	return ref
+	return v, err
 }
 
 // importImage brings the layers of a root's image into the store.
@@ -47,7 +57,9 @@ func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecor
 		return baseRecord{}, err
 	}
 	defer b.discard(ctx, tmp)
-	img, err := oci.Import(ctx, reference(r), blobSink{b.o.Store}, oci.ImportOptions{TempDir: tmp})
+	img, err := forPlatform(func(o oci.ImportOptions) (*oci.Imported, error) {
+		return reference(r).Import(ctx, blobSink{b.o.Store}, o)
+	}, oci.ImportOptions{TempDir: tmp})
 	if err != nil {
 		return baseRecord{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
 	}

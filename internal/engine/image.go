@@ -93,7 +93,7 @@ func (b *build) addEmptyLayer(ctx context.Context, spec *oci.ImageSpec) error {
 // Keep says what the images in a store refer to, for a cleaning.
 func Keep(ctx context.Context, s *layers.Store) (layers.Keep, error) {
 	k := layers.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
-	layout, err := oci.OpenLayout(s.LayoutDir())
+	layout, err := oci.CreateLayout(ctx, s.LayoutDir()) // a store that has built nothing yet has none
 	if err != nil {
 		return k, err
 	}

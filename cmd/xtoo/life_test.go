@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A bench is a work directory and a store to run xtoo on, outside of testscript.
+type bench struct {
+	t     *testing.T
+	work  string
+	store string
+	out   string
+	mark  string // in the environment of every process that the test starts
+}
+
+func newBench(t *testing.T, config string) *bench {
+	t.Helper()
+	stage, err := demoStage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	b := &bench{t: t, work: filepath.Join(dir, "work"), store: filepath.Join(dir, "store"), out: filepath.Join(dir, "out"),
+		mark: "XTOO_TEST_MARK=" + strconv.FormatInt(rand.Int64(), 36)}
+	top := filepath.Join(b.work, "top")
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config = strings.ReplaceAll(config, "$STAGE3", stage)
+	if err := os.WriteFile(filepath.Join(top, ".xtoo-config.yaml"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cleanStore(t, b.store) })
+	return b
+}
+
+// command is xtoo with the bench's store.
+func (b *bench) command(ctx context.Context, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = append([]string{"xtoo", "-C", b.work, "--store", b.store}, args...)
+	cmd.Env = append(os.Environ(), b.mark)
+	return cmd
+}
+
+func (b *bench) run(args ...string) string {
+	b.t.Helper()
+	out, err := b.command(context.Background(), args...).CombinedOutput()
+	if err != nil {
+		b.t.Fatalf("xtoo %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// index is the index of a layout: the digests of all that is in it.
+func (b *bench) index(dir string) string {
+	b.t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// processesWith lists the processes that have some text in their command line or environment.
+func processesWith(text string) []int {
+	var found []int
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, d := range dirs {
+		pid, err := strconv.Atoi(filepath.Base(d))
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		cmdline, _ := os.ReadFile(filepath.Join(d, "cmdline")) // gone meanwhile: not found
+		environ, _ := os.ReadFile(filepath.Join(d, "environ"))
+		if bytes.Contains(cmdline, []byte(text)) || bytes.Contains(environ, []byte(text)) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// gone waits until no process has the text any more.
+func gone(t *testing.T, text string, within time.Duration) {
+	t.Helper()
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		left := processesWith(text)
+		if len(left) == 0 {
+			return
+		}
+		if time.Since(begun) > within {
+			t.Fatalf("after %s these processes are still there: %v", within, left)
+		}
+	}
+}
+
+// noTrace checks that nothing is mounted on or below a directory, and that its tmp/ is empty.
+func (b *bench) noTrace() {
+	b.t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if bytes.Contains(mounts, []byte(b.store)) {
+		b.t.Errorf("something is mounted in the store:\n%s", mounts)
+	}
+	if left, err := os.ReadDir(filepath.Join(b.store, "tmp")); err != nil || len(left) > 0 {
+		b.t.Errorf("tmp/ holds %v, %v", left, err)
+	}
+}
+
+// TestInterrupt: Ctrl-C ends a script that ignores it, and what it left in the background, within two seconds.
+func TestInterrupt(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			b := newBench(t, `
+stage3: {file: $STAGE3}
+scripts:
+  - name: stubborn
+    run: |
+      trap '' INT TERM HUP
+      sleep 4321 &
+      echo started
+      while true; do sleep 1; done
+`)
+			cmd := b.command(context.Background(), "build", "--oci-layout", b.out, "--sif", b.out+"-sif/")
+			var stderr syncBuffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			stderr.waitFor(t, "top:stubborn | started", 60*time.Second)
+			begun := time.Now()
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			err := cmd.Wait()
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("it took %s to end", took)
+			}
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted {
+				t.Errorf("ended with %v, want exit code %d", err, exitInterrupted)
+			}
+			if !strings.HasSuffix(strings.TrimSpace(stderr.String()), "xtoo: error: interrupted") {
+				t.Errorf("it said:\n%s", stderr.String())
+			}
+			gone(t, b.mark, time.Second)
+			b.noTrace()
+			if _, err := os.Stat(b.out); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("an output is there: %v", err)
+			}
+		})
+	}
+}
+
+// TestKilled: a build that is killed at any instant leaves a store that the next build uses, and gets the same bytes from.
+func TestKilled(t *testing.T) {
+	config := `
+stage3: {file: $STAGE3}
+exclude: [/usr/src/*]
+scripts:
+  - name: all
+    run: cat /a /b > /c
+    scripts:
+      - {name: a, run: "seq 20000 > /a; rm -rf /usr/share/*"}
+      - {name: b, run: "seq 30000 > /b; ln /a /a2; mkdir -p /x/y/z; chmod 700 /etc"}
+`
+	reference := newBench(t, config)
+	begun := time.Now()
+	reference.run("build", "--oci-layout", reference.out, "--sif", reference.out+"-sif/")
+	whole := time.Since(begun)
+	want := reference.index(reference.out)
+	wantSIF, err := os.ReadFile(reference.out + "-sif/top.sif")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	instants := 12
+	if os.Getenv("XTOO_TEST_LONG") != "" {
+		instants = 50
+	}
+	b := newBench(t, config)
+	for i := range instants {
+		if i%5 == 0 { // begin from nothing now and then, so that every part is hit
+			b.run("clean", "--all")
+		}
+		cmd := b.command(context.Background(), "build", "--oci-layout", b.out, "--sif", b.out+"-sif/")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(rand.Int64N(int64(whole))))
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed, or just finished: both are fine
+		gone(t, b.mark, 3*time.Second)
+	}
+	b.run("build", "--oci-layout", b.out, "--sif", b.out+"-sif/", "--force")
+	if got := b.index(b.out); got != want {
+		t.Errorf("after %d kills the index is\n%s\nwant\n%s", instants, got, want)
+	}
+	if got, err := os.ReadFile(b.out + "-sif/top.sif"); err != nil || !bytes.Equal(got, wantSIF) {
+		t.Errorf("after %d kills the SIF file differs: %v", instants, err)
+	}
+	b.noTrace()
+}
+
+// TestTwoBuilds: two builds of one tree on one store at once both end right, and every node is executed once.
+func TestTwoBuilds(t *testing.T) {
+	b := newBench(t, `
+stage3: {file: $STAGE3}
+scripts:
+  - {name: a, run: "sleep 1; echo a > /a"}
+  - {name: b, run: "sleep 1; echo b > /b"}
+`)
+	var wg sync.WaitGroup
+	outs := make([]string, 3)
+	for i := range outs {
+		wg.Go(func() {
+			out, err := b.command(context.Background(), "build", "--oci-layout", b.out).CombinedOutput()
+			if err != nil {
+				t.Errorf("build %d: %v\n%s", i, err, out)
+			}
+			outs[i] = string(out)
+		})
+	}
+	wg.Wait()
+	all := strings.Join(outs, "\n")
+	for _, what := range []string{"reading stage3.tar.xz", "top:a  running", "top:b  running"} {
+		if n := strings.Count(all, what); n != 1 {
+			t.Errorf("%q happened %d times in\n%s", what, n, all)
+		}
+	}
+	b.noTrace()
+}
+
+// syncBuffer is a buffer that one goroutine writes and another reads.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (s *syncBuffer) waitFor(t *testing.T, text string, within time.Duration) {
+	t.Helper()
+	for begun := time.Now(); !strings.Contains(s.String(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Since(begun) > within {
+			t.Fatalf("%q does not come; what came is\n%s", text, s.String())
+		}
+	}
+}

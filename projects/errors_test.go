@@ -123,7 +123,7 @@ func TestWrongConfigurations(t *testing.T) {
 
 		{"value names", root + "values: {Host: x, arch: y, 1a: z, node: w}\n", []string{
 			`:2:10: "Host" is not a value's name`, `:2:19: a value cannot be named "arch"`, `:2:28: "1a" is not a value's name`, `:2:35: a value cannot be named "node"`}},
-		{"value key", root + "values: {a: {defualt: x}}\n", []string{`:2:14: unknown key "defualt": did you mean "default"?`}},
+		{"value key", root + "values: {a: {dfault: x}}\n", []string{`:2:14: unknown key "dfault": did you mean "default"?`}},
 		{"default not among choices", root + "values: {a: {default: vi, choices: [vim, tmux]}}\n", []string{`:2:23: default of value "a": "vi" is none of the choices: vim, tmux`}},
 		{"default of a type", root + "values: {a: {default: x, type: int}, b: {default: [x], type: bool}, c: {default: maybe, type: bool}}\n", []string{
 			`:2:23: default of value "a": it must be a whole number, found "x"`, `:2:51: default of value "b": it must be one bool, found a list`, `:2:82: default of value "c": it must be true or false, found "maybe"`}},

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// ErrNoProjects: the work directory holds no project. The error of [Load] wraps it.
+// ErrNoProjects says that the work directory holds no project. The error of [Load] wraps it.
 var ErrNoProjects = errors.New("no projects")
 
 // Load reads the work directory: finds its projects, reads their configurations and the scripts they name,

@@ -466,10 +466,14 @@ func TestNodeUnsupported(t *testing.T) {
 		"oom":      func(s *specs.Spec) { s.Process.OOMScoreAdj = &one },
 		"seccomp":  func(s *specs.Spec) { s.Linux = &specs.Linux{Seccomp: &specs.LinuxSeccomp{}} },
 		"cgroups":  func(s *specs.Spec) { s.Linux = &specs.Linux{Resources: &specs.LinuxResources{}} },
-		"path":     func(s *specs.Spec) { s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/x"}}} },
-		"cgroupns": func(s *specs.Spec) { s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.CgroupNamespace}}} },
-		"rlimit":   func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS"}} },
-		"windows":  func(s *specs.Spec) { s.Windows = &specs.Windows{} },
+		"path": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/x"}}}
+		},
+		"cgroupns": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.CgroupNamespace}}}
+		},
+		"rlimit":  func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS"}} },
+		"windows": func(s *specs.Spec) { s.Windows = &specs.Windows{} },
 	} {
 		s := base()
 		change(s)
@@ -508,7 +512,7 @@ func TestNodeOutput(t *testing.T) {
 	r.node.Output = failing{full}
 	r.node.Spec.Process.Args = []string{"guest", "flood", "1000000", ";", "sleep", "1h"}
 	start := time.Now()
-	if _, err = h.Run(context.Background(), r.freshWork()); !errors.Is(err, full) || time.Since(start) > 2*time.Second {
+	if _, err = h.Run(context.Background(), r.freshWork()); !errors.Is(err, full) || time.Since(start) > 2*time.Second+slack {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 }

@@ -81,26 +81,27 @@ func (p *Process) start(h *Host) error {
 		return fmt.Errorf("make a socket pair: %w", err)
 	}
 	theirs := os.NewFile(uintptr(pair[1]), "control of the stage")
-	defer theirs.Close()
 	if err := unix.SetNonblock(pair[0], true); err != nil { // so that its reader can be given a deadline
-		return errors.Join(err, unix.Close(pair[0]))
+		return errors.Join(err, unix.Close(pair[0]), theirs.Close())
 	}
 	p.control = os.NewFile(uintptr(pair[0]), "control of the parent")
 	// What the Go runtime says when it crashes, and nothing else, goes there; an anonymous file needs no reader.
 	memory, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC)
 	if err != nil {
-		return errors.Join(fmt.Errorf("make an anonymous file: %w", err), p.control.Close())
+		return errors.Join(fmt.Errorf("make an anonymous file: %w", err), p.control.Close(), theirs.Close())
 	}
 	p.stderr = os.NewFile(uintptr(memory), "stderr of the stage")
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return errors.Join(err, p.control.Close(), p.stderr.Close())
+		return errors.Join(err, p.control.Close(), p.stderr.Close(), theirs.Close())
 	}
-	defer null.Close()
-
-	files := append([]*os.File{null, p.stderr, p.stderr, theirs}, p.command.Files...)
-	if err := p.spawn(h, files); err != nil {
-		return errors.Join(err, p.control.Close(), p.stderr.Close())
+	err = p.spawn(h, append([]*os.File{null, p.stderr, p.stderr, theirs}, p.command.Files...))
+	// At once: as long as we have it open ourselves, we do not see when the stage closes it.
+	if closeErr := errors.Join(null.Close(), theirs.Close()); err != nil || closeErr != nil {
+		if err == nil {
+			_ = p.child.Kill() // fails only when it has ended
+		}
+		return errors.Join(err, closeErr, p.control.Close(), p.stderr.Close())
 	}
 	go p.read()
 	go p.watch()

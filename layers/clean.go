@@ -187,7 +187,7 @@ func (s *Store) cleanRecords(k Keep, done *Cleaned) error {
 }
 
 func (s *Store) cleanLayers(ctx context.Context, k Keep, rm Remover, done *Cleaned) error {
-	entries, err := os.ReadDir(s.path(dirLayers))
+	entries, err := os.ReadDir(s.layersDir())
 	if err != nil {
 		return err
 	}
@@ -196,12 +196,12 @@ func (s *Store) cleanLayers(ctx context.Context, k Keep, rm Remover, done *Clean
 		if hexName.MatchString(e.Name()) && k.Layers[digest.NewDigestFromEncoded(digest.SHA256, e.Name())] {
 			continue
 		}
-		gone = append(gone, s.path(dirLayers, e.Name()))
+		gone = append(gone, filepath.Join(s.layersDir(), e.Name()))
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	if err := rm(ctx, gone...); err != nil {
+	if err := removeTrees(ctx, gone, rm); err != nil {
 		return err
 	}
 	done.Layers += len(gone)
@@ -240,17 +240,15 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return errors.Join(err, release())
-	}
 	var gone []string
-	for _, e := range entries {
-		if known[e.Name()] {
-			gone = append(gone, s.path(e.Name()))
+	for _, dir := range s.dirs() {
+		for name := range known {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				gone = append(gone, filepath.Join(dir, name))
+			}
 		}
 	}
-	err = rm(ctx, gone...)
+	err = removeTrees(ctx, gone, rm)
 	if rerr := os.Remove(s.path(usersFile)); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
 		err = rerr
 	}
@@ -258,9 +256,11 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 	if err != nil {
 		return err
 	}
-	// Something that is not the store's own stays, and its directory with it.
-	if err := os.Remove(s.dir); err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EBUSY) {
-		return err
+	for _, dir := range s.dirs() {
+		// Something that is not the store's own stays, and its directory with it.
+		if err := os.Remove(dir); err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EBUSY) {
+			return err
+		}
 	}
 	return nil
 }

@@ -19,10 +19,13 @@ import (
 // Whoever has written to it ends it with Close.
 type Store struct {
 	dir string
-	log *slog.Logger
+	// scratch holds layers/ and the work in progress on them: dir itself, or a directory on a disk that overlayfs
+	// can be used on.
+	scratch string
+	log     *slog.Logger
 
 	mu   sync.Mutex
-	work *workspace // nil until something is written
+	work map[string]*workspace // by dir and scratch; filled when something is written
 }
 
 // The rooms of the store.
@@ -56,29 +59,47 @@ func DefaultDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "xtoo"), nil
 }
 
-// Open opens the store in dir and makes what is missing of it. log may be nil.
-func Open(dir string, log *slog.Logger) (*Store, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
+// OpenOptions say how to open a store. The zero value works.
+type OpenOptions struct {
+	// Scratch is a directory for layers/ and the work in progress on them, for stores on a file system that overlayfs
+	// cannot be used on (a network's). It may be another one on every machine, and may be empty the next time.
+	// Default: the store's own.
+	Scratch string
+	// Log takes what is for developers; nil discards it.
+	Log *slog.Logger
+}
+
+// Open opens the store in dir and makes what is missing of it.
+func Open(dir string, o OpenOptions) (*Store, error) {
+	s := &Store{log: o.Log, work: map[string]*workspace{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if s.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	s := &Store{dir: abs, log: log}
-	if _, err := os.Stat(s.path(dirLocks)); err == nil {
-		return s, nil
-	}
-	// 0700: a stage3 holds set-uid programs, and who can reach them can run them.
-	if err := os.MkdirAll(abs, 0o700); err != nil {
-		return nil, fmt.Errorf("make the store: %w", err)
-	}
-	for _, d := range []string{dirLayout + "/blobs/sha256", dirLayers, dirLogs, dirStages, dirTmp, dirLocks} {
-		if err := os.MkdirAll(s.path(d), 0o700); err != nil {
-			return nil, fmt.Errorf("make the store: %w", err)
+	s.scratch = s.dir
+	if o.Scratch != "" {
+		if s.scratch, err = filepath.Abs(o.Scratch); err != nil {
+			return nil, err
 		}
 	}
-	return s, nil
+	if err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirTmp); err != nil {
+		return nil, err
+	}
+	return s, makeRooms(s.scratch, dirLayers, dirTmp)
+}
+
+// makeRooms makes what is missing of a store's directories.
+func makeRooms(dir string, rooms ...string) error {
+	for _, r := range append([]string{"."}, rooms...) {
+		// 0700: a stage3 holds set-uid programs, and who can reach them can run them.
+		if err := os.MkdirAll(filepath.Join(dir, r), 0o700); err != nil {
+			return fmt.Errorf("make the store: %w", err)
+		}
+	}
+	return nil
 }
 
 // Dir returns the store's absolute path.
@@ -89,6 +110,8 @@ func (s *Store) LayoutDir() string { return s.path(dirLayout) }
 
 // LogDir returns the directory of the nodes' logs.
 func (s *Store) LogDir() string { return s.path(dirLogs) }
+
+func (s *Store) layersDir() string { return filepath.Join(s.scratch, dirLayers) }
 
 func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
@@ -107,19 +130,19 @@ func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock f
 
 // LayerDir returns where the directory of a layer is or would be.
 func (s *Store) LayerDir(diffID digest.Digest) string {
-	return s.path(dirLayers, diffID.Encoded(), layerRoot)
+	return filepath.Join(s.layersDir(), diffID.Encoded(), layerRoot)
 }
 
 // HasLayerDir says whether the layer is unpacked.
 func (s *Store) HasLayerDir(diffID digest.Digest) bool {
-	_, err := os.Stat(s.path(dirLayers, diffID.Encoded()))
+	_, err := os.Stat(filepath.Join(s.layersDir(), diffID.Encoded()))
 	return err == nil
 }
 
 // AdoptLayerDir makes the directory holder, which must hold nothing but `fs`, the directory of a layer.
 // If the layer is there already, holder is left where it is: the caller removes it with its workspace.
 func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
-	err := os.Rename(holder, s.path(dirLayers, diffID.Encoded()))
+	err := os.Rename(holder, filepath.Join(s.layersDir(), diffID.Encoded()))
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, errNotEmpty) {
 		return nil
 	}

@@ -22,7 +22,7 @@ import (
 
 func openStore(t *testing.T) *layers.Store {
 	t.Helper()
-	s, err := layers.Open(filepath.Join(t.TempDir(), "store"), nil)
+	s, err := layers.Open(filepath.Join(t.TempDir(), "store"), layers.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,18 +154,10 @@ func TestEnsureBlobCompressesAgain(t *testing.T) {
 	}
 }
 
-func TestAdoptBlobChecksTheDiffID(t *testing.T) {
-	ctx := context.Background()
+func TestRecordLayerWantsTheBlob(t *testing.T) {
 	s := openStore(t)
-	stream := someTar(t, 1<<20)
-	l := putLayer(t, s, stream, layers.Gzip, 2)
-	b := l.Blobs[layers.Gzip]
-	if _, err := s.AdoptBlob(ctx, digest.FromString("another"), layers.Gzip, b); err == nil {
-		t.Error("a blob passes for a layer it does not hold")
-	}
-	got, err := s.AdoptBlob(ctx, l.DiffID, layers.Gzip, b)
-	if err != nil || got.Size != int64(len(stream)) {
-		t.Errorf("adopt: %+v, %v", got, err)
+	if _, err := s.RecordLayer(digest.FromString("x"), 1, layers.Gzip, layers.Blob{Digest: digest.FromString("y"), Size: 1}); err == nil {
+		t.Error("a layer is recorded whose blob is not there")
 	}
 }
 
@@ -258,7 +250,7 @@ func TestSweepTakesTheDeadAndLeavesTheLiving(t *testing.T) {
 	if err := os.WriteFile(dead+".lock", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other, err := layers.Open(s.Dir(), nil)
+	other, err := layers.Open(s.Dir(), layers.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,6 +370,37 @@ func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
 	}
 	if _, ok := s.Layer(gone.DiffID); ok || s.HasLayerDir(gone.DiffID) {
 		t.Error("what nothing names is still there")
+	}
+}
+
+func TestScratchHoldsLayersAndWork(t *testing.T) {
+	ctx := context.Background()
+	dir, scratch := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "scratch")
+	s, err := layers.Open(dir, layers.OpenOptions{Scratch: scratch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := putLayer(t, s, someTar(t, 1000), layers.Gzip, 1)
+	holder, err := s.MakeTemp("layer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(layers.DirIn(holder), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AdoptLayerDir(holder, l.DiffID); err != nil {
+		t.Fatal(err)
+	}
+	if rel, err := filepath.Rel(scratch, s.LayerDir(l.DiffID)); err != nil || !filepath.IsLocal(rel) || !s.HasLayerDir(l.DiffID) {
+		t.Errorf("the layer directory is %s", s.LayerDir(l.DiffID))
+	}
+	if err := errors.Join(s.Close(ctx, removeAll), s.CleanAll(ctx, removeAll)); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{dir, scratch} {
+		if _, err := os.Stat(d); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", d, err)
+		}
 	}
 }
 

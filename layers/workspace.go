@@ -32,21 +32,29 @@ type workspace struct {
 // MakeTemp makes a new empty directory for work in progress; prefix is for people who look. It is gone after
 // Close, or swept by the next build if this process dies.
 func (s *Store) MakeTemp(prefix string) (string, error) {
-	w, err := s.workspace()
+	w, err := s.workspace(s.scratch)
 	if err != nil {
 		return "", fmt.Errorf("make a workspace: %w", err)
 	}
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// workspace returns this process's workspace, made when it is first needed.
-func (s *Store) workspace() (*workspace, error) {
+// dirs are the store's directory and, where it is another one, its scratch.
+func (s *Store) dirs() []string {
+	if s.scratch == s.dir {
+		return []string{s.dir}
+	}
+	return []string{s.dir, s.scratch}
+}
+
+// workspace returns this process's workspace below one of the store's directories, made when it is first needed.
+func (s *Store) workspace(below string) (*workspace, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.work != nil {
-		return s.work, nil
+	if w := s.work[below]; w != nil {
+		return w, nil
 	}
-	dir := s.path(dirTmp, rand.Text()[:12])
+	dir := filepath.Join(below, dirTmp, rand.Text()[:12])
 	lock, err := tryLockFile(dir + lockSuffix)
 	if err != nil {
 		return nil, err
@@ -54,25 +62,27 @@ func (s *Store) workspace() (*workspace, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	s.work = &workspace{dir: dir, lock: lock}
-	return s.work, nil
+	s.work[below] = &workspace{dir: dir, lock: lock}
+	return s.work[below], nil
 }
 
 // Close removes what is left of this process's work in progress. rm is asked only where the user's own
 // rights do not suffice. The store can be used again afterwards.
 func (s *Store) Close(ctx context.Context, rm Remover) error {
 	s.mu.Lock()
-	w := s.work
-	s.work = nil
+	work := s.work
+	s.work = map[string]*workspace{}
 	s.mu.Unlock()
-	if w == nil {
-		return nil
+	var all []error
+	for _, w := range work {
+		if err := removeTree(ctx, w.dir, rm); err != nil {
+			// The lock file stays: without its holder, it marks the directory for the next sweep.
+			all = append(all, fmt.Errorf("remove the workspace: %w", err), w.lock.f.Close())
+			continue
+		}
+		all = append(all, w.lock.Unlock())
 	}
-	if err := removeTree(ctx, w.dir, rm); err != nil {
-		// The lock file stays: without its holder, it marks the directory for the next sweep.
-		return errors.Join(fmt.Errorf("remove the workspace: %w", err), w.lock.f.Close())
-	}
-	return w.lock.Unlock()
+	return errors.Join(all...)
 }
 
 // removeTree removes a tree with the user's own rights, else with rm.
@@ -83,19 +93,35 @@ func removeTree(ctx context.Context, path string, rm Remover) error {
 	return rm(ctx, path)
 }
 
+// removeTrees is removeTree for several; rm is called once at most.
+func removeTrees(ctx context.Context, paths []string, rm Remover) error {
+	var left []string
+	for _, p := range paths {
+		if os.RemoveAll(p) != nil {
+			left = append(left, p)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return rm(ctx, left...)
+}
+
 // Sweep removes what dead processes left in tmp/.
 func (s *Store) Sweep(ctx context.Context, rm Remover) error {
-	entries, err := os.ReadDir(s.path(dirTmp))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
+	for _, dir := range s.dirs() {
+		entries, err := os.ReadDir(filepath.Join(dir, dirTmp))
+		if err != nil {
 			return err
 		}
-		path := filepath.Join(s.path(dirTmp), strings.TrimSuffix(e.Name(), lockSuffix))
-		if err := s.sweepOne(ctx, path, rm); err != nil {
-			return fmt.Errorf("remove what a dead build left: %w", err)
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			path := filepath.Join(dir, dirTmp, strings.TrimSuffix(e.Name(), lockSuffix))
+			if err := s.sweepOne(ctx, path, rm); err != nil {
+				return fmt.Errorf("remove what a dead build left: %w", err)
+			}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -95,5 +96,5 @@ func (g *globals) openStore() (*layers.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return layers.Open(dir, g.logger())
+	return layers.Open(dir, layers.OpenOptions{Scratch: os.Getenv("XTOO_SCRATCH"), Log: g.logger()})
 }

@@ -237,6 +237,9 @@ func (e *mountError) Unwrap() error { return e.err }
 // clear unmounts everything and removes the mount points that were made, unless a script has put something into
 // them behind the mount: then they are its own. It is called in the guest when all its processes have ended.
 func (g *guest) clear() error {
+	if len(g.made) == 0 {
+		return nil // the mounts go with the namespace
+	}
 	for i := len(g.mounted) - 1; i >= 0; i-- {
 		if err := unmountAll(g.mounted[i]); err != nil {
 			return err

@@ -33,7 +33,7 @@ type Host struct {
 	UIDs, GIDs []specs.LinuxIDMapping
 	// Reason says in words why the tier is what it is: which ranges there are, or what is missing.
 	Reason string
-	// Hint says what would raise the tier; empty in the mapped tier and where the tier was forced.
+	// Hint says what would raise the tier; empty in the mapped tier.
 	Hint string
 
 	newuidmap, newgidmap string // programs that write the maps; empty: this process may do it itself
@@ -58,7 +58,7 @@ func probe(f hostFiles, want string) (*Host, error) {
 		}
 	case TierSingle:
 		h = singleHost()
-		h.Reason = "forced by " + TierVar + "=single"
+		h.Reason, h.Hint = "forced by "+TierVar+"=single", "unset "+TierVar
 	default:
 		return nil, fmt.Errorf("environment variable %s=%q: must be %q or %q", TierVar, want, TierMapped, TierSingle)
 	}

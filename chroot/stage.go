@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strconv"
@@ -111,9 +110,10 @@ func (s *Stage) send(kind frameKind, payload []byte) error {
 	return writeFrame(s.control, kind, payload)
 }
 
-// Write sends a line of the JSON logger. It implements io.Writer for slog and is not for others.
+// stageLog is where the JSON handler of a stage writes.
 type stageLog struct{ s *Stage }
 
+// Write sends one record to the parent.
 func (l stageLog) Write(line []byte) (int, error) {
 	if err := l.s.send(frameLog, line); err != nil {
 		return 0, err
@@ -272,7 +272,7 @@ func closeInherited(first int) error {
 		if err != nil || flags&unix.FD_CLOEXEC != 0 {
 			continue // already closed: it was the directory; or Go's own
 		}
-		if err := unix.Close(fd); err != nil && !errors.Is(err, io.EOF) {
+		if err := unix.Close(fd); err != nil {
 			return fmt.Errorf("close inherited file %d: %w", fd, err)
 		}
 	}

@@ -1,0 +1,233 @@
+package chroot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/moby/sys/user"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// fakeHost is a root with some small files.
+func fakeHost(t testing.TB, files map[string]string) hostFiles {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(root, name)
+		must(t, os.MkdirAll(filepath.Dir(p), 0o755))
+		must(t, os.WriteFile(p, []byte(text), 0o644))
+	}
+	return hostFiles{root}
+}
+
+func TestProbeForbidden(t *testing.T) {
+	ns := map[string]string{"/proc/self/ns/user": ""}
+	with := func(name, value string) map[string]string {
+		return map[string]string{"/proc/self/ns/user": "", "/proc/sys/" + name: value + "\n"}
+	}
+	for _, c := range []struct {
+		files   map[string]string
+		text    string
+		hint    string
+		notRoot bool
+	}{
+		{files: map[string]string{}, text: "/proc is not mounted", hint: "mount -t proc"},
+		{files: map[string]string{"/proc/self/x": ""}, text: "built without", hint: "CONFIG_USER_NS"},
+		{files: with("user/max_user_namespaces", "0"), text: "user.max_user_namespaces = 0", hint: "sysctl -w user.max_user_namespaces=15000"},
+		{files: with("kernel/unprivileged_userns_clone", "0"), text: "unprivileged_userns_clone = 0", hint: "sysctl -w kernel.unprivileged_userns_clone=1", notRoot: true},
+	} {
+		_, err := probe(fakeHost(t, c.files), "single")
+		if c.notRoot && os.Geteuid() == 0 {
+			if err != nil {
+				t.Errorf("%s: concerns root, too: %v", c.text, err)
+			}
+			continue
+		}
+		if !errors.Is(err, ErrNoNamespaces) {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		contains(t, err.Error(), c.text)
+		contains(t, Hint(err), c.hint)
+	}
+	if _, err := probe(fakeHost(t, ns), "single"); err != nil {
+		t.Errorf("nothing forbids it: %v", err)
+	}
+	if _, err := probe(fakeHost(t, ns), "double"); err == nil {
+		t.Error("an unknown tier was taken")
+	}
+}
+
+func TestExplainStart(t *testing.T) {
+	aa := fakeHost(t, map[string]string{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"})
+	nothing := fakeHost(t, nil)
+	for _, c := range []struct {
+		f       hostFiles
+		err     error
+		hint    string
+		notRoot bool
+	}{
+		{aa, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", true},
+		{nothing, syscall.ENOSPC, "user.max_user_namespaces", false},
+		{nothing, syscall.EPERM, "seccomp=unconfined", false},
+		{nothing, syscall.EINVAL, "CONFIG_USER_NS", false},
+	} {
+		if c.notRoot && os.Geteuid() == 0 {
+			continue
+		}
+		err := explainStart(c.f, fmt.Errorf("clone: %w", c.err))
+		if !errors.Is(err, ErrNoNamespaces) || !errors.Is(err, c.err) {
+			t.Errorf("%v: %v", c.err, err)
+		}
+		contains(t, Hint(err), c.hint)
+	}
+	if err := explainStart(nothing, syscall.ENOMEM); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
+		t.Errorf("ENOMEM was explained: %v", err)
+	}
+}
+
+func TestProbeTier(t *testing.T) {
+	t.Setenv(TierVar, "")
+	h := host(t)
+	if h.Reason == "" || len(h.UIDs) == 0 || h.UIDs[0].ContainerID != 0 {
+		t.Errorf("%+v", h)
+	}
+	t.Setenv(TierVar, "single")
+	one, err := Probe()
+	must(t, err)
+	if one.Tier != TierSingle || countIDs(one.UIDs) != 1 || one.UIDs[0].HostID != uint32(os.Geteuid()) {
+		t.Errorf("%+v", one)
+	}
+	t.Setenv(TierVar, "mapped")
+	if _, err = Probe(); (err == nil) != (h.Tier == TierMapped) {
+		t.Errorf("mapped where the tier is %s: %v", h.Tier, err)
+	}
+}
+
+func TestSubordinateIDs(t *testing.T) {
+	f := fakeHost(t, map[string]string{"/etc/subuid": "# comment\n\nroot:1:2\nann:100000:65536\n1001:500000:10\nann:700000:5\nanna:1:1\nbad\nann:9:0\n"})
+	ranges, err := subordinateIDs(f.path("/etc/subuid"), "ann", 1001)
+	must(t, err)
+	m := behindOwn(1001, ranges)
+	if got, want := fmt.Sprint(m), "[{0 1001 1} {1 100000 65536} {65537 500000 10} {65547 700000 5}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := strings.Join(mapArgs(m[:2]), " "); got != "0 1001 1 1 100000 65536" {
+		t.Errorf("arguments %q", got)
+	}
+	for id, in := range map[uint32]bool{0: true, 1: true, 65536: true, 65546: true, 65551: true, 65552: false, 1 << 31: false} {
+		if maps(m, id) != in {
+			t.Errorf("id %d is in the map: %v", id, !in)
+		}
+	}
+	for _, file := range []string{"/etc/subuid", "/etc/missing"} {
+		_, err := subordinateIDs(f.path(file), "bob", 1002)
+		var missing *missingError
+		if !errors.As(err, &missing) {
+			t.Fatalf("%s: %v", file, err)
+		}
+		contains(t, missing.hint, "bob:231072:65536", "usermod --add-subuids 231072-296607 --add-subgids 231072-296607 bob")
+	}
+	if m := behindOwn(1, []user.SubID{{SubID: 1 << 40, Count: 5}, {SubID: -1, Count: 5}}); len(m) != 1 {
+		t.Errorf("ids that cannot be: %v", m)
+	}
+}
+
+func TestReadIDMap(t *testing.T) {
+	f := fakeHost(t, map[string]string{"/full": "         0          0 4294967295\n", "/nested": "0 1000 1\n1 100000 65536\n", "/bad": "0 x 1\n", "/empty": ""})
+	m, err := readIDMap(f.path("/full"))
+	if err != nil || countIDs(m) != 4294967295 {
+		t.Errorf("%v, %v", m, err)
+	}
+	m, err = readIDMap(f.path("/nested"))
+	if err != nil || fmt.Sprint(identity(m)) != "[{0 0 1} {1 1 65536}]" {
+		t.Errorf("%v, %v", m, err)
+	}
+	for _, bad := range []string{"/bad", "/empty", "/missing"} {
+		if _, err := readIDMap(f.path(bad)); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+}
+
+func TestDiagnose(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		dir := tempDir(t, h)
+		found := Diagnose(context.Background(), h, filepath.Join(dir, "not/yet/there"))
+		names := map[string]Finding{}
+		for _, f := range found {
+			t.Logf("%-18s %-4s %s [%s]", f.Name, f.State, f.Detail, f.Hint)
+			names[f.Name] = f
+			if f.Name == "" || f.Detail == "" || (f.State == StateOK) != (f.Hint == "") {
+				t.Errorf("%+v", f)
+			}
+		}
+		for _, must := range []string{"kernel", "user namespaces", "ids", "process namespaces", "owners", "overlayfs", "/proc", "/dev", "network namespace", "store", "free space"} {
+			if f, ok := names[must]; !ok || f.State == StateBad {
+				t.Errorf("%s: %+v", must, f)
+			}
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			t.Errorf("left in the store: %v, %v", entries, err)
+		}
+	})
+}
+
+func TestDiagnoseBad(t *testing.T) {
+	h := *single(t)
+	// Ids that are not ours: the kernel refuses the map, whoever we are (root may map all but the last id, which is none).
+	h.UIDs = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1<<32 - 1, Size: 1}}
+	found := Diagnose(context.Background(), &h, t.TempDir())
+	bad := 0
+	for _, f := range found {
+		if f.State == StateBad {
+			bad++
+			if f.Hint == "" {
+				t.Errorf("no hint: %+v", f)
+			}
+		}
+	}
+	if bad == 0 || found[1].Name != "user namespaces" || found[1].State != StateBad {
+		t.Errorf("%+v", found)
+	}
+	if got := kernelFinding("5.4.0-150-generic"); got.State != StateWarn || got.Hint == "" {
+		t.Errorf("%+v", got)
+	}
+	program := filepath.Join(t.TempDir(), "newuidmap")
+	must(t, os.WriteFile(program, nil, 0o755))
+	if state, hint := privilegeOf(program); state != StateBad || !strings.Contains(hint, "setcap cap_setuid=ep "+program) {
+		t.Errorf("%s, %s", state, hint)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o644))
+	found = Diagnose(context.Background(), single(t), filepath.Join(file, "store"))
+	if last := found[len(found)-1]; last.State != StateBad {
+		t.Errorf("a store in a file: %+v", found)
+	}
+}
+
+// What crosses the border is hostile until checked: a script could write to the socket.
+func FuzzFrame(f *testing.F) {
+	f.Add([]byte("A\x00\x00\x00\x02{}"))
+	f.Add([]byte("L\xff\xff\xff\xff"))
+	f.Add([]byte("A\x00\x00\x00\x09{\"a\":1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := strings.NewReader(string(data))
+		kind, payload, err := readFrame(r)
+		if err != nil {
+			return
+		}
+		relay(context.Background(), nil, payload)
+		var out strings.Builder
+		must(t, writeFrame(&out, kind, payload))
+		if !strings.HasPrefix(string(data), out.String()) {
+			t.Errorf("%q came out of %q", out.String(), data)
+		}
+	})
+}

@@ -50,8 +50,8 @@ type CaptureResult struct {
 //
 // The stream is canonical. The same change of the same tree gives the same bytes in any tier:
 //
-//   - Entries are sorted by the bytes of their paths, a directory before what is in it, every directory that
-//     leads to a change included, the root ("./") only if it changed itself. Names have no leading "./".
+//   - Entries are sorted by the bytes of their names, a directory's content right after it, every directory
+//     that leads to a change included, the root ("./") only if it changed itself. Names have no leading "./".
 //   - What overlayfs copied up and is equal to the lower layers' is left out. Equal means type, mode, owner,
 //     xattrs, size, content, target and device, and a time that is the same or becomes the same by Epoch.
 //   - A deletion is a whiteout, also where a directory was deleted and made again (no opaque directories), and

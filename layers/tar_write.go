@@ -48,15 +48,15 @@ type tarWriter struct {
 	buf   []byte
 }
 
-// An item of a directory in the order in which it is written. The bytes of whole paths are what is sorted by, so
-// "a", "a-b", "a/x": what is in a directory does not follow it at once.
+// An item is one name of a directory.
 type item struct {
-	key  string // the end of the path of what is written
+	key  string // as it is written: a whiteout has another name
 	name string
-	dir  *inheritance // of the content of a directory: what it passes on, known when it was written itself
-	self bool         // of the directory itself
 }
 
+// dir writes what is in a directory, sorted by the bytes of the names, a directory's content right after it.
+// (Sorted by the bytes of whole paths "a-b" would come between "a" and "a/x", and GNU tar, which sets the time of
+// a directory when it is through with it, would set it too early.)
 func (w *tarWriter) dir(dir int, path string, in inheritance) error {
 	names, err := readNames(dir)
 	if err != nil {
@@ -65,63 +65,56 @@ func (w *tarWriter) dir(dir int, path string, in inheritance) error {
 	items := make([]item, 0, len(names))
 	for _, name := range names {
 		st, err := statAt(dir, name)
-		switch {
-		case err != nil:
+		if err != nil {
 			return wrapPath(joinPath(path, name), err)
-		case isWhiteout(&st):
-			items = append(items, item{key: whiteoutPrefix + name, name: name})
-		case st.Mode&unix.S_IFMT == unix.S_IFDIR:
-			passed := new(inheritance)
-			items = append(items, item{key: name, name: name, dir: passed, self: true}, item{key: name + "/", name: name, dir: passed})
-		default:
-			items = append(items, item{key: name, name: name})
 		}
+		it := item{key: name, name: name}
+		if isWhiteout(&st) {
+			it.key = whiteoutPrefix + name
+		}
+		items = append(items, it)
 	}
 	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
 	for _, it := range items {
 		if err := w.c.ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.item(dir, path, it, in); err != nil {
+		if it.key != it.name {
+			w.c.res.Whiteouts++
+			err = w.header(&tar.Header{Typeflag: tar.TypeReg, Name: joinPath(path, it.key), ModTime: time.Unix(0, 0)})
+		} else {
+			err = w.item(dir, it.name, joinPath(path, it.name), in)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *tarWriter) item(dir int, path string, it item, in inheritance) error {
-	full := joinPath(path, it.name)
-	if it.dir != nil && !it.self {
-		fd, err := openDir(dir, it.name)
-		if err != nil {
-			return wrapPath(full, err)
-		}
-		defer closeFD(fd)
-		return w.dir(fd, full, *it.dir)
-	}
-	st, err := statAt(dir, it.name)
+// item writes a file, or a directory and what is in it.
+func (w *tarWriter) item(dir int, name, path string, in inheritance) error {
+	st, err := statAt(dir, name)
 	if err != nil {
-		return wrapPath(full, err)
+		return wrapPath(path, err)
 	}
-	if isWhiteout(&st) {
-		w.c.res.Whiteouts++
-		return w.header(&tar.Header{Typeflag: tar.TypeReg, Name: joinPath(path, it.key), ModTime: time.Unix(0, 0)})
-	}
-	h, err := open(dir, it.name, &st)
+	h, err := open(dir, name, &st)
 	if err != nil {
-		return wrapPath(full, err)
+		return wrapPath(path, err)
 	}
 	defer h.close()
 	m, err := readMeta(h, &st)
 	if err != nil {
-		return wrapPath(full, err)
+		return wrapPath(path, err)
 	}
 	m.inherit(in)
-	if it.self {
-		*it.dir = m.passesOn()
-		full += "/"
+	if !m.isDir() {
+		return w.entry(h, path, m)
 	}
-	return w.entry(h, full, m)
+	if err := w.entry(h, path+"/", m); err != nil {
+		return err
+	}
+	return w.dir(h.fd, path, m.passesOn())
 }
 
 // entry writes one entry that is no whiteout.

@@ -1,0 +1,104 @@
+package layers
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/internal/testutil"
+)
+
+// stageTar returns the tar stream of a stage3 of the given build ("next", "next-full") as a file, decompressed by
+// the system's xz. Stage3s are looked for in $XTOO_STAGES.
+func stageTar(t testing.TB, build string) string {
+	t.Helper()
+	testutil.Need(t, "xz")
+	root := os.Getenv("XTOO_STAGES")
+	if root == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			t.Skip(err)
+		}
+		root = filepath.Join(home, ".cache", "xtoo-stages")
+	}
+	found, err := filepath.Glob(filepath.Join(root, build, "x86-64bit", "*", "*", "stage3-*.tar.xz"))
+	if err != nil || len(found) == 0 {
+		testutil.SkipOrFail(t, "no stage3 of the build %s below %s", build, root)
+	}
+	path := filepath.Join(t.TempDir(), build+".tar")
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("xz", "-dc", "-T0", found[0])
+	cmd.Stdout = out
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestUnpackSpeed compares with GNU tar, side by side. The time on the processor says more than that on the
+// clock where other things run.
+func TestUnpackSpeed(t *testing.T) {
+	if os.Getenv("XTOO_TEST_LONG") == "" {
+		t.Skip("set XTOO_TEST_LONG=1 to measure")
+	}
+	testutil.Need(t, "tar")
+	if os.Getenv(tierVar) == "" {
+		t.Setenv("XTOO_TEST_STAGE", stageTar(t, "next-full"))
+	}
+	inTiers(t, func(t *testing.T, _ string) {
+		path := os.Getenv("XTOO_TEST_STAGE")
+		var ours, theirs []time.Duration
+		for range 3 {
+			dir := newDir(t, "ours")
+			cpu, begin := cpuTime(t, unix.RUSAGE_SELF), time.Now()
+			f, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := Unpack(t.Context(), f, dir, UnpackOptions{})
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			a, acpu := time.Since(begin), cpuTime(t, unix.RUSAGE_SELF)-cpu
+			begin = time.Now()
+			if err := RemoveAll(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+			removed := time.Since(begin)
+			dir = newDir(t, "theirs")
+			cpu, begin = cpuTime(t, unix.RUSAGE_CHILDREN), time.Now()
+			// It cannot make devices and owners here, and says so.
+			_ = exec.Command("tar", "-xpf", path, "--xattrs", "--xattrs-include=*", "--numeric-owner", "-C", dir).Run()
+			b, bcpu := time.Since(begin), cpuTime(t, unix.RUSAGE_CHILDREN)-cpu
+			t.Logf("unpack %v (processor %v), tar -x %v (%v); removed in %v; %d entries", a, acpu, b, bcpu, removed, res.Entries)
+			if err := RemoveAll(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+			ours, theirs = append(ours, acpu), append(theirs, bcpu)
+		}
+		slices.Sort(ours)
+		slices.Sort(theirs)
+		t.Logf("median processor time: unpack %v, tar -x %v: ratio %.2f", ours[1], theirs[1], float64(ours[1])/float64(theirs[1]))
+	})
+}
+
+func cpuTime(t *testing.T, who int) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(who, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -39,6 +39,11 @@
 // expects to find (/proc, /sys read-only, a small /dev, /run, /tmp, resolv.conf, hosts, volumes), becomes the
 // init of it, and removes all traces of the mounts from the upper directory when the process has ended.
 //
+// Limits: in the single tier the supplementary groups of the user stay with every process (setgroups(2) is
+// forbidden there) and show as group 65534. When real root builds, /proc/sys and its like are read-only, because the
+// kernel lets id 0 write to them from any namespace; a whole /proc cannot be mounted once more inside of such a node, as
+// Portage's pid-sandbox and unshare --mount-proc do.
+//
 // # Doctor
 //
 // [Diagnose] tries for real everything of the above and says what would let this host do more.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/moby/sys/user"
@@ -26,25 +27,33 @@ func subordinateIDs(path, name string, uid int) ([]user.SubID, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if len(ranges) == 0 {
+		start, err := freeRange(path)
+		if err != nil {
+			return nil, err
+		}
 		return nil, &missingError{
 			text: fmt.Sprintf("%s has no line for user %s", path, name),
 			hint: fmt.Sprintf("add the line %s:%d:65536 to /etc/subuid and to /etc/subgid, or as root: "+
-				"usermod --add-subuids %[2]d-%[3]d --add-subgids %[2]d-%[3]d %[1]s",
-				name, suggestedStart(uid), suggestedStart(uid)+65535),
+				"usermod --add-subuids %[2]d-%[3]d --add-subgids %[2]d-%[3]d %[1]s", name, start, start+65535),
 		}
 	}
 	return ranges[:min(len(ranges), maxRanges-1)], nil
 }
 
-// suggestedStart proposes the beginning of a range that is likely to be free: useradd hands them out in order
-// of creation from 100000 on, and so do we by user id.
-func suggestedStart(uid int) int {
-	const first, size = 100000, 65536
-	n := 0
-	if uid >= 1000 && uid < 30000 {
-		n = uid - 1000
+// freeRange is where the next range may begin that nobody has in /etc/subuid or /etc/subgid, which stand beside
+// each other.
+func freeRange(path string) (int64, error) {
+	start := int64(100000) // SUB_UID_MIN of login.defs(5)
+	for _, name := range []string{"subuid", "subgid"} {
+		all, err := user.ParseSubIDFile(filepath.Join(filepath.Dir(path), name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, err
+		}
+		for _, r := range all {
+			start = max(start, r.SubID+r.Count)
+		}
 	}
-	return first + n*size
+	return start, nil
 }
 
 // behindOwn maps 0 to the user's own id and the ranges from 1 on.

@@ -96,6 +96,19 @@ func TestNodeReaps(t *testing.T) {
 	}
 }
 
+func TestNodeSignals(t *testing.T) {
+	r := newRoot(t, host(t))
+	out, exit := r.run("spawn", "sleep", "200ms", ",", "signal", "1", "1", ";", "trap")
+	if out != "ready\ngot hangup\n" || exit.Code != 0 {
+		t.Errorf("a signal to init: %q, %+v", out, exit)
+	}
+	// Nobody inside kills init, whatever he is.
+	out, exit = r.run("signal", "1", "9", ";", "sleep", "50ms", ";", "print", "lives")
+	if out != "lives\n" || exit.Code != 0 {
+		t.Errorf("SIGKILL to init: %q, %+v", out, exit)
+	}
+}
+
 func TestNodeCancel(t *testing.T) {
 	eachTier(t, func(t *testing.T, h *Host) {
 		for _, c := range []struct {

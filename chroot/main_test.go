@@ -20,6 +20,10 @@ import (
 // driverVar makes the test binary a parent that executes one node, to be killed by a test.
 const driverVar = "XTOO_TEST_CHROOT_DRIVER"
 
+// TestMain lets the test binary be a stage, as main does. The tests are to pass as root, as a user with ranges in /etc/subuid and as one
+// without, and for each with XTOO_TIER=single. A binary made with `go test -c` can be run as another user in this directory:
+//
+//	setpriv --reuid USER --regid USER --init-groups env -i HOME=/home/USER PATH=/usr/local/go/bin:/usr/bin:/bin ./chroot.test
 func TestMain(m *testing.M) {
 	registerTestStages()
 	Main()
@@ -153,7 +157,7 @@ func newRoot(t testing.TB, h *Host, dirs ...string) *testRoot {
 	return r
 }
 
-// newLowerDirs are what an ordinary image has.
+// ordinary directories are what an ordinary image has.
 func ordinary() []string {
 	return []string{"lower/proc", "lower/sys", "lower/dev", "lower/run", "lower/tmp", "lower/etc"}
 }

@@ -75,7 +75,7 @@ type Node struct {
 type RunFile struct {
 	Content  []byte
 	HostPath string // read instead of Content when not empty
-	Mode     os.FileMode
+	Mode     os.FileMode // permissions; 0 means 0644
 }
 
 // An Exit says how the process of a node ended.

@@ -79,7 +79,7 @@ func TestNodeSystemMounts(t *testing.T) {
 			"/dev/shm", "/dev/mqueue", "/dev/pts", "/dev/pts/ptmx", "/tmp", "/run", ";", "readlink", "/dev/fd", ";", "readlink", "/dev/ptmx", ";",
 			"write", "/dev/null", "x", ";", "write", "/sys/x", "x", ";", "write", "/sys/kernel/uevent_helper", "x", ";", "grep", "/proc/self/mounts", " /sys", ";",
 			"write", "/tmp/a", "x", ";", "write", "/run/a", "x", ";", "write", "/dev/shm/a", "x", ";", "ls", "/proc/self", ";", "mknod", "/tmp/dev", ";",
-			"grep", "/proc/self/mounts", " / ", ";", "open", "/proc/sysrq-trigger", ";", "open", "/proc/sys/kernel/core_pattern", ";", "ls", "/sys/class/net")
+			"grep", "/proc/self/mounts", " / ", ";", "open", "/proc/sysrq-trigger", ";", "open", "/proc/sys/kernel/core_pattern", ";", "ls", "/sys/class/net", ";", "open", "/dev/ptmx", ";", "ls", "/dev/pts")
 		contains(t, out, "console fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero \n",
 			"/dev/null 20666 ", "rdev 259\n", "/dev/zero 20666", "/dev/tty 20666", "/dev/shm 41777 0:0", "/dev/mqueue 41777", "/dev/pts/ptmx 20666",
 			"/tmp 41777 0:0", "/run 40755 0:0", "/proc/self/fd\n", "pts/ptmx\n", "write: error: open /sys/x", "write: error: open /sys/kernel/uevent_helper",

@@ -126,16 +126,28 @@ func TestSubordinateIDs(t *testing.T) {
 			t.Errorf("id %d is in the map: %v", id, !in)
 		}
 	}
-	for _, file := range []string{"/etc/subuid", "/etc/missing"} {
+	for file, start := range map[string]int{"/etc/subuid": 700005, "/other/subuid": 100000} {
 		_, err := subordinateIDs(f.path(file), "bob", 1002)
 		var missing *missingError
 		if !errors.As(err, &missing) {
 			t.Fatalf("%s: %v", file, err)
 		}
-		contains(t, missing.hint, "bob:231072:65536", "usermod --add-subuids 231072-296607 --add-subgids 231072-296607 bob")
+		contains(t, missing.hint, fmt.Sprintf("bob:%d:65536", start), fmt.Sprintf("usermod --add-subuids %d-%d --add-subgids %[1]d-%[2]d bob", start, start+65535))
 	}
 	if m := behindOwn(1, []user.SubID{{SubID: 1 << 40, Count: 5}, {SubID: -1, Count: 5}}); len(m) != 1 {
 		t.Errorf("ids that cannot be: %v", m)
+	}
+}
+
+func TestMapRefused(t *testing.T) {
+	h := *host(t)
+	if h.newuidmap == "" {
+		t.Skip("this user needs no newuidmap, or has none")
+	}
+	h.UIDs = []specs.LinuxIDMapping{h.UIDs[0], {ContainerID: 1, HostID: 0, Size: 1}} // the real root
+	_, err := h.Start(context.Background(), Command{Stage: "test.echo"})
+	if !errors.Is(err, ErrNoNamespaces) || !strings.Contains(err.Error(), "newuidmap") || !strings.Contains(Hint(err), "/etc/subuid") {
+		t.Errorf("%v (%s)", err, Hint(err))
 	}
 }
 

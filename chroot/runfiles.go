@@ -26,6 +26,9 @@ func readRunFiles(files map[string]RunFile) ([]runFile, error) {
 			}
 			f.Content = data
 		}
+		if f.Mode == 0 {
+			f.Mode = 0o644
+		}
 		all = append(all, runFile{name: name, content: f.Content, mode: f.Mode.Perm()})
 	}
 	slices.SortFunc(all, func(a, b runFile) int { return strings.Compare(a.name, b.name) })

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -176,7 +177,11 @@ func (s *Stage) run(req request, fn StageFunc) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	armed := make(chan error)
 	go func() {
+		// The setting is lost when ids change, and with the thread that made it: this one stays.
+		runtime.LockOSThread()
+		armed <- unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
 		// The parent sends nothing after its request: what ends this read is its end, or its shutdown of the
 		// socket, which asks us to end.
 		var b [1]byte
@@ -185,6 +190,9 @@ func (s *Stage) run(req request, fn StageFunc) error {
 		time.Sleep(stageGrace)
 		os.Exit(1)
 	}()
+	if err := <-armed; err != nil {
+		return fmt.Errorf("set the parent-death signal: %w", err)
+	}
 	return fn(ctx, s)
 }
 
@@ -194,10 +202,6 @@ func settle(req request) error {
 		if err := becomeRoot(req); err != nil {
 			return err
 		}
-	}
-	// Lost when the ids changed. Whoever's death is missed here closes the control socket by it.
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("set the parent-death signal: %w", err)
 	}
 	if err := closeInherited(controlFD + 1 + req.Files); err != nil {
 		return err

@@ -25,8 +25,8 @@ type Settings struct {
 
 	Env     map[string]string // added to the parent's; the same name replaces the value
 	Labels  map[string]string // added to the parent's; the same name replaces the value
-	Ports   []string          // added to the parent's: PORT, PORT/tcp, FROM-TO/udp
-	Volumes []string          // added to the parent's: absolute paths
+	Ports   []string          // in place of the parent's: PORT, PORT/tcp, FROM-TO/udp
+	Volumes []string          // in place of the parent's: absolute paths
 }
 
 var (
@@ -74,6 +74,9 @@ func Merge(parent v1.ImageConfig, s Settings) (v1.ImageConfig, error) {
 		put(&c.Labels, name, value)
 	}
 	c.ExposedPorts = maps.Clone(parent.ExposedPorts)
+	if s.Ports != nil {
+		c.ExposedPorts = nil
+	}
 	for _, p := range s.Ports {
 		if !portPattern.MatchString(p) {
 			return v1.ImageConfig{}, fmt.Errorf("image setting port %q: want PORT, PORT/tcp or PORT/udp", p)
@@ -84,6 +87,9 @@ func Merge(parent v1.ImageConfig, s Settings) (v1.ImageConfig, error) {
 		put(&c.ExposedPorts, p, struct{}{})
 	}
 	c.Volumes = maps.Clone(parent.Volumes)
+	if s.Volumes != nil {
+		c.Volumes = nil
+	}
 	for _, v := range s.Volumes {
 		if !path.IsAbs(v) {
 			return v1.ImageConfig{}, fmt.Errorf("image setting volume %q: not an absolute path", v)

@@ -34,7 +34,8 @@ func TestMerge(t *testing.T) {
 		"signal":                 {Settings{StopSignal: text("SIGRTMIN+3")}, func(c *v1.ImageConfig) { c.StopSignal = "SIGRTMIN+3" }},
 		"labels":                 {Settings{Labels: map[string]string{"l": "2", "m": ""}}, func(c *v1.ImageConfig) { c.Labels = map[string]string{"l": "2", "m": ""} }},
 		"ports with and without": {Settings{Ports: []string{"22", "22/tcp", "53/udp", "1"}}, func(c *v1.ImageConfig) { c.ExposedPorts = map[string]struct{}{"1/tcp": {}, "22/tcp": {}, "53/udp": {}} }},
-		"volumes":                {Settings{Volumes: []string{"/x/../y/"}}, func(c *v1.ImageConfig) { c.Volumes = map[string]struct{}{"/v": {}, "/y": {}} }},
+		"no ports":               {Settings{Ports: []string{}}, func(c *v1.ImageConfig) { c.ExposedPorts = nil }},
+		"volumes":                {Settings{Volumes: []string{"/x/../y/"}}, func(c *v1.ImageConfig) { c.Volumes = map[string]struct{}{"/y": {}} }},
 	}
 	for name, tt := range tests {
 		want := parent()

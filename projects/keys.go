@@ -82,7 +82,7 @@ func valueShape() *shape {
 func imageShape() *shape {
 	argv := func() *shape { return listOf(literal("text"), "a list of words, as [/bin/sh, -c, …]") }
 	return &shape{name: "image", object: &object{fields: []*field{
-		{key: "entrypoint", shape: argv(), example: "[/sbin/init]", doc: "The program that a container runs." + templateNote},
+		{key: "entrypoint", shape: argv(), example: "[/sbin/init]", doc: "The program that a container runs. It takes the place of the parent's, and of the parent's `cmd`: those were the arguments of another program." + templateNote},
 		{key: "cmd", shape: argv(), example: "[--verbose]", doc: "Its arguments, which `podman run IMAGE …` replaces." + templateNote},
 		{key: "env", shape: envShape(), example: "{LANG: C.UTF-8}", doc: "Environment of a container; added to the parent's." + templateNote},
 		{key: "labels", shape: &shape{what: "a mapping of labels (name: text)", dict: &dict{

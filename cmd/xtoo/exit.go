@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"xtoo/chroot"
 	"xtoo/internal/engine"
@@ -111,6 +112,9 @@ func hintOf(err error) string {
 	var h interface{ Hint() string }
 	if errors.As(err, &h) {
 		return h.Hint()
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "make room there, or keep the store elsewhere (--store, XTOO_STORE); xtoo clean removes what it does not need"
 	}
 	return ""
 }

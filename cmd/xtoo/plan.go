@@ -44,20 +44,33 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string) (*pro
 		return nil, err
 	}
 	given := projects.Given{Set: o.set, Files: o.values}
+	// What is wrong with the values is found before a stage3 is read for its architecture.
+	if err := askMissing(ctx, g, &given, tree.Check(selected, given)); err != nil {
+		return nil, err
+	}
 	if given.Arch, err = arches(ctx, g, selected); err != nil {
 		return nil, err
 	}
 	plan, err := tree.Resolve(selected, given)
-	var missing *projects.MissingError
-	if !errors.As(err, &missing) || !canAsk() {
-		return plan, err
+	if err == nil {
+		return plan, nil
 	}
-	answers, err := ask(ctx, g.err, missing.List)
-	if err != nil {
+	if err := askMissing(ctx, g, &given, err); err != nil {
 		return nil, err
 	}
-	given.Set = append(given.Set, answers...)
 	return tree.Resolve(selected, given)
+}
+
+// askMissing asks for the values that err says are missing, if somebody is there to answer, and adds the answers.
+// Any other error is returned.
+func askMissing(ctx context.Context, g *globals, given *projects.Given, err error) error {
+	var missing *projects.MissingError
+	if !errors.As(err, &missing) || !canAsk() {
+		return err
+	}
+	answers, err := ask(ctx, g.err, missing.List)
+	given.Set = append(given.Set, answers...)
+	return err
 }
 
 // arches finds the architectures that the configurations do not say.

@@ -50,7 +50,7 @@ func (b *build) identifyBase(ctx context.Context, r *projects.Project) (base, er
 // lookupBase returns the chain of a root's base, if the store has it.
 func (b *build) lookupBase(r *projects.Project, id base) (*chain, bool, error) {
 	if r.Base.Kind == projects.BaseScratch {
-		c, err := b.scratchChain()
+		c, err := b.scratchChain(r)
 		return c, true, err
 	}
 	var rec baseRecord
@@ -185,10 +185,13 @@ func stage3Arch(r *projects.Project, s *unpack.Summary) (qemu.Arch, error) {
 }
 
 // scratchChain is the empty chain.
-func (b *build) scratchChain() (*chain, error) {
-	arch := qemu.Host()
+func (b *build) scratchChain(r *projects.Project) (*chain, error) {
+	arch := r.Base.Arch
 	if arch.IsZero() {
-		return nil, errors.New("from: scratch: this machine's architecture is not in the table of architectures")
+		arch = qemu.Host()
+	}
+	if arch.IsZero() {
+		return nil, fmt.Errorf("%s: from scratch: this machine's architecture is not known by name: declare one (from: {image: scratch, arch: …})", r.Base.Pos)
 	}
 	c := &chain{arch: arch, epoch: b.epoch(time.Unix(0, 0))}
 	c.key = contentBase(c)

@@ -29,6 +29,9 @@ const sifVersion = "1"
 type sifTarget struct {
 	project *projects.PlannedProject
 	path    string
+	// own: a configuration names it (outputs.sif). A file there that xtoo wrote, and nobody has changed since, is
+	// replaced without being asked.
+	own bool
 }
 
 // ErrExists says that a SIF file with other bytes is in the way.
@@ -43,28 +46,37 @@ func (e *existsError) Unwrap() error { return ErrExists }
 // Hint says how to replace it.
 func (e *existsError) Hint() string { return "use --force to replace it, or another --sif" }
 
-// sifTargets says which SIF files were asked for.
+// sifTargets says which SIF files were asked for, on the command line and in configurations.
 func (b *build) sifTargets() ([]sifTarget, error) {
-	if b.o.SIF == "" {
-		return nil, nil
-	}
 	selected := b.selected()
-	fi, err := os.Stat(b.o.SIF)
-	isDir := strings.HasSuffix(b.o.SIF, "/") || (err == nil && fi.IsDir())
-	if !isDir {
-		if len(selected) != 1 {
-			return nil, &UsageError{
-				Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", b.o.SIF, len(selected)),
-				Todo: "name one project, or give a directory: --sif " + b.o.SIF + "/",
-			}
-		}
-		return []sifTarget{{selected[0], b.o.SIF}}, checkWritable(b.o.SIF)
-	}
 	var targets []sifTarget
 	for _, p := range selected {
-		targets = append(targets, sifTarget{p, filepath.Join(b.o.SIF, sifName(p.Project.Tag))})
+		if p.SIF != "" {
+			targets = append(targets, sifTarget{project: p, path: p.SIF, own: true})
+		}
 	}
-	return targets, checkWritable(b.o.SIF)
+	fi, err := os.Stat(b.o.SIF)
+	isDir := strings.HasSuffix(b.o.SIF, "/") || (err == nil && fi.IsDir())
+	switch {
+	case b.o.SIF == "":
+	case isDir:
+		for _, p := range selected {
+			targets = append(targets, sifTarget{project: p, path: filepath.Join(b.o.SIF, projects.SIFName(p.Project.Tag))})
+		}
+	case len(selected) == 1:
+		targets = append(targets, sifTarget{project: selected[0], path: b.o.SIF})
+	default:
+		return nil, &UsageError{
+			Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", b.o.SIF, len(selected)),
+			Todo: "name one project, or give a directory: --sif " + b.o.SIF + "/",
+		}
+	}
+	for _, t := range targets {
+		if err := checkWritable(t.path); err != nil {
+			return nil, err
+		}
+	}
+	return targets, nil
 }
 
 // checkWritable says whether a file or directory can be made, or is there and can be written to.
@@ -113,11 +125,14 @@ func (b *build) emitSIF(ctx context.Context, t sifTarget, c *chain, img *oci.Ima
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("SIF: %w", err)
 	}
+	mayReplace := b.o.Force
 	if there {
-		if r, ok := b.o.Store.RememberedFile(id); ok && r.Made == made {
+		r, ok := b.o.Store.RememberedFile(id)
+		if ok && r.Made == made {
 			b.wrote(Output{Project: t.project.Project.Tag, Path: t.path, Digest: r.Digest, State: outputState(false)}, id.Size)
 			return nil
 		}
+		mayReplace = mayReplace || (t.own && ok && r.Made != "")
 	}
 	if err := os.MkdirAll(filepath.Dir(t.path), 0o755); err != nil {
 		return fmt.Errorf("SIF: %w", err)
@@ -137,7 +152,7 @@ func (b *build) emitSIF(ctx context.Context, t sifTarget, c *chain, img *oci.Ima
 		if err != nil {
 			return fmt.Errorf("SIF %s: %w", t.path, err)
 		}
-		if !same && !b.o.Force {
+		if !same && !mayReplace {
 			return &existsError{t.path}
 		}
 		if same {

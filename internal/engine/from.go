@@ -22,7 +22,7 @@ func (b *build) identifyImage(ctx context.Context, r *projects.Project) (base, e
 	var id digest.Digest
 	var err error
 	if r.Base.Kind == projects.BaseOCI {
-		id, err = forPlatform(func(o oci.ImportOptions) (digest.Digest, error) {
+		id, err = forPlatform(r, func(o oci.ImportOptions) (digest.Digest, error) {
 			return reference(r).Resolve(ctx, o)
 		}, oci.ImportOptions{})
 	} else {
@@ -31,7 +31,7 @@ func (b *build) identifyImage(ctx context.Context, r *projects.Project) (base, e
 	if err != nil {
 		return base{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
 	}
-	return base{key: keyOf("from", string(r.Base.Kind), r.Base.Ref, id.String())}, nil
+	return base{key: keyOf("from", string(r.Base.Kind), r.Base.Ref, id.String(), r.Base.Arch.PlatformString())}, nil
 }
 
 // reference is a root's `from`, its path absolute.
@@ -39,15 +39,20 @@ func reference(r *projects.Project) oci.Reference {
 	return oci.Reference{Transport: string(r.Base.Kind), Path: r.Base.Path, Name: r.Base.Ref}
 }
 
-// forPlatform calls f for the only platform there is, or for this machine's where there are several.
-func forPlatform[T any](f func(oci.ImportOptions) (T, error), o oci.ImportOptions) (T, error) {
-	v, err := f(o)
-	if errors.Is(err, oci.ErrAmbiguous) {
-		p := qemu.Host().Platform()
-		o.Platform = &p
-		return f(o)
+// forPlatform calls f for the platform that is declared; else for the only one there is, or for this machine's where
+// there are several.
+func forPlatform[T any](r *projects.Project, f func(oci.ImportOptions) (T, error), o oci.ImportOptions) (T, error) {
+	arch := r.Base.Arch
+	if arch.IsZero() {
+		v, err := f(o)
+		if !errors.Is(err, oci.ErrAmbiguous) {
+			return v, err
+		}
+		arch = qemu.Host()
 	}
-	return v, err
+	p := arch.Platform()
+	o.Platform = &p
+	return f(o)
 }
 
 // importImage brings the layers of a root's image into the store.
@@ -57,7 +62,7 @@ func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecor
 		return baseRecord{}, err
 	}
 	defer b.discard(ctx, tmp)
-	img, err := forPlatform(func(o oci.ImportOptions) (*oci.Imported, error) {
+	img, err := forPlatform(r, func(o oci.ImportOptions) (*oci.Imported, error) {
 		return reference(r).Import(ctx, blobSink{b.o.Store}, o)
 	}, oci.ImportOptions{TempDir: tmp})
 	if err != nil {
@@ -81,9 +86,12 @@ func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecor
 // imageChain is the chain of an image from elsewhere.
 func (b *build) imageChain(r *projects.Project, rec baseRecord) (*chain, error) {
 	img := rec.Config
-	arch, err := qemu.ByPlatform(img.Architecture, img.Variant)
-	if err != nil {
-		return nil, fmt.Errorf("%s: from %s: %w", r.Base.Pos, r.Base.Text, err)
+	arch := r.Base.Arch // declared, and the image was chosen by it: it may say more, a subarch
+	if arch.IsZero() {
+		var err error
+		if arch, err = qemu.ByPlatform(img.Architecture, img.Variant); err != nil {
+			return nil, fmt.Errorf("%s: from %s: %w", r.Base.Pos, r.Base.Text, err)
+		}
 	}
 	created := time.Unix(0, 0)
 	if img.Created != nil {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"xtoo/projects"
 )
@@ -24,6 +23,3 @@ func (b *build) hasNodes(root *projects.PlannedProject) bool {
 		return len(p.Nodes) > 0 && p.Project.Root() == root.Project
 	})
 }
-
-// sifName is the name of a project's file where a directory of SIF files was asked for.
-func sifName(tag string) string { return strings.ReplaceAll(tag, "/", "-") + ".sif" }

@@ -74,7 +74,7 @@ type Node struct {
 // A RunFile is a file for /run. Its owner is user 0, its directories are made with mode 0755.
 type RunFile struct {
 	Content  []byte
-	HostPath string // read instead of Content when not empty
+	HostPath string      // read instead of Content when not empty
 	Mode     os.FileMode // permissions; 0 means 0644
 }
 

@@ -115,6 +115,7 @@ func registerTestStages() {
 		}
 		return checkUserXattrs(dir)
 	})
+	Register("test.untar", untar)
 	Register("test.deaf", func(context.Context, *Stage) error {
 		for {
 			time.Sleep(time.Hour)

@@ -8,6 +8,8 @@ import (
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"xtoo/sif/squashfs/internal/deflate"
 )
 
 // compressor compresses blocks one by one, each on its own: what came before never shows in the result.
@@ -18,10 +20,20 @@ type compressor interface {
 	compress(dst, src []byte) ([]byte, error)
 }
 
+// firstOwnLevel is the first gzip level that package deflate has; below it speed matters more, which the
+// library is better at. Measured on a Linux root of 600 MB in blocks of 128 KiB, the size is 1.005 of
+// zlib's best at level 6, 0.995 at 7, 0.99 at 8.
+const firstOwnLevel = 6
+
+var ownLevels = [...]deflate.Effort{{Depth: 8, Nice: 24}, {Depth: 16, Nice: 40}, {Depth: 60, Nice: 100}, {Depth: 1000, Nice: 258}}
+
 // newCompressor takes checked options.
 func newCompressor(o Options) (compressor, error) {
 	switch o.Compression {
 	case Gzip:
+		if i := o.Level - firstOwnLevel; i >= 0 {
+			return deflateCompressor{deflate.NewEncoder(ownLevels[i])}, nil
+		}
 		z, err := zlib.NewWriterLevel(nil, o.Level)
 		if err != nil {
 			return nil, fmt.Errorf("make compressor: %w", err)
@@ -95,6 +107,16 @@ func result(b []byte, err error) ([]byte, error) {
 		return nil, fmt.Errorf("compress block: %w", err)
 	}
 	return b, nil
+}
+
+// deflateCompressor makes zlib streams too, smaller ones.
+type deflateCompressor struct{ e *deflate.Encoder }
+
+func (c deflateCompressor) compress(dst, src []byte) ([]byte, error) {
+	if out, ok := c.e.Encode(dst[:0:max(len(src)-1, 0)], src); ok {
+		return out, nil
+	}
+	return nil, nil
 }
 
 type zstdCompressor struct{ z *zstd.Encoder }

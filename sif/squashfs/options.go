@@ -18,8 +18,8 @@ const (
 type Options struct {
 	// Compression is gzip (the default), zstd or xz.
 	Compression string
-	// Level is the compressor's own: 1 to 9 for gzip (default 7), 1 to 22 for zstd (default 15). xz has
-	// none. 0 means the default.
+	// Level is 1 to 9 for gzip (default 7, which makes smaller files than mksquashfs does), 1 to 22 for
+	// zstd (default 15). xz has none. 0 means the default.
 	Level int
 	// BlockSize in bytes: a power of two from 4096 to 1 MiB; default 128 KiB.
 	BlockSize int

@@ -1,5 +1,5 @@
 #!/bin/bash
-# digests.sh DIR TAG…: the digests of manifest, config and layers of each tag in DIR/oci, and of its SIF in DIR/sif.
+# digests.sh DIR TAG…: the digests of manifest, config and layers of each tag in DIR/oci.
 set -euo pipefail
 dir=$1
 shift
@@ -8,5 +8,4 @@ for tag in "$@"; do
   manifest=$(jq -er --arg t "$tag" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $t) | .digest' "$dir/oci/index.json")
   echo "$tag manifest $manifest"
   jq -r --arg t "$tag" '($t + " config " + .config.digest), (.layers[] | $t + " layer " + .digest)' "$(blob "$manifest")"
-  echo "$tag sif $(sha256sum < "$dir/sif/${tag//\//-}.sif" | cut -d ' ' -f 1)"
 done

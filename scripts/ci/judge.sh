@@ -1,10 +1,10 @@
 #!/bin/bash
-# judge.sh DIR STAGE3: what other tools make of the images in DIR/USER/oci and DIR/USER/sif. Runs as root.
+# judge.sh DIR STAGE3: what other tools make of the images in DIR/USER/oci and of DIR/USER/host.sif. Runs as root.
 # shellcheck disable=SC2317,SC2329 # the functions are called by judge, where errexit does not hold: chain with &&
 set -euo pipefail
 . scripts/ci/lib.sh
 dir=$1 stage3=$2
-oci=$dir/root/oci sif=$dir/root/sif/next-host.sif
+oci=$dir/root/oci sif=$dir/root/host.sif
 rc=0
 tmp=$(mktemp -d "$dir/judge.XXXXXX")
 chmod 755 "$tmp"
@@ -50,12 +50,16 @@ listing() {
     \( -type f -printf '%p f %m %U:%G %n %s ' -exec sh -c 'sha256sum < "$1"' sh {} \; -o -type l -printf '%p l %U:%G %l\n' -o -printf '%p %y %m %U:%G\n' \)) | LC_ALL=C sort
 }
 same_content() { # diff: only directories that a SIF adds may be new
-  listing "$tmp/bundle/rootfs" > "$tmp/a" && listing "$tmp/sif" > "$tmp/b"
+  listing "$tmp/bundle/rootfs" > "$tmp/a" && listing "$tmp/sif" > "$tmp/b" && [ "$(wc -l < "$tmp/a")" -gt 100 ] || return 1
   ! LC_ALL=C comm -3 "$tmp/a" "$tmp/b" | grep -vE '^	\./(dev|proc|root|var|var/tmp|tmp|etc|sys|home) d '
 }
 same_devices() { (cd "$tmp/bundle/rootfs" && find dev -printf '%p %y %m %U:%G\n' | sort) > "$tmp/a" && (cd "$tmp/sif" && find dev -printf '%p %y %m %U:%G\n' | sort) > "$tmp/b" && diff "$tmp/a" "$tmp/b"; }
+same_attributes() {
+  (cd "$tmp/bundle/rootfs" && getfattr -Rhd -m '^user\.xtoo\.' .) > "$tmp/a" && (cd "$tmp/sif" && getfattr -Rhd -m '^user\.xtoo\.' .) > "$tmp/b" &&
+    grep -q probe "$tmp/a" && diff "$tmp/a" "$tmp/b"
+}
 same_capabilities() { # paths and values; getcap prints them sorted by where it finds them
-  (cd "$tmp/bundle/rootfs" && getcap -r . | sort) > "$tmp/a" && (cd "$tmp/sif" && getcap -r . | sort) > "$tmp/b" && diff "$tmp/a" "$tmp/b"
+  (cd "$tmp/bundle/rootfs" && getcap -r . | sort) > "$tmp/a" && (cd "$tmp/sif" && getcap -r . | sort) > "$tmp/b" && [ -s "$tmp/a" ] && diff "$tmp/a" "$tmp/b"
 }
 podman_as() { # podman_as USER: an ordinary user runs the image
   local home=$tmp/podman-$1 options=""
@@ -82,6 +86,7 @@ judge "unsquashfs reads the SIF" unsquash
 judge "the SIF has what the image has" same_content
 judge "the SIF has the image's device nodes" same_devices
 judge "the SIF has the image's capabilities" same_capabilities
+judge "the SIF has the image's attributes" same_attributes
 judge "podman runs it as a user with subuid ranges" podman_as xtoo-sub
 judge "podman runs it as a user with one id" podman_as xtoo-one
 exit $rc

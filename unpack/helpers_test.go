@@ -218,6 +218,12 @@ func unpackFile(tb testing.TB, path string, data []byte) ([]byte, Format, error)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		tb.Fatal(err)
 	}
+	return unpackPath(tb, path)
+}
+
+// unpackPath opens and copies a file.
+func unpackPath(tb testing.TB, path string) ([]byte, Format, error) {
+	tb.Helper()
 	r, format, err := Open(context.Background(), path, OpenOptions{Jobs: 3})
 	if err != nil {
 		return nil, format, err

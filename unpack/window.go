@@ -11,6 +11,9 @@ import (
 // to the bounds in header.go.
 const windowSize = 1 << 20
 
+// firstWindow is how much is held at first: small streams need no more.
+const firstWindow = 64 << 10
+
 // window moves a stream from src to dst through one buffer, in which headers are read in place:
 //
 //	0       out       head      pos       end
@@ -34,7 +37,7 @@ type window struct {
 }
 
 func newWindow(ctx context.Context, dst io.Writer, src io.Reader, limit int64) *window {
-	return &window{ctx: ctx, src: src, dst: dst, buf: make([]byte, windowSize), limit: limit}
+	return &window{ctx: ctx, src: src, dst: dst, buf: make([]byte, firstWindow), limit: limit}
 }
 
 // off is the offset in src of what is parsed next; headOff that of the undecided header.
@@ -66,8 +69,8 @@ func (w *window) shift(n int) error {
 		return err
 	}
 	from := w.buf[w.head:w.end]
-	if want := w.pos - w.head + n; want > len(w.buf) {
-		w.buf = make([]byte, max(want, 2*len(w.buf)))
+	if want := w.pos - w.head + n; want > len(w.buf) || len(w.buf) < windowSize {
+		w.buf = make([]byte, max(want, 2*len(w.buf), windowSize))
 	}
 	copy(w.buf, from)
 	w.base += int64(w.head)

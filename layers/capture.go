@@ -137,6 +137,9 @@ func (c *capturer) fixRoot(root int, low *stack) error {
 		return err
 	}
 	if m.disk.implied || (sameMeta(m, was) && c.sameTime(m, was)) {
+		if err := removeExtra(h, m); err != nil {
+			return err
+		}
 		return implyRoot(h)
 	}
 	return c.settle(h, "", m, inheritance{})

@@ -165,10 +165,8 @@ func (c *capturer) sameFile(m *meta, h handle, was *mergedEntry) (bool, error) {
 
 // settle gives what stays in the upper directory the form that Unpack would give it.
 func (c *capturer) settle(h handle, path string, m *meta, in inheritance) error {
-	for _, name := range m.disk.extra {
-		if err := h.removeXattr(name); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+	if err := removeExtra(h, m); err != nil {
+		return wrapPath(path, err)
 	}
 	was := m.mtime
 	m.mtime = c.clamp(m.mtime)
@@ -189,6 +187,16 @@ func (c *capturer) settle(h handle, path string, m *meta, in inheritance) error 
 	// Whatever was done in a directory has changed its time.
 	if m.isDir() || was != m.mtime {
 		return wrapPath(path, h.chtimes(m.mtime))
+	}
+	return nil
+}
+
+// removeExtra removes the xattrs that a file unpacked from the layer would not have.
+func removeExtra(h handle, m *meta) error {
+	for _, name := range m.disk.extra {
+		if err := h.removeXattr(name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

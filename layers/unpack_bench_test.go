@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -13,39 +12,6 @@ import (
 
 	"xtoo/internal/testutil"
 )
-
-// stageTar returns the tar stream of a stage3 of the given build ("next", "next-full") as a file, decompressed by
-// the system's xz. Stage3s are looked for in $XTOO_STAGES.
-func stageTar(t testing.TB, build string) string {
-	t.Helper()
-	testutil.Need(t, "xz")
-	root := os.Getenv("XTOO_STAGES")
-	if root == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			t.Skip(err)
-		}
-		root = filepath.Join(home, ".cache", "xtoo-stages")
-	}
-	found, err := filepath.Glob(filepath.Join(root, build, "x86-64bit", "*", "*", "stage3-*.tar.xz"))
-	if err != nil || len(found) == 0 {
-		testutil.SkipOrFail(t, "no stage3 of the build %s below %s", build, root)
-	}
-	path := filepath.Join(t.TempDir(), build+".tar")
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("xz", "-dc", "-T0", found[0])
-	cmd.Stdout = out
-	if err := cmd.Run(); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // TestUnpackSpeed compares with GNU tar, side by side. The time on the processor says more than that on the
 // clock where other things run.

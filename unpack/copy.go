@@ -37,7 +37,8 @@ type CopyOptions struct {
 	// Exclude names what is left out: patterns for absolute paths ("/usr/src/linux-*"). A pattern that
 	// matches a member excludes it and everything below it. *, ? and [...] match within one component,
 	// names that begin with a dot as well; ** between slashes stands for any number of components.
-	// Paths are those of the members: symbolic links are not followed.
+	// A pattern that leads through a symbolic link of the archive (/lib/modules, where lib is a link to usr/lib) is
+	// good for what it leads to as well.
 	Exclude []string
 
 	// Reopen returns the same stream again, from its start. It is called only if a hard link is kept
@@ -61,6 +62,10 @@ type Summary struct {
 
 	// UnusedExcludes are the exclude patterns that matched nothing, in the order given.
 	UnusedExcludes []string
+
+	// LateExcludes are patterns that should have been among Exclude: symbolic links came behind what they lead to.
+	// If there are any, what was written holds members that were to be left out: copy again, with them.
+	LateExcludes []string
 
 	// Machines counts the ELF programs and libraries that were kept; StandardMachines only those that
 	// lie where a system keeps what it runs itself (bin, sbin, lib* of / and /usr).
@@ -120,7 +125,7 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 	limits := o.Limits.withDefaults()
 	out := &countWriter{w: dst}
 	c := &copier{
-		ctx: ctx, limits: limits, patterns: patterns,
+		ctx: ctx, limits: limits, patterns: patterns, links: make(map[string]string),
 		w: newWindow(ctx, out, src, limits.Bytes), paths: newPaths(),
 		relink: relinker{out: out, reopen: o.Reopen, groups: make(map[key]*linkGroup)},
 		sum:    Summary{Machines: make(map[Machine]int), StandardMachines: make(map[Machine]int)},
@@ -130,8 +135,8 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 		return Summary{}, err
 	}
 	c.sum.Bytes = out.n
-	for _, p := range patterns {
-		if !p.used {
+	for _, p := range c.patterns {
+		if !p.used && p.of == nil {
 			c.sum.UnusedExcludes = append(c.sum.UnusedExcludes, p.text)
 		}
 	}
@@ -142,6 +147,7 @@ type copier struct {
 	ctx      context.Context
 	limits   Limits
 	patterns []*pattern
+	links    map[string]string // symbolic links and their targets, where there are patterns
 	w        *window
 	paths    *paths
 	relink   relinker
@@ -228,6 +234,9 @@ func (c *copier) member(m member) error {
 		return c.drop(m, c.paths.key(clean), c.paths.key(target))
 	case lost:
 		return c.restore(m, c.paths.key(target))
+	}
+	if m.hdr.Typeflag == tar.TypeSymlink {
+		c.alias(clean, m.hdr.Linkname)
 	}
 	c.w.keep()
 	c.count(m.hdr)

@@ -11,6 +11,7 @@ type pattern struct {
 	text  string
 	parts []string
 	used  bool
+	of    *pattern // the pattern this one was derived from, because of a symbolic link; nil if it was given
 }
 
 // CheckExclude verifies exclude patterns: see [CopyOptions]. Its error wraps [ErrPattern].
@@ -73,7 +74,7 @@ func excluded(patterns []*pattern, clean string) bool {
 	found := false
 	for _, p := range patterns {
 		if matchPrefix(p.parts, names) {
-			p.used, found = true, true
+			p.used, p.origin().used, found = true, true, true
 		}
 	}
 	return found

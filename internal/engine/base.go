@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -208,7 +209,13 @@ func (b *build) epoch(fromBase time.Time) time.Time {
 
 // importStage3 reads a stage3 once: its tar stream becomes a blob, and a layer directory if unpacked.
 func (b *build) importStage3(ctx context.Context, r *projects.Project, id base, unpacked bool) (baseRecord, error) {
-	rec, err := b.readStage3(ctx, r, id, unpacked)
+	rec, err := b.readStage3(ctx, r, id, r.Exclude, unpacked)
+	if late := (*lateError)(nil); errors.As(err, &late) {
+		rec, err = b.readStage3(ctx, r, id, append(slices.Clone(r.Exclude), late.patterns...), unpacked)
+		if err == nil { // patterns of ours that match nothing are nobody's mistake
+			rec.Summary.UnusedExcludes = late.unused
+		}
+	}
 	if err != nil {
 		return baseRecord{}, fmt.Errorf("stage3 %s: %w", id.path, err)
 	}
@@ -218,7 +225,13 @@ func (b *build) importStage3(ctx context.Context, r *projects.Project, id base, 
 	return rec, nil
 }
 
-func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, unpacked bool) (rec baseRecord, err error) {
+// lateError says that a stage3 must be read again with more patterns: see [unpack.Summary.LateExcludes].
+type lateError struct{ patterns, unused []string }
+
+func (e *lateError) Error() string { return "symbolic links came late" }
+
+// readStage3 does the work of importStage3 once. After an error nothing of it is in the store.
+func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, exclude []string, unpacked bool) (rec baseRecord, err error) {
 	open := func(ctx context.Context) (io.ReadCloser, error) {
 		in, _, err := unpack.Open(ctx, id.path, unpack.OpenOptions{Jobs: b.o.Jobs, Log: b.o.Log})
 		return in, err
@@ -243,7 +256,7 @@ func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, un
 		defer dir.abort(ctx)
 		dst = io.MultiWriter(w, dir.w)
 	}
-	sum, err := unpack.Copy(ctx, dst, in, unpack.CopyOptions{Exclude: r.Exclude, Reopen: open})
+	sum, err := unpack.Copy(ctx, dst, in, unpack.CopyOptions{Exclude: exclude, Reopen: open})
 	if err != nil {
 		if dir != nil {
 			err = dir.explain(err)
@@ -252,6 +265,9 @@ func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, un
 	}
 	if _, err := stage3Arch(r, &sum); err != nil {
 		return rec, err
+	}
+	if len(sum.LateExcludes) > 0 {
+		return rec, &lateError{patterns: sum.LateExcludes, unused: sum.UnusedExcludes}
 	}
 	if dir != nil {
 		if err := dir.finish(); err != nil {

@@ -1,0 +1,68 @@
+package unpack
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// maxAliases bounds how many patterns may be derived from those that were given.
+const maxAliases = 256
+
+// alias follows a symbolic link for the patterns that lead through it: where /lib is a link to usr/lib, the pattern
+// /lib/modules/* is meant for what lies below /usr/lib/modules. Such a pattern gets a companion with the link's target in place of the
+// link. Where members below the target went by already, it comes too late: see [Summary.LateExcludes].
+func (c *copier) alias(link, target string) {
+	if len(c.patterns) == 0 {
+		return
+	}
+	c.links[link] = target
+	dir := path.Join("/", path.Dir("/"+link))
+	if path.IsAbs(target) {
+		dir = "/"
+	}
+	// As chroot(2) does it, ".." at the root stays there.
+	to := strings.TrimPrefix(path.Join(dir, target), "/")
+	if to == "" || to == link {
+		return
+	}
+	from := strings.Split(link, "/")
+	for _, p := range c.patterns {
+		if len(c.patterns) >= maxAliases || len(p.parts) <= len(from) || !slices.Equal(p.parts[:len(from)], from) {
+			continue
+		}
+		parts := append(literal(strings.Split(to, "/")), p.parts[len(from):]...)
+		text := "/" + strings.Join(parts, "/")
+		if slices.ContainsFunc(c.patterns, func(q *pattern) bool { return q.text == text }) {
+			continue
+		}
+		c.patterns = append(c.patterns, &pattern{text: text, parts: parts, of: p.origin()})
+		if k := c.paths.seen[c.paths.key(to)] &^ kindExcluded; k == kindDir || k == kindImplied {
+			c.sum.LateExcludes = append(c.sum.LateExcludes, text)
+		}
+		for i := 1; i < len(parts); i++ { // the companion may lead through a link that went by already
+			prefix := strings.Join(parts[:i], "/")
+			if next, ok := c.links[prefix]; ok {
+				c.alias(prefix, next)
+			}
+		}
+	}
+}
+
+// literal quotes what path.Match would take for more than itself.
+func literal(names []string) []string {
+	quote := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = quote.Replace(n)
+	}
+	return out
+}
+
+// origin is the pattern that was given.
+func (p *pattern) origin() *pattern {
+	if p.of != nil {
+		return p.of
+	}
+	return p
+}

@@ -3,6 +3,7 @@ package unpack
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -67,50 +68,68 @@ func compilePattern(text string) (*pattern, error) {
 // excluded tells whether any pattern matches a clean path or a directory above it. All patterns are
 // tried, to know which of them are of use.
 func excluded(patterns []*pattern, clean string) bool {
-	if len(patterns) == 0 || clean == "" {
+	if clean == "" {
 		return false
 	}
-	names := strings.Split(clean, "/")
 	found := false
 	for _, p := range patterns {
-		if matchPrefix(p.parts, names) {
+		if p.match(clean) {
 			p.used, p.origin().used, found = true, true, true
 		}
 	}
 	return found
 }
 
-// matchPrefix tells whether the pattern matches the first of the names, one or more of them. It keeps
-// the set of places in the pattern that can be reached, so that its cost is bounded by the product of
-// the lengths whatever the pattern.
-func matchPrefix(parts, names []string) bool {
-	at := make([]bool, len(parts)+1)
+// match tells whether the pattern matches a clean path or a directory above it.
+func (p *pattern) match(clean string) bool {
+	if slices.Contains(p.parts, "**") {
+		return matchDeep(p.parts, strings.Split(clean, "/"))
+	}
+	more := true
+	for _, part := range p.parts {
+		if !more {
+			return false
+		}
+		var name string
+		name, clean, more = strings.Cut(clean, "/")
+		if !matchName(part, name) {
+			return false
+		}
+	}
+	return true
+}
+
+func matchName(part, name string) bool {
+	ok, err := path.Match(part, name)
+	return ok && err == nil
+}
+
+// matchDeep does the same for a pattern with **. It keeps the set of places in the pattern that can be
+// reached, so that its cost is bounded by the product of the lengths whatever the pattern.
+func matchDeep(parts, names []string) bool {
+	at, next := make([]bool, len(parts)+1), make([]bool, len(parts)+1)
 	at[0] = true
 	for _, name := range names {
-		// ** matches any number of names: also none, so that the place behind it is reached with it.
+		clear(next)
 		for i, part := range parts {
-			if at[i] && part == "**" {
-				at[i+1] = true
-			}
-		}
-		next := make([]bool, len(parts)+1)
-		for i, part := range parts {
-			if !at[i] {
-				continue
-			}
-			if part == "**" {
+			switch {
+			case !at[i]:
+			case part != "**":
+				next[i+1] = next[i+1] || matchName(part, name)
+			default:
+				// It stands for this name and more, or, unless it is the last, for none at all.
 				next[i] = true
 				if i+1 == len(parts) {
-					next[i+1] = true // at the end it takes at least one
+					next[i+1] = true
+				} else {
+					at[i+1] = true
 				}
-			} else if ok, err := path.Match(part, name); ok && err == nil {
-				next[i+1] = true
 			}
 		}
 		if next[len(parts)] {
 			return true
 		}
-		at = next
+		at, next = next, at
 	}
 	return false
 }

@@ -27,7 +27,7 @@ const (
 )
 
 // DefaultMemory is what the decoding of an .xz may hold, in bytes, unless [OpenOptions] says otherwise.
-const DefaultMemory = 96 << 20
+const DefaultMemory = 128 << 20
 
 // OpenOptions are options of [Open]. The zero value is ready to use.
 type OpenOptions struct {

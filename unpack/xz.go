@@ -48,19 +48,19 @@ func errDict(dict int64) error {
 }
 
 // planXZ says how many decoders fit into the memory, and how many chunks each may hold. A decoder has
-// its dictionary and its share of decoded data; to run side by side, all but one of them must be able
-// to put a whole block aside.
+// its dictionary and its share of decoded data. To keep n decoders busy, each must be able to put most
+// of a block aside: while one gives its block out, the others are that much further with theirs.
 func planXZ(blocks []xzBlock, dict int64, o OpenOptions) (decoders, chunks int) {
 	var largest int64
 	for _, b := range blocks {
 		largest = max(largest, b.size)
 	}
-	perBlock := largest/chunkSize + minChunks/2
-	for n := min(o.Jobs, len(blocks)); n > 1; n-- {
-		share := o.Memory/int64(n) - dict
-		if share >= perBlock*chunkSize {
-			// Room beyond one block lets a fast decoder begin the next one while a slow one holds it up.
-			return n, int(min(share/chunkSize, perBlock+perBlock/2))
+	largest = largest/chunkSize + 1
+	for n := int64(min(o.Jobs, len(blocks))); n > 1; n-- {
+		share := (o.Memory/n - dict) / chunkSize
+		if share >= largest-largest/n+minChunks {
+			// Room beyond one block lets a decoder begin the next one while a slow one holds it up.
+			return int(n), int(min(share, largest+largest/4+minChunks))
 		}
 	}
 	return 1, minChunks

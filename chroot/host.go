@@ -151,9 +151,27 @@ func subordinateHost(f hostFiles) (*Host, error) {
 			hint: "return to your primary group: end the shell that newgrp or sg started",
 		}
 	}
+	if unprivileged, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && unprivileged == 1 {
+		return nil, &missingError{
+			text: "no_new_privs is set on this process, so that newuidmap has no privilege",
+			hint: "start xtoo without it (NoNewPrivileges= of systemd, bubblewrap, `setpriv --no-new-privs`, a container's no-new-privileges)",
+		}
+	}
 	h := &Host{
 		Tier: TierMapped, UIDs: behindOwn(uid, uids), GIDs: behindOwn(gid, gids),
 		newuidmap: newuidmap, newgidmap: newgidmap, setgroups: true,
+	}
+	for file, m := range map[string][]specs.LinuxIDMapping{"/proc/self/uid_map": h.UIDs, "/proc/self/gid_map": h.GIDs} {
+		own, err := readIDMap(f.path(file))
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := firstOutside(own, m); !ok {
+			return nil, &missingError{
+				text: fmt.Sprintf("id %d of /etc/subuid or /etc/subgid does not exist in the user namespace of this process", id),
+				hint: "give this user a range in /etc/subuid and /etc/subgid that is within " + file,
+			}
+		}
 	}
 	h.Reason = fmt.Sprintf("%d user ids and %d group ids of /etc/subuid and /etc/subgid", countIDs(h.UIDs), countIDs(h.GIDs))
 	return h, nil
@@ -172,6 +190,9 @@ func userName(uid int) string {
 func findProgram(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err == nil {
+		if state, hint := privilegeOf(path); state != StateOK {
+			return "", &missingError{text: path + " has no privilege to write maps", hint: hint}
+		}
 		return path, nil
 	}
 	return "", &missingError{

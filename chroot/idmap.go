@@ -103,6 +103,26 @@ func maps(m []specs.LinuxIDMapping, id uint32) bool {
 	return false
 }
 
+// firstOutside looks for an id on the outer side of m that is not on the inner side of own, the map of this process;
+// true when there is none.
+func firstOutside(own, m []specs.LinuxIDMapping) (uint32, bool) {
+	for _, r := range m {
+		for next, end := uint64(r.HostID), uint64(r.HostID)+uint64(r.Size); next < end; {
+			found := false
+			for _, o := range own {
+				if first := uint64(o.ContainerID); next >= first && next < first+uint64(o.Size) {
+					next, found = first+uint64(o.Size), true
+					break
+				}
+			}
+			if !found {
+				return uint32(next), false
+			}
+		}
+	}
+	return 0, true
+}
+
 // readIDMap reads a file like /proc/self/uid_map.
 func readIDMap(path string) ([]specs.LinuxIDMapping, error) {
 	f, err := os.Open(path)

@@ -139,6 +139,27 @@ func TestSubordinateIDs(t *testing.T) {
 	}
 }
 
+func TestFirstOutside(t *testing.T) {
+	own := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 1}, {ContainerID: 1, HostID: 100000, Size: 65536}}
+	all := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 0, Size: 1<<32 - 1}}
+	for _, c := range []struct {
+		own  []specs.LinuxIDMapping
+		m    specs.LinuxIDMapping
+		id   uint32
+		none bool
+	}{
+		{all, specs.LinuxIDMapping{HostID: 100000, Size: 65536}, 0, true},
+		{own, specs.LinuxIDMapping{HostID: 0, Size: 65537}, 0, true},
+		{own, specs.LinuxIDMapping{HostID: 1, Size: 65537}, 65537, false},
+		{own, specs.LinuxIDMapping{HostID: 100000, Size: 65536}, 100000, false},
+		{all, specs.LinuxIDMapping{HostID: 1<<32 - 2, Size: 2}, 1<<32 - 1, false},
+	} {
+		if id, none := firstOutside(c.own, []specs.LinuxIDMapping{c.m}); id != c.id || none != c.none {
+			t.Errorf("%v in %v: %d, %v", c.m, c.own, id, none)
+		}
+	}
+}
+
 func TestMapRefused(t *testing.T) {
 	h := *host(t)
 	if h.newuidmap == "" {

@@ -1,0 +1,151 @@
+package chroot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestNodeProcess(t *testing.T) {
+	h := host(t)
+	r := newRoot(t, h)
+	mask := uint32(0o077)
+	r.node.Spec.Process.User = specs.User{Umask: &mask}
+	r.node.Spec.Process.NoNewPrivileges = true
+	r.node.Spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_FSIZE", Soft: 123, Hard: 456}}
+	r.node.Spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_NET_BIND_SERVICE"}}
+	r.node.Spec.Linux = &specs.Linux{Personality: &specs.LinuxPersonality{Domain: specs.PerLinux32}, MaskedPaths: []string{"/proc/acpi", "/proc/version"}, ReadonlyPaths: []string{"/bin"}}
+	r.node.Spec.Domainname = "example"
+	out, _ := r.run("umask", ";", "grep", "/proc/self/status", "NoNewPrivs", ";", "limit", "1", ";", "grep", "/proc/self/status", "Cap", ";", "uname", ";",
+		"print", "<", ";", "cat", "/proc/version", ";", "print", ">", ";", "write", "/bin/x", "y")
+	contains(t, out, "0077\n", "NoNewPrivs:\t1", "123 456\n", "CapBnd:\t0000000000000401", "CapEff:\t0000000000000401", "localhost example ", "<\n>\n", "read-only")
+	if strings.Contains(out, "x86_64") {
+		t.Errorf("personality: %s", out)
+	}
+	if h.Tier == TierMapped {
+		r.node.Spec.Process = &specs.Process{
+			Cwd: "/", Env: []string{"PATH=/bin"}, User: specs.User{UID: 1000, GID: 100, AdditionalGids: []uint32{10, 27}},
+			Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_KILL"}, Ambient: []string{"CAP_KILL"}},
+		}
+		out, _ = r.run("ids", ";", "grep", "/proc/self/status", "Cap")
+		contains(t, out, "1000 100 [10 27]", "CapEff:\t0000000000000020", "CapBnd:\t0000000000000021")
+	}
+}
+
+func TestNodeNotExecutable(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := newRoot(t, h, append(ordinary(), "lower/d")...)
+		files := map[string]string{
+			"missing-interp": "#!/usr/bin/python3 -u\n", "crlf": "#!/bin/guest\r\n", "no-shebang": "echo hello\n", "empty-shebang": "#!\n",
+			"loop": "#!/loop2\n",
+		}
+		for name, text := range files {
+			must(t, os.WriteFile(filepath.Join(r.Lower, name), []byte(text), 0o755))
+		}
+		must(t, os.WriteFile(filepath.Join(r.Lower, "no-x"), []byte("#!/bin/guest\n"), 0o644))
+		elf, err := os.ReadFile(filepath.Join(r.Lower, "bin/guest"))
+		must(t, err)
+		elf[18], elf[19] = 8, 0 // e_machine: MIPS
+		must(t, os.WriteFile(filepath.Join(r.Lower, "other-machine"), elf, 0o755))
+		for program, text := range map[string]string{
+			"/missing-interp": "the interpreter /usr/bin/python3 of its #! line is not in the image",
+			"/crlf":           "carriage return", "/no-shebang": "neither a program nor a script", "/empty-shebang": "names no interpreter",
+			"/no-x": "may not be executed", "/nothing": "no such file in the image", "nothing": "not in the PATH /bin",
+			"/other-machine": "another machine (EM_MIPS", "/loop": "interpreter /loop2",
+		} {
+			r.node.Spec.Process.Args = []string{program}
+			_, err := r.h.Run(context.Background(), r.freshWork())
+			if !errors.Is(err, ErrNotExecutable) {
+				t.Errorf("%s: %v", program, err)
+				continue
+			}
+			contains(t, err.Error(), text)
+		}
+		r.node.Spec.Process.Args = []string{"/bin/guest"}
+		r.node.Spec.Process.Cwd = "/nowhere"
+		if _, err := r.h.Run(context.Background(), r.freshWork()); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "working directory") {
+			t.Errorf("working directory: %v", err)
+		}
+	})
+}
+
+func TestNodeUnsupported(t *testing.T) {
+	h := host(t)
+	one := 1
+	base := func() *specs.Spec { return &specs.Spec{Process: &specs.Process{Args: []string{"x"}}} }
+	for name, change := range map[string]func(*specs.Spec){
+		"root":     func(s *specs.Spec) { s.Root = &specs.Root{Path: "rootfs"} },
+		"hooks":    func(s *specs.Spec) { s.Hooks = &specs.Hooks{} },
+		"terminal": func(s *specs.Spec) { s.Process.Terminal = true },
+		"oom":      func(s *specs.Spec) { s.Process.OOMScoreAdj = &one },
+		"seccomp":  func(s *specs.Spec) { s.Linux = &specs.Linux{Seccomp: &specs.LinuxSeccomp{}} },
+		"cgroups":  func(s *specs.Spec) { s.Linux = &specs.Linux{Resources: &specs.LinuxResources{}} },
+		"path": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/x"}}}
+		},
+		"cgroupns": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.CgroupNamespace}}}
+		},
+		"rlimit":  func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_AS"}} },
+		"windows": func(s *specs.Spec) { s.Windows = &specs.Windows{} },
+	} {
+		s := base()
+		change(s)
+		if _, err := h.Run(context.Background(), Node{Spec: s, Upper: "/x", Work: "/x"}); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := base()
+	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{"CAP_NONSENSE"}}
+	if _, err := h.Run(context.Background(), Node{Spec: s, Upper: "/x", Work: "/x"}); err == nil {
+		t.Error("an unknown capability was taken")
+	}
+	if _, err := h.Run(context.Background(), Node{Spec: &specs.Spec{}}); err == nil {
+		t.Error("a spec without a process was taken")
+	}
+}
+
+func TestNodeOutput(t *testing.T) {
+	h := host(t)
+	r := newRoot(t, h)
+	out, _ := r.run("print", "1", ";", "eprint", "2", ";", "print", "3", ";", "wait", "eprint", "4", ";", "print", "5")
+	if out != "1\n2\n3\n4\n5\n" {
+		t.Errorf("order: %q", out)
+	}
+	const size = 100 << 20
+	var count counter
+	r.node.Output = &count
+	r.node.Spec.Process.Args = []string{"guest", "flood", fmt.Sprint(size)}
+	_, err := h.Run(context.Background(), r.freshWork())
+	must(t, err)
+	if count.n < size || count.n > size+1024 {
+		t.Errorf("%d bytes of %d", count.n, size)
+	}
+	// A log that cannot be written ends the node, and is the error.
+	full := errors.New("log full")
+	r.node.Output = failing{full}
+	r.node.Spec.Process.Args = []string{"guest", "flood", "1000000", ";", "sleep", "1h"}
+	start := time.Now()
+	if _, err = h.Run(context.Background(), r.freshWork()); !errors.Is(err, full) || time.Since(start) > 2*time.Second+slack {
+		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
+
+type counter struct{ n int }
+
+func (c *counter) Write(b []byte) (int, error) { c.n += len(b); return len(b), nil }
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+var _ io.Writer = failing{}

@@ -19,13 +19,14 @@ type guest struct {
 	fds     *os.File // this process's /proc/self/fd
 	home    *os.File // the host's root
 	root    *os.File // the node's root
+	run     *os.Root // its /run, once that is mounted
 	mounted []string // targets, in order
 	made    []string // mount points that were created, in order, parents first
 	scratch map[uint64]bool
 }
 
-// enter changes the root of the process to dir, a mount point. On return the working directory is fds.
-func enter(fds *os.File, dir string) (*guest, error) {
+// newGuest enters dir, a mount point.
+func newGuest(fds *os.File, dir string) (*guest, error) {
 	home, err := openPath("/", unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
@@ -34,13 +35,25 @@ func enter(fds *os.File, dir string) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Chroot(dir); err != nil {
-		return nil, fmt.Errorf("change root to %s: %w", dir, err)
+	g := &guest{fds: fds, home: home, root: root, scratch: map[uint64]bool{}}
+	return g, g.enter()
+}
+
+// enter changes the root of the process to the guest's, and the working directory to fds.
+func (g *guest) enter() error { return errors.Join(changeRoot(g.root), unix.Fchdir(int(g.fds.Fd()))) }
+
+// leave returns to the host's root.
+func (g *guest) leave() error { return changeRoot(g.home) }
+
+// changeRoot makes dir the root and the working directory of the process.
+func changeRoot(dir *os.File) error {
+	if err := unix.Fchdir(int(dir.Fd())); err != nil {
+		return &os.PathError{Op: "go to", Path: dir.Name(), Err: err}
 	}
-	if err := unix.Fchdir(int(fds.Fd())); err != nil {
-		return nil, fmt.Errorf("go to /proc/self/fd: %w", err)
+	if err := unix.Chroot("."); err != nil {
+		return &os.PathError{Op: "change root to", Path: dir.Name(), Err: err}
 	}
-	return &guest{fds: fds, home: home, root: root, scratch: map[uint64]bool{}}, nil
+	return nil
 }
 
 // settleIn makes the guest the root of the mount namespace and lets go of everything of the host's.
@@ -49,8 +62,7 @@ func (g *guest) settleIn() error {
 		what string
 		do   func() error
 	}{
-		{"return to the host's root", func() error { return unix.Fchdir(int(g.home.Fd())) }},
-		{"return to the host's root", func() error { return unix.Chroot(".") }},
+		{"return to the host's root", g.leave},
 		{"go to the new root", func() error { return unix.Fchdir(int(g.root.Fd())) }},
 		{"pivot_root", func() error { return unix.PivotRoot(".", ".") }},
 		{"detach the host's root", func() error { return unix.Unmount(".", unix.MNT_DETACH) }},
@@ -62,7 +74,7 @@ func (g *guest) settleIn() error {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
-	return errors.Join(g.fds.Close(), g.home.Close(), g.root.Close())
+	return errors.Join(g.fds.Close(), g.home.Close(), g.root.Close(), g.run.Close())
 }
 
 // maxLinks is how many symbolic links a path may lead through, as in the kernel.

@@ -93,8 +93,8 @@ func countIDs(m []specs.LinuxIDMapping) int64 {
 	return n
 }
 
-// maps says whether id, as seen from inside, is in the map.
-func maps(m []specs.LinuxIDMapping, id uint32) bool {
+// hasID says whether id, as seen from inside, is in the map.
+func hasID(m []specs.LinuxIDMapping, id uint32) bool {
 	for _, r := range m {
 		if id >= r.ContainerID && id-r.ContainerID < r.Size {
 			return true

@@ -12,13 +12,11 @@ import (
 
 // sources are what of the host a node needs, opened or read before the host goes out of reach.
 type sources struct {
-	sys     *os.File
-	devices map[string]*os.File
-	volumes []*volume
-	files   []*os.File // of the volumes; nil for a tmpfs
-	run     []runFile
-	resolv  []byte
-	hosts   []byte
+	sys      *os.File
+	devices  map[string]*os.File
+	volumes  []*volume
+	files    []*os.File // of the volumes; nil for a tmpfs
+	resolver map[string]RunFile
 }
 
 // runNode is the stage of Run: process 1 of its namespace. It furnishes the root, starts the process, is its init,
@@ -94,15 +92,20 @@ func furnish(a *nodeArgs) (*guest, error) {
 	if err := mountRoot(fds, a); err != nil {
 		return nil, err
 	}
-	g, err := enter(fds, a.Upper)
+	g, err := newGuest(fds, a.Upper)
 	if err != nil {
 		return nil, err
 	}
 	if err := g.mountSystem(a, src); err != nil {
 		return nil, err
 	}
-	if err := g.writeRunFiles(src.run, src.resolv, src.hosts); err != nil {
-		return nil, fmt.Errorf("furnish /run and /etc: %w", err)
+	for _, files := range []map[string]RunFile{src.resolver, a.Files} {
+		if err := g.writeRunFiles(files); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.bindResolver(); err != nil {
+		return nil, err
 	}
 	for i, v := range src.volumes {
 		if err := g.mountVolume(v, src.files[i]); err != nil {
@@ -138,10 +141,7 @@ func openSources(a *nodeArgs) (*sources, error) {
 	if s.volumes, s.files, err = openVolumes(a.Spec.Mounts); err != nil {
 		return nil, err
 	}
-	if s.run, err = readRunFiles(a.Files); err != nil {
-		return nil, err
-	}
-	s.resolv, s.hosts, err = resolverFiles(a.Network, hostname(a.Spec))
+	s.resolver, err = resolverFiles(a.Network, hostname(a.Spec))
 	return s, err
 }
 

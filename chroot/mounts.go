@@ -26,13 +26,16 @@ func (g *guest) mountSystem(a *nodeArgs, src *sources) error {
 	if err := g.mountDev(a.TTYGid, src.devices); err != nil {
 		return err
 	}
-	if _, err := g.mount("tmpfs", "/run", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
-		return err
-	}
 	if _, err := g.mount("tmpfs", "/tmp", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
 		return err
 	}
-	return nil
+	at, err := g.mount("tmpfs", "/run", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755")
+	if err != nil {
+		return err
+	}
+	// Held open, so that what follows is in it even where links of the image let another mount hide it.
+	g.run, err = os.OpenRoot(at)
+	return err
 }
 
 // mountProc mounts a fresh /proc.

@@ -28,23 +28,24 @@ func upLoopback() error {
 	return nil
 }
 
-// resolverFiles returns the contents of /etc/resolv.conf and /etc/hosts for a node. The host's may be symbolic
-// links, which are followed there.
-func resolverFiles(n Network, hostname string) (resolv, hosts []byte, err error) {
-	if n == NetworkNone {
-		return nil, []byte("127.0.0.1 localhost " + hostname + "\n::1 localhost\n"), nil
-	}
-	if resolv, err = readIfThere("/etc/resolv.conf"); err != nil {
-		return nil, nil, err
-	}
-	hosts, err = readIfThere("/etc/hosts")
-	return resolv, hosts, err
-}
+// resolverNames are the files of /etc that say how names are found.
+func resolverNames() []string { return []string{"resolv.conf", "hosts"} }
 
-func readIfThere(p string) ([]byte, error) {
-	data, err := os.ReadFile(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// resolverFiles are copies of these for /run/xtoo. The host's may be symbolic links, which are followed there.
+func resolverFiles(n Network, hostname string) (map[string]RunFile, error) {
+	files := map[string]RunFile{}
+	for _, name := range resolverNames() {
+		var content []byte
+		if n == NetworkHost {
+			data, err := os.ReadFile("/etc/" + name)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			content = data
+		} else if name == "hosts" {
+			content = []byte("127.0.0.1 localhost " + hostname + "\n::1 localhost\n")
+		}
+		files["xtoo/"+name] = RunFile{Content: content}
 	}
-	return data, err
+	return files, nil
 }

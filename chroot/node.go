@@ -7,8 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path"
-	"strings"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -71,11 +70,11 @@ type Node struct {
 	Log *slog.Logger // nil discards
 }
 
-// A RunFile is a file for /run. Its owner is user 0, its directories are made with mode 0755.
+// A RunFile is a file for /run, or a symbolic link. Its owner is user 0, its directories are made with mode 0755.
 type RunFile struct {
-	Content  []byte
-	HostPath string      // read instead of Content when not empty
-	Mode     os.FileMode // permissions; 0 means 0644
+	Content  []byte      // for a symbolic link: where it leads
+	HostPath string      // copied instead of Content when not empty
+	Mode     os.FileMode // permissions, or os.ModeSymlink; 0 means 0644
 }
 
 // An Exit says how the process of a node ended.
@@ -147,10 +146,16 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if n.Upper == "" || (n.Work == "" && len(n.Lowers) > 0) {
 		return nil, errors.New("run a node: Upper and Work are needed")
 	}
-	for name := range n.Files {
-		if name == "" || path.IsAbs(name) || path.Clean(name) != name || strings.HasPrefix(name, "..") {
-			return nil, fmt.Errorf("run a node: %q is no path below /run", name)
-		}
+	if err := checkRunFiles(n.Files); err != nil {
+		return nil, err
+	}
+	files, err := absolute(n.Files)
+	if err != nil {
+		return nil, err
+	}
+	upper, err := filepath.Abs(n.Upper)
+	if err != nil {
+		return nil, err
 	}
 	if err := h.checkUser(n.Spec.Process.User); err != nil {
 		return nil, err
@@ -160,18 +165,18 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Spec: n.Spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
-		TTYGid: maps(h.GIDs, 5), Guard: isRealRoot(h),
+		Spec: n.Spec, Lowers: n.Lowers, Upper: upper, Work: n.Work, Files: files, Network: network, Grace: grace,
+		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h),
 	}, nil
 }
 
 // checkUser sees that the ids of the process are mapped.
 func (h *Host) checkUser(u specs.User) error {
-	if !maps(h.UIDs, u.UID) {
+	if !hasID(h.UIDs, u.UID) {
 		return fmt.Errorf("run as user %d: only %d ids are mapped (%s)", u.UID, countIDs(h.UIDs), h.Reason)
 	}
 	for _, gid := range append([]uint32{u.GID}, u.AdditionalGids...) {
-		if !maps(h.GIDs, gid) {
+		if !hasID(h.GIDs, gid) {
 			return fmt.Errorf("run as group %d: only %d ids are mapped (%s)", gid, countIDs(h.GIDs), h.Reason)
 		}
 	}

@@ -133,10 +133,11 @@ func TestNodeRunFiles(t *testing.T) {
 	r.node.Files = map[string]RunFile{
 		"xtoo/script":         {Content: []byte("#!/bin/guest print\n"), Mode: 0o755},
 		"xtoo/secrets/secret": {Content: []byte("s3cret"), Mode: 0o400},
-		"xtoo/host":           {HostPath: onHost, Mode: 0o644},
+		"xtoo/host":           {HostPath: onHost},
+		"xtoo/files/link":     {Content: []byte("../host"), Mode: os.ModeSymlink | 0o777},
 	}
-	out, _ := r.run("stat", "/run/xtoo/script", "/run/xtoo/secrets/secret", "/run/xtoo/host", ";", "cat", "/run/xtoo/secrets/secret", ";", "cat", "/run/xtoo/host")
-	contains(t, out, "/run/xtoo/script 100755 0:0", "/run/xtoo/secrets/secret 100400 0:0", "s3cretof the host")
+	out, _ := r.run("stat", "/run/xtoo/script", "/run/xtoo/secrets/secret", "/run/xtoo/host", ";", "cat", "/run/xtoo/secrets/secret", ";", "cat", "/run/xtoo/files/link", ";", "readlink", "/run/xtoo/files/link")
+	contains(t, out, "/run/xtoo/script 100755 0:0", "/run/xtoo/secrets/secret 100400 0:0", "s3cretof the host../host\n")
 	r.node.Spec.Process.Args = []string{"/run/xtoo/script", "hello"}
 	var b strings.Builder
 	r.node.Output = &b
@@ -145,10 +146,14 @@ func TestNodeRunFiles(t *testing.T) {
 	if b.String() != "/run/xtoo/script hello\n" {
 		t.Errorf("script: %q", b.String())
 	}
-	for _, bad := range []string{"", "/x", "../x", "a/../../x", "a//b"} {
-		r.node.Files = map[string]RunFile{bad: {}}
+	for _, bad := range []map[string]RunFile{
+		{"": {}}, {"/x": {}}, {"../x": {}}, {"a/../../x": {}}, {"a//b": {}}, {".": {}}, {"d": {Mode: os.ModeDir}},
+		{"l": {Content: []byte("/etc"), Mode: os.ModeSymlink}, "l/passwd": {}},
+		{"missing": {HostPath: filepath.Join(r.dir, "nothing")}},
+	} {
+		r.node.Files = bad
 		if _, _, err := r.try("print"); err == nil {
-			t.Errorf("the file %q was taken", bad)
+			t.Errorf("the files %v were taken", bad)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func TestSubordinateIDs(t *testing.T) {
 		t.Errorf("arguments %q", got)
 	}
 	for id, in := range map[uint32]bool{0: true, 1: true, 65536: true, 65546: true, 65551: true, 65552: false, 1 << 31: false} {
-		if maps(m, id) != in {
+		if hasID(m, id) != in {
 			t.Errorf("id %d is in the map: %v", id, !in)
 		}
 	}

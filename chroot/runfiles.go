@@ -1,61 +1,99 @@
 package chroot
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
-// runFile is a RunFile that was read on the host.
-type runFile struct {
-	name    string
-	content []byte
-	mode    os.FileMode
-}
-
-// readRunFiles reads what comes from host paths, while those can be reached.
-func readRunFiles(files map[string]RunFile) ([]runFile, error) {
-	all := make([]runFile, 0, len(files))
+// checkRunFiles refuses names that are not below /run, or that lead through a link which is itself one of the files.
+func checkRunFiles(files map[string]RunFile) error {
 	for name, f := range files {
-		if f.HostPath != "" {
-			data, err := os.ReadFile(f.HostPath)
-			if err != nil {
-				return nil, fmt.Errorf("file for /run/%s: %w", name, err)
+		if name == "." || !fs.ValidPath(name) {
+			return fmt.Errorf("run a node: %q is no path below /run", name)
+		}
+		if kind := f.Mode.Type(); kind != 0 && kind != fs.ModeSymlink {
+			return fmt.Errorf("run a node: the file /run/%s: %w: %v", name, ErrUnsupported, f.Mode)
+		}
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if above, ok := files[dir]; ok {
+				return fmt.Errorf("run a node: the file /run/%s is below another, /run/%s (%v)", name, dir, above.Mode)
 			}
-			f.Content = data
 		}
-		if f.Mode == 0 {
-			f.Mode = 0o644
-		}
-		all = append(all, runFile{name: name, content: f.Content, mode: f.Mode.Perm()})
 	}
-	slices.SortFunc(all, func(a, b runFile) int { return strings.Compare(a.name, b.name) })
-	return all, nil
+	return nil
 }
 
-// writeRunFiles puts them into the guest's /run, and mounts the resolver's files over the image's.
-func (g *guest) writeRunFiles(files []runFile, resolv, hosts []byte) error {
-	run, err := resolve("/run")
+// absolute gives the files' host paths as seen from the root: the stage changes its directory.
+func absolute(files map[string]RunFile) (map[string]RunFile, error) {
+	files = maps.Clone(files)
+	for name, f := range files {
+		if f.HostPath == "" {
+			continue
+		}
+		p, err := filepath.Abs(f.HostPath)
+		if err != nil {
+			return nil, err
+		}
+		f.HostPath = p
+		files[name] = f
+	}
+	return files, nil
+}
+
+// writeRunFiles puts the files into the guest's /run. Meanwhile the root of the process is the host's again, where
+// their sources are.
+func (g *guest) writeRunFiles(files map[string]RunFile) error {
+	if err := g.leave(); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := writeRunFile(g.run, name, files[name]); err != nil {
+			return fmt.Errorf("file /run/%s: %w", name, err)
+		}
+	}
+	return g.enter()
+}
+
+func writeRunFile(run *os.Root, name string, f RunFile) error {
+	if err := run.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if f.Mode&fs.ModeSymlink != 0 {
+		return run.Symlink(string(f.Content), name)
+	}
+	var from io.Reader = bytes.NewReader(f.Content)
+	if f.HostPath != "" {
+		source, err := os.Open(f.HostPath)
+		if err != nil {
+			return err
+		}
+		defer source.Close()
+		from = source
+	}
+	mode := f.Mode.Perm()
+	if f.Mode == 0 {
+		mode = 0o644
+	}
+	to, err := run.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode) // the umask is 0 here
 	if err != nil {
 		return err
 	}
-	own := []runFile{{name: "xtoo/resolv.conf", content: resolv, mode: 0o644}, {name: "xtoo/hosts", content: hosts, mode: 0o644}}
-	for _, f := range append(own, files...) {
-		p := filepath.Join(run, f.name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(p, f.content, 0o600); err != nil {
-			return err
-		}
-		if err := os.Chmod(p, f.mode); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{"resolv.conf", "hosts"} {
-		source, err := openPath(filepath.Join(run, "xtoo", name), 0)
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}
+
+// bindResolver mounts the resolver's files, which are in /run/xtoo, over the image's.
+func (g *guest) bindResolver() error {
+	for _, name := range resolverNames() {
+		source, err := g.run.Open("xtoo/" + name)
 		if err != nil {
 			return err
 		}
@@ -63,10 +101,7 @@ func (g *guest) writeRunFiles(files []runFile, resolv, hosts []byte) error {
 		if err == nil {
 			err = setReadonly(at)
 		}
-		if closeErr := source.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
+		if err = errors.Join(err, source.Close()); err != nil {
 			return err
 		}
 	}

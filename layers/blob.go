@@ -120,7 +120,7 @@ func (r *verifyReader) Read(p []byte) (int, error) {
 	if n > 0 {
 		_, _ = r.v.Write(p[:n]) // hashing does not fail
 	}
-	if err == io.EOF && !r.v.Verified() { //nolint:errorlint // the io.Reader contract returns it bare
+	if err == io.EOF && !r.v.Verified() { // the io.Reader contract returns it bare
 		return n, fmt.Errorf("read layer %s: %w", r.want, ErrDamaged)
 	}
 	return n, err

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containers/storage/pkg/lockfile"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
@@ -37,42 +38,43 @@ var ErrInUse = errors.New("a build is running on this store: wait until it has e
 const usersFile = "lock"
 
 // Use tells cleanings to stay away. The caller calls release. It waits for a running cleaning until ctx ends.
-func (s *Store) Use(ctx context.Context) (release func() error, err error) {
+func (s *Store) Use(ctx context.Context) (release func(), err error) {
+	path := s.path(usersFile)
 	for {
-		f, err := os.OpenFile(s.path(usersFile), os.O_RDWR|os.O_CREATE, 0o600)
+		l, err := lockfile.GetLockFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("lock the store: %w", err)
 		}
-		err = flock(f, unix.LOCK_SH|unix.LOCK_NB)
-		if err == nil {
-			// A CleanAll may have removed the file between our open and our lock.
-			same, serr := sameFile(f, s.path(usersFile))
-			if same && serr == nil {
-				return f.Close, nil
+		before, berr := os.Stat(path)
+		if l.TryRLock() == nil {
+			// CleanAll removes the file. If it did so just before the lock was ours, nobody will ever find the
+			// lock: start over.
+			after, aerr := os.Stat(path)
+			if berr == nil && aerr == nil && os.SameFile(before, after) {
+				return l.Unlock, nil
 			}
-			err = serr
-		} else if errors.Is(err, unix.EWOULDBLOCK) {
-			err = sleep(ctx, lockPoll)
+			l.Unlock()
 		}
-		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("lock the store: %w", err)
+		if err := sleep(ctx, lockPoll); err != nil {
+			return nil, err
 		}
 	}
 }
 
 // exclusive takes the store for this process alone, or returns ErrInUse.
-func (s *Store) exclusive() (release func() error, err error) {
-	f, err := os.OpenFile(s.path(usersFile), os.O_RDWR|os.O_CREATE, 0o600)
+func (s *Store) exclusive() (release func(), err error) {
+	l, err := lockfile.GetLockFile(s.path(usersFile))
 	if err != nil {
 		return nil, fmt.Errorf("lock the store: %w", err)
 	}
-	if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrInUse
+	if err := l.TryLock(); err != nil {
+		// Within a process the library answers with the words of EAGAIN only.
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) || err.Error() == unix.EAGAIN.Error() {
+			return nil, ErrInUse
 		}
-		return nil, errors.Join(err, f.Close())
+		return nil, fmt.Errorf("lock the store: %w", err)
 	}
-	return f.Close, nil
+	return l.Unlock, nil
 }
 
 // Clean removes what keep does not name: blobs, layer directories, the records that speak of them, logs, and
@@ -83,11 +85,12 @@ func (s *Store) Clean(ctx context.Context, keep func() (Keep, error), rm Remover
 	if err != nil {
 		return done, err
 	}
+	defer release()
 	k, err := keep()
-	if err == nil {
-		err = s.clean(ctx, k, rm, &done)
+	if err != nil {
+		return done, err
 	}
-	return done, errors.Join(err, release())
+	return done, s.clean(ctx, k, rm, &done)
 }
 
 func (s *Store) clean(ctx context.Context, k Keep, rm Remover, done *Cleaned) error {
@@ -240,6 +243,7 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 	if err != nil {
 		return err
 	}
+	defer release()
 	var gone []string
 	for _, dir := range s.dirs() {
 		for name := range known {
@@ -252,7 +256,6 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 	if rerr := os.Remove(s.path(usersFile)); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
 		err = rerr
 	}
-	err = errors.Join(err, release())
 	if err != nil {
 		return err
 	}

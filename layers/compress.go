@@ -87,7 +87,7 @@ const zstdWindow = 128 << 20
 func newDecompressor(r io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReaderSize(r, 1<<20)
 	magic, err := br.Peek(4)
-	if err != nil && err != io.EOF { //nolint:errorlint // Peek returns it bare
+	if err != nil && err != io.EOF { // Peek returns it bare
 		return nil, err
 	}
 	switch {

@@ -75,7 +75,7 @@ func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, Fil
 	if err != nil {
 		return "", FileID{}, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close() // read only
 	h := digest.SHA256.Digester()
 	if _, err := io.CopyBuffer(h.Hash(), &ctxReader{ctx, f}, make([]byte, 1<<20)); err != nil {
 		return "", FileID{}, fmt.Errorf("read %s: %w", path, err)

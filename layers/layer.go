@@ -179,7 +179,7 @@ func (s *Store) EnsureBlob(ctx context.Context, diffID digest.Digest, c Compress
 	if err != nil {
 		return Layer{}, err
 	}
-	defer r.Close() //nolint:errcheck // read only
+	defer r.Close() // read only
 	w, err := s.NewLayer(ctx, c, jobs)
 	if err != nil {
 		return Layer{}, err

@@ -21,8 +21,8 @@ var errLocked = errors.New("locked by another process")
 //
 // Locks belong to the open file, so two goroutines of one process exclude each other like two processes do,
 // and the kernel lets go of them when the process dies, however it dies.
-// containers/storage's lock files are not used here: they stay on disk for ever, one a key, they are kept in a
-// table of the process that only grows, and waiting for one cannot be cancelled.
+// The lock files of containers/storage serve for the store as a whole (see [Store.Use]) but not here: a process never
+// forgets one, and there is one a key.
 type fileLock struct {
 	f    *os.File
 	path string

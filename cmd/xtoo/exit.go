@@ -41,7 +41,7 @@ func usagef(format string, args ...any) error {
 }
 
 // report prints an error, if there is one, and returns the exit code for it.
-func report(w io.Writer, ctx context.Context, err error) int {
+func report(ctx context.Context, w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
@@ -86,12 +86,12 @@ func say(w io.Writer, kind, text string) {
 		}
 		return r
 	}, text)
-	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, strings.TrimRight(text, "\n")) //nolint:errcheck // nowhere left to say it
+	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, strings.TrimRight(text, "\n")) // nowhere left to say it
 }
 
 // flatten lists the errors that stand side by side in err: each gets a line of its own.
 func flatten(err error) []error {
-	if list, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost is a list
+	if list, ok := err.(interface{ Unwrap() []error }); ok { // only the outermost is a list
 		var all []error
 		for _, e := range list.Unwrap() {
 			all = append(all, flatten(e)...)

@@ -33,7 +33,7 @@ func xtoo() int {
 	defer stop()
 	root := newRootCommand(os.Stdout, os.Stderr)
 	err := root.ExecuteContext(ctx)
-	return report(os.Stderr, ctx, err)
+	return report(ctx, os.Stderr, err)
 }
 
 // memoryLimit is what the garbage collector aims to stay below, in bytes. The working set is far smaller;

@@ -18,6 +18,7 @@ func Arches(ctx context.Context, roots []*projects.Project, o Options) (map[stri
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	arches := map[string]qemu.Arch{}
 	for _, r := range roots {
 		if !r.Base.Arch.IsZero() {
@@ -29,7 +30,7 @@ func Arches(ctx context.Context, roots []*projects.Project, o Options) (map[stri
 		}
 		arches[r.Tag] = c.arch
 	}
-	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)), release())
+	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)))
 	return arches, err
 }
 

@@ -240,7 +240,7 @@ func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, ex
 	if err != nil {
 		return rec, err
 	}
-	defer in.Close() //nolint:errcheck // read only
+	defer in.Close() // read only
 
 	w, err := b.o.Store.NewLayer(ctx, b.o.Compression, b.o.Jobs)
 	if err != nil {

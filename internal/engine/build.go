@@ -59,8 +59,9 @@ func Build(ctx context.Context, plan *projects.Plan, o Options) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
+	defer release()
 	err = b.run(ctx)
-	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)), release())
+	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)))
 	if err == nil {
 		err = ctx.Err()
 	}

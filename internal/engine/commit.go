@@ -27,7 +27,7 @@ func (b *build) commit(ctx context.Context, c *chain, holder string, st nodeStat
 	if err != nil {
 		return rec, err
 	}
-	defer pr.Close() //nolint:errcheck // read only
+	defer pr.Close() // read only
 	p, err := host.Start(ctx, chroot.Command{
 		Stage: stageCapture,
 		Args:  captureArgs{Upper: st.upper, Work: st.work, Lowers: st.lowers, Epoch: c.epoch},

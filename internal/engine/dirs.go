@@ -40,7 +40,7 @@ func (b *build) unpackLayer(ctx context.Context, l link, lowers []string) error 
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // read only
+	defer in.Close() // read only
 	u, err := b.startUnpack(ctx, lowers)
 	if err != nil {
 		return err

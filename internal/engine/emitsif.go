@@ -204,7 +204,7 @@ func sameContent(f *os.File, path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer other.Close() //nolint:errcheck // read only
+	defer other.Close() // read only
 	a, err := f.Stat()
 	if err != nil {
 		return false, err

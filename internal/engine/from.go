@@ -121,6 +121,5 @@ func (s blobSink) Create(ctx context.Context) (oci.BlobWriter, error) {
 // refOf is a reference of a layout, with all that it reaches.
 func refOf(tag string, img *oci.Image) oci.Ref {
 	d := img.Descriptor
-	d.Platform = nil
 	return oci.Ref{Name: tag, Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Blobs: img.Blobs()}
 }

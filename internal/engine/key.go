@@ -14,7 +14,7 @@ const keyVersion = "xtoo/1"
 func keyOf(kind string, parts ...string) digest.Digest {
 	h := digest.SHA256.Digester()
 	for _, p := range append([]string{keyVersion, kind}, parts...) {
-		fmt.Fprintf(h.Hash(), "%d:%s,", len(p), p) // hashing does not fail
+		_, _ = fmt.Fprintf(h.Hash(), "%d:%s,", len(p), p) // hashing does not fail
 	}
 	return h.Digest()
 }

@@ -76,8 +76,9 @@ func (b *build) status(ctx context.Context, p *projects.PlannedProject, below *c
 		if err != nil {
 			return s, nil, err
 		}
-		known := false
-		if c, known, err = b.lookupBase(p.Project, id); err != nil {
+		var known bool
+		c, known, err = b.lookupBase(p.Project, id)
+		if err != nil {
 			return s, nil, err
 		}
 		if !known {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -150,17 +151,20 @@ func (m *memory) Link(name, target string) error {
 func (m *memory) Close() (int64, error) { return 4096, nil }
 func (m *memory) Abort()                {}
 
-// own says whether a path is of the files that this package adds.
-func own(name string) bool {
-	if name == "" || name == "." || strings.HasPrefix(name, dirName) {
-		return true
-	}
+var ownNames = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{"": true, ".": true}
 	files, err := overlayFiles(Image{})
 	if err != nil {
-		return false
+		panic(err)
 	}
-	return slices.ContainsFunc(append(files, neededFiles()...), func(f file) bool { return f.name == name })
-}
+	for _, f := range append(files, neededFiles()...) {
+		names[f.name] = true
+	}
+	return names
+})
+
+// own says whether a path is of the files that this package adds.
+func own(name string) bool { return ownNames()[name] || strings.HasPrefix(name, dirName) }
 
 // lines renders what a memory holds, less this package's own files: one line a name.
 func (m *memory) lines() []string {

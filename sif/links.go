@@ -122,12 +122,15 @@ func (m *merger) wanted(id uint32) *source {
 	return s
 }
 
-// checkLower fails when a link of an upper layer waits for something that the layer just read takes away.
+// checkLower fails when a link of an upper layer waits for something that the layer just read takes away, or has
+// as a directory.
 func (m *merger) checkLower() error {
 	var lost []string
 	for id, list := range m.lower {
 		for _, s := range list {
-			if s.layer < m.layer && len(s.waiting) > 0 && m.t.cutIn(id, m.layer) {
+			n := m.t.at(id)
+			isDir := n.below == m.layer || n.seen == m.layer && n.flags&seenDir != 0
+			if s.layer < m.layer && len(s.waiting) > 0 && (isDir || m.t.cutIn(id, m.layer)) {
 				lost = append(lost, fmt.Sprintf("%q to %q", s.waiting[0], m.t.path(id)))
 			}
 		}

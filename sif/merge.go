@@ -42,6 +42,7 @@ type merger struct {
 		path   string
 		id     uint32
 		hidden bool
+		open   uint32 // the deepest directory on the way that no upper layer hides
 		valid  bool
 	}
 
@@ -138,6 +139,7 @@ func (m *merger) enter(dir string) (id uint32, hidden bool, err error) {
 		return m.dir.id, m.dir.hidden, nil
 	}
 	id = 0
+	open := id
 	hidden = m.t.hidesBelow(0, m.layer)
 	for rest := dir; rest != ""; {
 		var name string
@@ -148,9 +150,12 @@ func (m *merger) enter(dir string) (id uint32, hidden bool, err error) {
 		if n := m.t.at(id); n.seen == m.layer && n.flags&seenDir == 0 {
 			return none, false, fmt.Errorf("%w: %q", ErrThrough, m.t.path(id))
 		}
+		if !hidden && !m.t.hides(id, m.layer) {
+			open = id
+		}
 		hidden = hidden || m.t.hidesBelow(id, m.layer)
 	}
-	m.dir.path, m.dir.id, m.dir.hidden, m.dir.valid = dir, id, hidden, true
+	m.dir.path, m.dir.id, m.dir.hidden, m.dir.open, m.dir.valid = dir, id, hidden, open, true
 	return id, hidden, nil
 }
 
@@ -196,10 +201,11 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 	if m.scan != nil {
 		superseded = m.scan.superseded(m.t, id, seq)
 		delete(m.links, id)
-		m.dir.valid = m.dir.valid && isDir
-	} else if n.seen == m.layer || !isDir && n.implied == m.layer {
+		m.dir.valid = m.dir.valid && isDir // what it holds is still right for this member
+	} else if n.seen == m.layer || !isDir && n.below == m.layer {
 		return errDuplicate
 	}
+	m.t.noteBelow(id, m.layer)
 	n.seen, n.seq = m.layer, seq
 	n.flags &^= seenDir
 	if isDir {
@@ -209,8 +215,14 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 		if shared != nil {
 			m.links[id] = shared
 		}
+		if !isDir {
+			m.t.setGone(id, m.layer) // what replaces it does not bring back the directories of lower layers
+		}
 		m.info.Hidden++
 		return nil
+	}
+	if id != 0 {
+		m.t.imply(m.dir.open, m.layer) // a directory that a member needs is there even if the member is hidden
 	}
 	visible := !hidden && n.prov == 0 && (isDir || n.implied == 0) && !m.t.goneAbove(id, m.layer)
 	if visible {
@@ -218,7 +230,6 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 		if isDir {
 			n.flags |= provDir
 		}
-		m.t.imply(id, m.layer)
 	} else {
 		m.info.Hidden++
 		if !isDir && !hidden && (n.implied != 0 || n.flags&provDir != 0) {
@@ -226,8 +237,10 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 		}
 	}
 	switch {
+	case isDir && visible:
+		return m.pack(hdr, nil, name)
 	case isDir:
-		return m.packDir(hdr, id, name, visible)
+		return nil
 	case shared != nil:
 		return m.packLink(id, name, visible, shared)
 	default:
@@ -249,16 +262,6 @@ func (m *merger) linkSource(id uint32, name, linkname string) (*source, error) {
 		return nil, fmt.Errorf("%w: itself", ErrLinkTarget)
 	}
 	return nil, nil
-}
-
-func (m *merger) packDir(hdr *tar.Header, id uint32, name string, visible bool) error {
-	if w := m.wanted(id); w != nil && len(w.waiting) > 0 {
-		return fmt.Errorf("%w: hard link %q of an upper layer to a directory", ErrMember, w.waiting[0])
-	}
-	if !visible {
-		return nil
-	}
-	return m.pack(hdr, nil, name)
 }
 
 func (m *merger) packLink(id uint32, name string, visible bool, s *source) error {

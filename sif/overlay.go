@@ -163,8 +163,25 @@ func (m *merger) complete(img Image) error {
 		if f.typ == tar.TypeDir {
 			n.flags |= provDir
 		}
-		m.t.imply(id, m.layer)
+		if id != 0 {
+			m.t.imply(m.t.at(id).parent, m.layer)
+		}
 		if err := m.pack(f.header(img), strings.NewReader(f.data), f.name); err != nil {
+			return err
+		}
+	}
+	return m.impliedDirs(img)
+}
+
+// impliedDirs packs the directories that are there only because of what is, or was, in them.
+func (m *merger) impliedDirs(img Image) error {
+	for id := uint32(1); id < m.t.count; id++ {
+		n := m.t.at(id)
+		if n.prov != 0 || n.implied == 0 {
+			continue
+		}
+		f := dir(m.t.path(id), 0o755)
+		if err := m.pack(f.header(img), nil, f.name); err != nil {
 			return err
 		}
 	}

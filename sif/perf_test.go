@@ -22,6 +22,7 @@ func BenchmarkWrite(b *testing.B) {
 	if path == "" {
 		b.Skip("XTOO_BENCH_LAYER names no layer")
 	}
+	level, _ := strconv.Atoi(os.Getenv("XTOO_BENCH_LEVEL")) // 0, the default, when there is none
 	for b.Loop() {
 		start := time.Now()
 		f, err := os.Create(filepath.Join(b.TempDir(), "out.sif"))
@@ -29,7 +30,7 @@ func BenchmarkWrite(b *testing.B) {
 			b.Fatal(err)
 		}
 		img := Image{Arch: "amd64", Layers: []Layer{{Open: func() (io.ReadCloser, error) { return openLayer(path) }}}}
-		info, err := Write(context.Background(), f, img, Options{Compression: os.Getenv("XTOO_BENCH_COMPRESSION")})
+		info, err := Write(context.Background(), f, img, Options{Compression: os.Getenv("XTOO_BENCH_COMPRESSION"), Level: level})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	aheadSize  = 1 << 20 // bytes of a buffer
-	aheadCount = 4       // buffers of a stream
+	aheadSize  = 256 << 10 // bytes of a buffer
+	aheadCount = 16        // buffers of a stream, made when they are needed
 )
 
 // errDigest is what [stream.finish] reports for a layer whose content is not what its diff id says.
@@ -42,7 +42,7 @@ func newStream(rc io.ReadCloser, want digest.Digest, onRead func(int)) (*stream,
 		s.sum = want.Algorithm().Hash()
 	}
 	for range aheadCount {
-		s.free <- make([]byte, aheadSize)
+		s.free <- nil
 	}
 	go s.run()
 	return s, nil
@@ -56,6 +56,9 @@ func (s *stream) run() {
 		case <-s.stop:
 			return
 		case buf = <-s.free:
+		}
+		if buf == nil {
+			buf = make([]byte, aheadSize)
 		}
 		n, err := fill(s.rc, buf)
 		if n > 0 {

@@ -43,7 +43,8 @@ type node struct {
 	seq     uint32 // number, within layer seen, of the latest member at this path
 	prov    uint16 // the layer whose member is the visible entry here; 0 while there is none
 	seen    uint16 // the layer that last had a member here, visible or not
-	implied uint16 // the topmost layer that has a visible entry below this path
+	implied uint16 // the topmost layer that has this path as a directory because of a member below it
+	below   uint16 // the layer that last had a member below this path, visible or not
 	nameLen uint8
 	flags   uint8
 }
@@ -219,18 +220,24 @@ func (t *tree) goneAbove(id uint32, layer uint16) bool {
 	return m.gone != 0 && m.gone < layer
 }
 
+// hides says whether layers above layer hide a directory that layer has at the node, for a reason that is the
+// node's own.
+func (t *tree) hides(id uint32, layer uint16) bool {
+	n := t.at(id)
+	return n.prov != 0 && n.prov < layer && n.flags&provDir == 0 || t.goneAbove(id, layer)
+}
+
 // hidesBelow says whether layers above layer hide what layer has below the node, for a reason that is the
 // node's own (its parents are to be asked too).
 func (t *tree) hidesBelow(id uint32, layer uint16) bool {
-	n := t.at(id)
-	if n.prov != 0 && n.prov < layer && n.flags&provDir == 0 {
+	if t.hides(id, layer) {
 		return true
 	}
-	if n.flags&marked == 0 {
+	if t.at(id).flags&marked == 0 {
 		return false
 	}
 	m := t.marks[id]
-	return m.gone != 0 && m.gone < layer || m.opaque != 0 && m.opaque < layer
+	return m.opaque != 0 && m.opaque < layer
 }
 
 // cutIn says whether layer itself takes away what lower layers have at the node: by a whiteout, an opaque
@@ -254,13 +261,25 @@ func (t *tree) cutIn(id uint32, layer uint16) bool {
 	return false
 }
 
-// imply records that layer has a visible entry at the node, so that its parents must be directories.
+// imply records that layer has something visible in the directory at the node, or would have, did upper layers
+// not hide it: so the node and its parents are directories, as far as lower layers go.
 func (t *tree) imply(id uint32, layer uint16) {
-	for id != 0 {
-		id = t.at(id).parent
-		if t.at(id).implied != 0 {
+	for t.at(id).implied == 0 {
+		t.at(id).implied = layer
+		if id == 0 {
 			return
 		}
-		t.at(id).implied = layer
+		id = t.at(id).parent
+	}
+}
+
+// noteBelow records that layer has a member at the node.
+func (t *tree) noteBelow(id uint32, layer uint16) {
+	for id != 0 {
+		id = t.at(id).parent
+		if t.at(id).below == layer {
+			return
+		}
+		t.at(id).below = layer
 	}
 }

@@ -181,7 +181,7 @@ func bigTar(tb testing.TB, megabytes int) []byte {
 // TestCancel ends streams of every format in the middle, by context and by Close.
 func TestCancel(t *testing.T) {
 	noLeaks(t)
-	data := bigTar(t, 8)
+	data := bigTar(t, 6)
 	for name, p := range packings {
 		t.Run(name, func(t *testing.T) {
 			path := tempFile(t)
@@ -226,7 +226,7 @@ func TestCancel(t *testing.T) {
 func TestCloseWhileReading(t *testing.T) {
 	noLeaks(t)
 	path := tempFile(t)
-	if err := os.WriteFile(path, xzBytes(t, bigTar(t, 2), 1<<17), 0o600); err != nil {
+	if err := os.WriteFile(path, xzBytes(t, bigTar(t, 1), 1<<16), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20 {

@@ -41,17 +41,18 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 	if err != nil {
 		return fmt.Errorf("keep what node %s prints: %w", n.Path, err)
 	}
-	lines := &lineWriter{emit: func(line string) {
+	lines := &lineWriter{secrets: n.Secrets(), emit: func(line string) error {
 		b.o.Events(Event{Kind: EventOutput, Project: p.Project.Tag, Node: n.Path, Text: line})
+		_, err := log.WriteString(line + "\n")
+		return err
 	}}
-	node.Output = io.MultiWriter(log, lines)
+	node.Output = lines
 	begun := time.Now()
 	if err := b.prepare(ctx, host, st); err != nil {
 		return errors.Join(err, log.Close())
 	}
 	exit, err := host.Run(ctx, node)
-	lines.flush()
-	if err := errors.Join(err, log.Close()); err != nil {
+	if err := errors.Join(err, lines.flush(), log.Close()); err != nil {
 		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
 	}
 	if exit.Code == 0 {
@@ -144,36 +145,4 @@ func runFiles(n *projects.Node) (map[string]chroot.RunFile, error) {
 		}
 	}
 	return files, nil
-}
-
-// maxLine is how much of a line without an end is kept back before it is shown, in bytes.
-const maxLine = 64 << 10
-
-// lineWriter cuts what a script prints into lines.
-type lineWriter struct {
-	emit func(string)
-	rest []byte
-}
-
-func (w *lineWriter) Write(p []byte) (int, error) {
-	w.rest = append(w.rest, p...)
-	for {
-		i := bytes.IndexByte(w.rest, '\n')
-		if i < 0 && len(w.rest) < maxLine {
-			return len(p), nil
-		}
-		if i < 0 {
-			w.flush()
-			return len(p), nil
-		}
-		w.emit(strings.TrimSuffix(string(w.rest[:i]), "\r"))
-		w.rest = w.rest[i+1:]
-	}
-}
-
-func (w *lineWriter) flush() {
-	if len(w.rest) > 0 {
-		w.emit(string(w.rest))
-		w.rest = nil
-	}
 }

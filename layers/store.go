@@ -133,21 +133,5 @@ func (s *Store) LayerDir(diffID digest.Digest) string {
 	return filepath.Join(s.layersDir(), diffID.Encoded(), layerRoot)
 }
 
-// HasLayerDir says whether the layer is unpacked.
-func (s *Store) HasLayerDir(diffID digest.Digest) bool {
-	_, err := os.Stat(filepath.Join(s.layersDir(), diffID.Encoded()))
-	return err == nil
-}
-
-// AdoptLayerDir makes the directory holder, which must hold nothing but `fs`, the directory of a layer.
-// If the layer is there already, holder is left where it is: the caller removes it with its workspace.
-func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
-	err := os.Rename(holder, filepath.Join(s.layersDir(), diffID.Encoded()))
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, errNotEmpty) {
-		return nil
-	}
-	return err
-}
-
 // DirIn returns the layer directory in a holder that [Store.AdoptLayerDir] will take.
 func DirIn(holder string) string { return filepath.Join(holder, layerRoot) }

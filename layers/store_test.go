@@ -404,6 +404,52 @@ func TestScratchHoldsLayersAndWork(t *testing.T) {
 	}
 }
 
+// TestLayerDirsOfAnotherBoot: what was not synced before the machine went down is not trusted; what was synced is.
+func TestLayerDirsOfAnotherBoot(t *testing.T) {
+	s := openStore(t)
+	adopt := func(name string) (digest.Digest, string) {
+		d := digest.FromString(name)
+		holder, err := s.MakeTemp("layer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(layers.DirIn(holder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AdoptLayerDir(holder, d); err != nil {
+			t.Fatal(err)
+		}
+		return d, filepath.Join(filepath.Dir(s.LayerDir(d)), "boot")
+	}
+	fresh, _ := adopt("fresh")
+	other, otherBoot := adopt("other")
+	settled, settledBoot := adopt("settled")
+	if err := os.WriteFile(otherBoot, []byte("another boot"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hourAgo := time.Now().Add(-time.Hour)
+	for _, p := range []string{otherBoot, settledBoot} {
+		if err := os.Chtimes(p, hourAgo, hourAgo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Settle(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(settledBoot); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an old directory of this boot is not settled: %v", err)
+	}
+	if !s.HasLayerDir(fresh) || !s.HasLayerDir(settled) || s.HasLayerDir(other) {
+		t.Errorf("trusted: fresh %v, settled %v, other %v", s.HasLayerDir(fresh), s.HasLayerDir(settled), s.HasLayerDir(other))
+	}
+	if dir, ok := s.StaleLayerDir(other); !ok || dir != filepath.Dir(otherBoot) {
+		t.Errorf("stale: %q, %v", dir, ok)
+	}
+	if _, ok := s.StaleLayerDir(fresh); ok {
+		t.Error("a fresh directory is called stale")
+	}
+}
+
 func TestCleanStaysAwayFromABuild(t *testing.T) {
 	ctx := context.Background()
 	s := openStore(t)

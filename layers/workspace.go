@@ -8,12 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
-
-// errNotEmpty is what rename(2) answers where the target is a directory with something in it.
-const errNotEmpty = unix.ENOTEMPTY
 
 // lockSuffix ends the name of a workspace's lock file.
 const lockSuffix = ".lock"

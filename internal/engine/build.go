@@ -75,6 +75,9 @@ func (b *build) run(ctx context.Context) error {
 	if err := b.o.Store.Sweep(ctx, Remover(b.o.Host)); err != nil {
 		return err
 	}
+	if err := b.o.Store.Settle(); err != nil {
+		return err
+	}
 	chains, err := b.chains(ctx)
 	if err != nil {
 		return err

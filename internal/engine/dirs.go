@@ -29,7 +29,10 @@ func (b *build) ensureDir(ctx context.Context, l link, lowers []string) error {
 	if err != nil {
 		return err
 	}
-	if !b.o.Store.HasLayerDir(l.dir) {
+	if stale, ok := b.o.Store.StaleLayerDir(l.dir); ok {
+		err = Remover(b.o.Host)(ctx, stale)
+	}
+	if err == nil && !b.o.Store.HasLayerDir(l.dir) {
 		err = b.unpackLayer(ctx, l, lowers)
 	}
 	return errors.Join(err, unlock())

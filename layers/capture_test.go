@@ -176,7 +176,7 @@ func lowerTree(t testing.TB) []byte {
 }
 
 func TestCapture(t *testing.T) {
-	for name, test := range map[string]struct {
+	tests := map[string]struct {
 		script string
 		want   []string
 	}{
@@ -259,15 +259,16 @@ func TestCapture(t *testing.T) {
 			"0 e/sub/deep 644 0:0 " + dayZero + ` "deep"`,
 			"0 e/sub/two 644 0:0 " + dayZero + ` "2"`,
 			"0 e/two 644 0:0 " + dayZero + ` "2"`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inTiers(t, func(t *testing.T, _ string) {
-				low, _ := unpackTo(t, "low", lowerTree(t))
+	}
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) {
 				c := step(t, []string{low}, test.script)
 				sameList(t, c.tar, test.want...)
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestCaptureXattrs(t *testing.T) {

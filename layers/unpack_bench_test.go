@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -21,12 +22,12 @@ func TestUnpackSpeed(t *testing.T) {
 	}
 	testutil.Need(t, "tar")
 	if os.Getenv(tierVar) == "" {
-		t.Setenv("XTOO_TEST_STAGE", stageTar(t, "next-full"))
+		t.Setenv("XTOO_TEST_STAGE", stageTar(t, cmp.Or(os.Getenv("XTOO_TEST_BUILD"), "next-full")))
 	}
 	inTiers(t, func(t *testing.T, _ string) {
 		path := os.Getenv("XTOO_TEST_STAGE")
 		var ours, theirs []time.Duration
-		for range 3 {
+		for range 5 {
 			dir := newDir(t, "ours")
 			cpu, begin := cpuTime(t, unix.RUSAGE_SELF), time.Now()
 			f, err := os.Open(path)
@@ -54,9 +55,8 @@ func TestUnpackSpeed(t *testing.T) {
 			}
 			ours, theirs = append(ours, acpu), append(theirs, bcpu)
 		}
-		slices.Sort(ours)
-		slices.Sort(theirs)
-		t.Logf("median processor time: unpack %v, tar -x %v: ratio %.2f", ours[1], theirs[1], float64(ours[1])/float64(theirs[1]))
+		a, b := slices.Min(ours), slices.Min(theirs)
+		t.Logf("least processor time: unpack %v, tar -x %v: ratio %.2f", a, b, float64(a)/float64(b))
 	})
 }
 

@@ -218,7 +218,7 @@ func (c *copier) member(m member) error {
 	}
 	lost := false // a hard link to what is not in the output
 	if m.hdr.Typeflag == tar.TypeLink {
-		if lost, err = c.paths.target(target); err != nil {
+		if k, lost, err = c.paths.target(target); err != nil {
 			return refused(err)
 		}
 	}
@@ -277,10 +277,11 @@ func (c *copier) machine(clean string, head []byte) {
 // drop leaves a member out, and remembers what links to it may need.
 func (c *copier) drop(m member, id, target key) error {
 	switch m.hdr.Typeflag {
-	case tar.TypeReg, tar.TypeGNUSparse:
-		c.relink.groups[id] = &linkGroup{name: m.hdr.Name, off: m.off}
+	case tar.TypeDir:
 	case tar.TypeLink:
 		c.relink.link(id, target, m.hdr.Linkname)
+	default:
+		c.relink.groups[id] = &linkGroup{name: m.hdr.Name, kind: m.hdr.Typeflag, off: m.off}
 	}
 	start := m.off
 	if err := c.w.drop(); err != nil {

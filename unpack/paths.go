@@ -18,7 +18,7 @@ type kind uint8
 const (
 	kindImplied  kind = iota + 1 // a directory that has no member (yet), but members below it
 	kindDir                      // a directory
-	kindFile                     // a regular file, or a hard link to one
+	kindFile                     // a regular file
 	kindLink                     // a symbolic link
 	kindOther                    // a device or a fifo
 	kindExcluded kind = 0x80     // added to the others: not in the output
@@ -136,14 +136,16 @@ func (p *paths) checkParents(clean string) error {
 	return nil
 }
 
-// target looks a hard link's target up. excluded says that it is not in the output.
-func (p *paths) target(clean string) (excluded bool, err error) {
-	k := p.seen[p.key(clean)]
-	switch k &^ kindExcluded {
-	case kindFile:
-		return k&kindExcluded != 0, nil
+// target looks a hard link's target up: its kind, which is the link's own too. Anything but a directory may have
+// several names. excluded says that the target is not in the output.
+func (p *paths) target(clean string) (k kind, excluded bool, err error) {
+	k = p.seen[p.key(clean)]
+	excluded = k&kindExcluded != 0
+	switch k &= ^kindExcluded; k {
 	case 0:
-		return false, fmt.Errorf("hard link to %q, which is not in the archive before it", clean)
+		return 0, false, fmt.Errorf("hard link to %q, which is not in the archive before it", clean)
+	case kindDir, kindImplied:
+		return 0, false, fmt.Errorf("hard link to %q, which is %s", clean, k)
 	}
-	return false, fmt.Errorf("hard link to %q, which is %s", clean, k)
+	return k, excluded, nil
 }

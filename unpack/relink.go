@@ -8,9 +8,10 @@ import (
 	"io"
 )
 
-// linkGroup is a file of several names, at least one of which is excluded.
+// linkGroup is a file (or symbolic link, device, fifo) of several names, at least one of which is excluded.
 type linkGroup struct {
 	name string // of the excluded file itself
+	kind byte   // its type flag
 	off  int64  // of it in the stream
 	kept string // a name that is in the output; "" as long as there is none
 }
@@ -59,11 +60,13 @@ func (r *relinker) write(ctx context.Context, link *tar.Header, target key) (*ta
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %q again: %w", g.name, noEOF(err))
 	}
-	if h.Name != g.name || (h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse) {
+	if h.Name != g.name || h.Typeflag != g.kind {
 		return nil, nil, fmt.Errorf("read %q again: %w: the stream is not the same as before", g.name, ErrCorrupt)
 	}
 	h.Name = link.Name
-	h.Typeflag = tar.TypeReg // a sparse file is written with its holes filled
+	if h.Typeflag == tar.TypeGNUSparse {
+		h.Typeflag = tar.TypeReg // its holes are filled
+	}
 	h.Format = tar.FormatPAX // has room for whatever the member says
 	head, err := r.copyFile(ctx, h, tr)
 	if err != nil {

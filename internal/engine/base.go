@@ -263,6 +263,9 @@ func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, ex
 		}
 		return rec, err
 	}
+	if sum.Entries+sum.Excluded == 0 {
+		return rec, fmt.Errorf("%w: the archive is empty", unpack.ErrNotTar)
+	}
 	if _, err := stage3Arch(r, &sum); err != nil {
 		return rec, err
 	}

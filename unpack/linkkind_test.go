@@ -1,0 +1,66 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"io"
+	"testing"
+)
+
+// TestHardLinksToOtherKinds: symbolic links, devices and fifos may have several names, too, and an excluded one of them
+// lives on under the others.
+func TestHardLinksToOtherKinds(t *testing.T) {
+	var in bytes.Buffer
+	w := tar.NewWriter(&in)
+	for _, h := range []tar.Header{
+		{Typeflag: tar.TypeSymlink, Name: "./sym", Linkname: "there", Mode: 0o777, Uid: 7},
+		{Typeflag: tar.TypeChar, Name: "./dev", Devmajor: 5, Devminor: 1, Mode: 0o600},
+		{Typeflag: tar.TypeFifo, Name: "./fifo", Mode: 0o600},
+		{Typeflag: tar.TypeLink, Name: "./sym2", Linkname: "./sym"},
+		{Typeflag: tar.TypeLink, Name: "./dev2", Linkname: "./dev"},
+		{Typeflag: tar.TypeLink, Name: "./fifo2", Linkname: "./fifo"},
+	} {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stream := in.Bytes()
+	var same bytes.Buffer
+	if _, err := Copy(context.Background(), &same, bytes.NewReader(stream), CopyOptions{}); err != nil || !bytes.Equal(same.Bytes(), stream) {
+		t.Fatalf("not passed on as it is: %v", err)
+	}
+	var out bytes.Buffer
+	_, err := Copy(context.Background(), &out, bytes.NewReader(stream), CopyOptions{
+		Exclude: []string{"/sym", "/dev", "/fifo"},
+		Reopen:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stream)), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]tar.Header{
+		"./sym2":  {Typeflag: tar.TypeSymlink, Linkname: "there", Uid: 7},
+		"./dev2":  {Typeflag: tar.TypeChar, Devmajor: 5, Devminor: 1},
+		"./fifo2": {Typeflag: tar.TypeFifo},
+	}
+	n := 0
+	for r := tar.NewReader(&out); ; n++ {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := want[h.Name]
+		if h.Typeflag != x.Typeflag || h.Linkname != x.Linkname || h.Uid != x.Uid || h.Devmajor != x.Devmajor || h.Devminor != x.Devminor {
+			t.Errorf("%s is %+v", h.Name, h)
+		}
+	}
+	if n != len(want) {
+		t.Errorf("%d members, want %d", n, len(want))
+	}
+}

@@ -83,7 +83,7 @@ type inode struct{ dev, ino uint64 }
 // capturer is the state of one Capture. It walks the upper directory three times: to find the hard links, to
 // bring it into its canonical form, and to write what is left.
 type capturer struct {
-	ctx     context.Context //nolint:containedctx // lives as long as one call
+	ctx     context.Context // lives as long as one call
 	epoch   *unix.Timespec
 	created map[string]bool
 	groups  map[inode]*group

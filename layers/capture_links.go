@@ -77,7 +77,7 @@ func (c *capturer) scan(dir int, path string, found map[inode][]string) error {
 
 // pruneLinks removes the groups that are no change at all, and reports whether there were any: the
 // directories that led to them may now be unchanged too.
-func (c *capturer) pruneLinks(root int) (any bool, err error) {
+func (c *capturer) pruneLinks(root int) (pruned bool, err error) {
 	for id, g := range c.groups {
 		if g.equal != len(g.names) || len(g.was) != 1 {
 			continue
@@ -89,9 +89,9 @@ func (c *capturer) pruneLinks(root int) (any bool, err error) {
 			c.res.Pruned++
 		}
 		delete(c.groups, id)
-		any = true
+		pruned = true
 	}
-	return any, nil
+	return pruned, nil
 }
 
 // unlinkQuietly removes a file without changing the time of its directory.

@@ -43,7 +43,7 @@ func removeAt(ctx context.Context, dir int, name string) error {
 }
 
 type remover struct {
-	ctx   context.Context //nolint:containedctx // lives as long as one call
+	ctx   context.Context // lives as long as one call
 	top   int             // the directory of the tree that deep directories are moved to
 	moved int
 }

@@ -229,10 +229,10 @@ func nextData(fd int, off, size int64) (begin, end int64, err error) {
 		return off, size, nil
 	}
 	begin, err = unix.Seek(fd, off, unix.SEEK_DATA)
-	if err == unix.ENXIO { //nolint:errorlint // straight from the kernel
+	if err == unix.ENXIO { // straight from the kernel
 		return size, size, nil
 	}
-	if err == unix.EINVAL { //nolint:errorlint // the file system cannot tell
+	if err == unix.EINVAL { // the file system cannot tell
 		return off, size, nil
 	}
 	if err != nil {

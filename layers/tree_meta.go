@@ -169,7 +169,7 @@ func (m *meta) standsFor(value string) bool {
 	a, b, _ := strings.Cut(numbers, " ")
 	major, err1 := strconv.ParseUint(a, 10, 32)
 	minor, err2 := strconv.ParseUint(b, 10, 32)
-	if err1 != nil || err2 != nil || !validDevice(int64(major), int64(minor)) { //nolint:gosec // 32 bits
+	if err1 != nil || err2 != nil || !validDevice(int64(major), int64(minor)) {
 		return false
 	}
 	switch kind {
@@ -249,7 +249,7 @@ func sameContent(ctx context.Context, a, b int, bufs *[2][]byte) (bool, error) {
 // readAt fills buf from fd at off, less only at the end of the file.
 func readAt(fd int, buf []byte, off int64) (int, error) {
 	n, err := io.ReadFull(io.NewSectionReader(fdReaderAt(fd), off, int64(len(buf))), buf)
-	if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // from ReadFull itself
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = nil
 	}
 	return n, err

@@ -121,7 +121,7 @@ func (c *countReader) Read(p []byte) (int, error) {
 
 // unpacker is the state of one Unpack.
 type unpacker struct {
-	ctx    context.Context //nolint:containedctx // lives as long as one call
+	ctx    context.Context // lives as long as one call
 	o      UnpackOptions
 	res    UnpackResult
 	dirs   dirStack

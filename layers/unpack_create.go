@@ -1,11 +1,9 @@
 package layers
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,7 +73,7 @@ func (u *unpacker) makeDevice(dir int, name string, m *meta) (int, error) {
 	err := error(unix.EPERM)
 	// The character device 0/0 must not be made: it would be a whiteout.
 	if m.mode&unix.S_IFMT == unix.S_IFBLK || m.major != 0 || m.minor != 0 {
-		dev := int(unix.Mkdev(m.major, m.minor)) //nolint:gosec // 12 and 20 bits
+		dev := int(unix.Mkdev(m.major, m.minor))
 		err = u.make(dir, name, func() error { return unix.Mknodat(dir, name, m.mode&unix.S_IFMT|0o600, dev) })
 	}
 	if !errors.Is(err, unix.EPERM) {
@@ -197,161 +195,4 @@ func (u *unpacker) whiteout(parent []string, name, target string) error {
 func (u *unpacker) makeOpaque(fd int, path []string) error {
 	u.opaque = append(u.opaque, path)
 	return makeOpaque(fd)
-}
-
-// hardLink makes path another name of target.
-func (u *unpacker) hardLink(dir *openedDir, path []string, linkname string) error {
-	target, err := splitName(linkname)
-	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", linkname, err)
-	}
-	if len(target) == 0 {
-		return fmt.Errorf("hard link to %q: %w: it is the root", linkname, ErrMember)
-	}
-	err = u.link(dir, path, target)
-	if errors.Is(err, unix.ENOENT) {
-		err = u.copyLower(dir, path, target)
-	}
-	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", linkname, err)
-	}
-	return nil
-}
-
-// link makes the link within this layer, or returns ENOENT if the target is not in it.
-func (u *unpacker) link(dir *openedDir, path, target []string) error {
-	from, err := u.openParent(target)
-	if err != nil {
-		return err
-	}
-	defer closeFD(from)
-	old := target[len(target)-1]
-	st, err := statAt(from, old)
-	switch {
-	case err != nil:
-		return err
-	case isWhiteout(&st):
-		return fmt.Errorf("%w: the target is a whiteout", ErrMember)
-	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
-		return fmt.Errorf("%w: the target is a directory", ErrMember)
-	}
-	name := path[len(path)-1]
-	if there, err := statAt(dir.fd, name); err == nil && there.Dev == st.Dev && there.Ino == st.Ino {
-		return nil
-	}
-	return u.make(dir.fd, name, func() error { return unix.Linkat(from, old, dir.fd, name, 0) })
-}
-
-// openParent opens the parent directory of a path in the layer.
-func (u *unpacker) openParent(path []string) (int, error) {
-	fd, err := openDir(u.dirs.dirs[0].fd, ".")
-	for i := 0; err == nil && i < len(path)-1; i++ {
-		var next int
-		next, err = openDir(fd, path[i])
-		closeFD(fd)
-		fd = next
-		if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
-			err = fmt.Errorf("%w: %q is not a directory", ErrUnsafe, strings.Join(path[:i+1], "/"))
-		}
-	}
-	if err != nil {
-		return -1, err
-	}
-	return fd, nil
-}
-
-// copyLower copies a lower layer's file for a hard link to it: across layers there are none.
-func (u *unpacker) copyLower(dir *openedDir, path, target []string) error {
-	s, err := u.lower()
-	if err != nil {
-		return err
-	}
-	e, ok, done, err := s.find(target)
-	defer func() { done() }()
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("%w: there is no such file", ErrMember)
-	}
-	if e.isDir() {
-		return fmt.Errorf("%w: the target is a directory", ErrMember)
-	}
-	m, h, err := e.meta()
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	u.res.UsedLowers = true
-	u.res.Bytes += m.size
-	return u.create(dir, path, m, io.NewSectionReader(fdReaderAt(h.fd), 0, m.size))
-}
-
-// holeSize is the least run of zeros that becomes a hole, and what it is aligned to. Smaller ones would cost
-// more in fragments than they save.
-const holeSize = 64 << 10
-
-var zeros [holeSize]byte
-
-// writeData writes the content of a file, with holes for long runs of zeros.
-func (u *unpacker) writeData(fd int, data io.Reader, size int64) error {
-	hole := false
-	for off := int64(0); off < size; {
-		if err := u.ctx.Err(); err != nil {
-			return err
-		}
-		buf := u.buf[:min(int64(len(u.buf)), size-off)]
-		n, err := io.ReadFull(data, buf)
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return fmt.Errorf("read its data at %d of %d bytes: %w", off+int64(n), size, err)
-		}
-		if hole, err = writeDense(fd, buf, off); err != nil {
-			return fmt.Errorf("write its data: %w", err)
-		}
-		off += int64(n)
-	}
-	if hole {
-		if err := unix.Ftruncate(fd, size); err != nil {
-			return fmt.Errorf("set its size to %d: %w", size, err)
-		}
-	}
-	return nil
-}
-
-// writeDense writes what is not zeros of buf, which belongs at off. It reports whether it ended with a hole.
-func writeDense(fd int, buf []byte, off int64) (hole bool, err error) {
-	begin := 0
-	for i := 0; i < len(buf); i += holeSize {
-		chunk := buf[i:min(i+holeSize, len(buf))]
-		hole = len(chunk) == holeSize && chunk[0] == 0 && chunk[holeSize-1] == 0 && bytes.Equal(chunk, zeros[:])
-		if !hole {
-			continue
-		}
-		if err := writeAll(fd, buf[begin:i], off+int64(begin)); err != nil {
-			return false, err
-		}
-		begin = i + holeSize
-	}
-	if hole {
-		return true, nil
-	}
-	return false, writeAll(fd, buf[begin:], off+int64(begin))
-}
-
-func writeAll(fd int, buf []byte, off int64) error {
-	for len(buf) > 0 {
-		var n int
-		err := retry(func() (err error) {
-			n, err = unix.Pwrite(fd, buf, off)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		buf, off = buf[n:], off+int64(n)
-	}
-	return nil
 }

@@ -42,7 +42,7 @@ func splitName(name string) ([]string, error) {
 // headerMeta returns what a member's header says. The type of a hard link is that of a regular file.
 func headerMeta(hdr *tar.Header) (*meta, error) {
 	m := &meta{
-		mode:  uint32(hdr.Mode) & 0o7777, //nolint:gosec // masked
+		mode:  uint32(hdr.Mode) & 0o7777,
 		mtime: unix.Timespec{Sec: hdr.ModTime.Unix(), Nsec: int64(hdr.ModTime.Nanosecond())},
 	}
 	switch hdr.Typeflag {
@@ -80,7 +80,7 @@ func headerMeta(hdr *tar.Header) (*meta, error) {
 		if !validDevice(hdr.Devmajor, hdr.Devminor) {
 			return nil, fmt.Errorf("%w: device %d:%d", ErrMember, hdr.Devmajor, hdr.Devminor)
 		}
-		m.major, m.minor = uint32(hdr.Devmajor), uint32(hdr.Devminor) //nolint:gosec // checked
+		m.major, m.minor = uint32(hdr.Devmajor), uint32(hdr.Devminor)
 	}
 	return m, m.addXattrs(hdr.PAXRecords)
 }

@@ -186,7 +186,7 @@ func cannotHold(h handle, err error) bool {
 		// ext4 says so too of an xattr that is larger than a block.
 		var st unix.Statfs_t
 		const enough = 1 << 20
-		return unix.Fstatfs(h.dir, &st) == nil && st.Bavail > enough/uint64(max(st.Bsize, 512)) //nolint:gosec // positive
+		return unix.Fstatfs(h.dir, &st) == nil && st.Bavail > enough/uint64(max(st.Bsize, 512))
 	}
 	for _, e := range []error{unix.EPERM, unix.EACCES, unix.EINVAL, unix.EOPNOTSUPP, unix.E2BIG, unix.ERANGE, unix.ENAMETOOLONG, unix.EOVERFLOW} {
 		if errors.Is(err, e) {

@@ -28,7 +28,7 @@ func (r *Reader) xattrs(id uint32) (map[string]string, error) {
 		return nil, formatError("set %d of %d", id, n)
 	}
 	// The positions of the table's blocks follow its head.
-	if err := r.xattrRecord(set[:], uint64(id)); err != nil {
+	if err := r.record(set[:], r.sb.xattrTable+uint64(len(head)), uint64(id)); err != nil {
 		return nil, err
 	}
 	c := cursor{r: r, low: le.Uint64(head[:]), high: r.sb.xattrTable}
@@ -48,10 +48,6 @@ func (r *Reader) xattrs(id uint32) (map[string]string, error) {
 		attrs[name] = value
 	}
 	return attrs, nil
-}
-
-func (r *Reader) xattrRecord(p []byte, id uint64) error {
-	return r.record(p, r.sb.xattrTable+16, id)
 }
 
 // seekRef goes to a reference in the table.

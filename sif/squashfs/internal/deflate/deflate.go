@@ -11,6 +11,7 @@
 package deflate
 
 import (
+	"encoding/binary"
 	"hash/adler32"
 	"math/bits"
 )
@@ -257,16 +258,7 @@ func (e *Encoder) shortestNow() int {
 	return shortestFor(int(n))
 }
 
-func load32(b []byte, i int) uint32 {
-	b = b[i : i+4 : i+4]
-	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
-}
-
-func load64(b []byte) uint64 {
-	_ = b[7]
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-}
+func load32(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
 
 func hash3(word uint32) uint32 { return (word << 8 * 0x9E3779B1) >> (32 - bits3) }
 func hash4(word uint32) uint32 { return word * 0x9E3779B1 >> (32 - bits4) }
@@ -276,7 +268,7 @@ func matchLength(a, b []byte) int {
 	n := 0
 	b = b[:len(a)]
 	for len(a) >= 8 {
-		if x := load64(a) ^ load64(b); x != 0 {
+		if x := binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b); x != 0 {
 			return n + bits.TrailingZeros64(x)>>3
 		}
 		a, b, n = a[8:], b[8:], n+8

@@ -20,7 +20,7 @@ const dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC | unix.O_NONB
 // retry repeats a system call that a signal interrupted.
 func retry(f func() error) error {
 	for {
-		if err := f(); err != unix.EINTR { // straight from the kernel
+		if err := f(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

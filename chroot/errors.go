@@ -82,7 +82,7 @@ func packError(err error, own []error) *wireError {
 	}
 	w := &wireError{Text: err.Error(), Hint: Hint(err)}
 	walkErrors(err, func(e error) {
-		if errno, ok := e.(syscall.Errno); ok {
+		if errno, ok := e.(syscall.Errno); ok { //nolint:errorlint // every error of the chain comes by
 			w.Errnos = append(w.Errnos, int(errno))
 		}
 	})
@@ -140,7 +140,7 @@ func walkErrors(err error, visit func(error)) {
 		return
 	}
 	visit(err)
-	switch u := err.(type) {
+	switch u := err.(type) { //nolint:errorlint // the chain is what is walked
 	case interface{ Unwrap() error }:
 		walkErrors(u.Unwrap(), visit)
 	case interface{ Unwrap() []error }:

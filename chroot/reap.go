@@ -59,7 +59,7 @@ func reap(payload int) Exit {
 			ended = true
 			exit.Code = status.ExitStatus()
 			if status.Signaled() {
-				exit.Signal = syscall.Signal(status.Signal())
+				exit.Signal = status.Signal()
 				exit.Code = 128 + int(status.Signal())
 			}
 		}

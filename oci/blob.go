@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "crypto/sha256" // go-digest finds its algorithms only when they are linked in
 	_ "crypto/sha512" // the specification's other registered algorithm
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -94,7 +95,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	}
 	// A hash never fails to write.
 	_, _ = v.sum.Write(p[:n])
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		switch {
 		case v.left > 0:
 			err = fmt.Errorf("blob %s: %w: %d of %d bytes", v.desc.Digest, ErrMismatch, v.desc.Size-v.left, v.desc.Size)

@@ -74,7 +74,7 @@ func (d *diffReader) unpack(r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("unpack layer %s: %w", d.want, err)
 	}
-	defer tar.Close() //nolint:errcheck // a decoder that was read to its end; nothing is written through it
+	defer tar.Close() // a decoder that was read to its end; nothing is written through it
 	sum := d.want.Verifier()
 	d.size, err = io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{tar}, make([]byte, 256<<10))
 	if err != nil {

@@ -79,7 +79,7 @@ func tarReader(ctx context.Context, f *os.File) (layoutReader, error) {
 			return nil, err
 		}
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

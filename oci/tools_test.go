@@ -251,7 +251,7 @@ func TestUmociLibraryWalksALayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	cas := casext.NewEngine(engine)
-	defer cas.Close() //nolint:errcheck // read only
+	defer cas.Close() // read only
 	names, err := cas.ListReferences(t.Context())
 	if err != nil || len(names) != 2 {
 		t.Fatal(names, err)

@@ -1,7 +1,6 @@
 package unpack
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,13 +33,6 @@ var (
 // atByte adds the place in a file to one of the sentinels.
 func atByte(kind error, format Format, off int64, detail string) error {
 	return fmt.Errorf("%s data %w at byte %d: %s", format, kind, off, detail)
-}
-
-// isPassedOn tells errors that say nothing about the data: they are not to be dressed up as damage.
-func isPassedOn(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, ErrTruncated) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotTar) ||
-		errors.Is(err, ErrUnsupported)
 }
 
 // noEOF turns an end of input where none may be into io.ErrUnexpectedEOF.

@@ -75,7 +75,8 @@ func rawHeader(name string, typ byte, size string, fields ...any) []byte {
 	b[fieldType] = typ
 	copy(b[fieldMagic:], "ustar\x0000")
 	for i := 0; i+1 < len(fields); i += 2 {
-		copy(b[fields[i].(int):], fields[i+1].(string))
+		at, text := fields[i].(int), fields[i+1].(string) //nolint:errcheck // a test would panic, and should
+		copy(b[at:], text)
 	}
 	return sumHeader(b)
 }

@@ -143,7 +143,7 @@ func (s *stream) open(ctx context.Context, o OpenOptions) (Format, error) {
 		return "", err
 	}
 	format := detect(head)
-	var whole io.Reader = io.MultiReader(bytes.NewReader(head), s.file)
+	whole := io.MultiReader(bytes.NewReader(head), s.file)
 	if size >= 0 {
 		whole = io.NewSectionReader(s.file, 0, 1<<62) // its own position: nothing else moves it
 	}

@@ -63,7 +63,8 @@ func blockDict(h []byte) (int64, bool) {
 	if h[0] == 0 || size > len(h) {
 		return 0, false
 	}
-	flags, f, ok := h[1], h[2:size-4], true
+	flags, f := h[1], h[2:size-4]
+	var ok bool
 	for _, present := range []byte{0x40, 0x80} { // Compressed Size, Uncompressed Size
 		if flags&present != 0 {
 			if _, f, ok = cutVLI(f); !ok {

@@ -62,10 +62,10 @@ type zlibDecompressor struct {
 func (d *zlibDecompressor) decompress(dst, src []byte) ([]byte, error) {
 	d.src.Reset(src)
 	var err error
-	if d.z == nil {
-		d.z, err = zlib.NewReader(&d.src)
+	if z, ok := d.z.(zlib.Resetter); ok {
+		err = z.Reset(&d.src, nil)
 	} else {
-		err = d.z.(zlib.Resetter).Reset(&d.src, nil)
+		d.z, err = zlib.NewReader(&d.src)
 	}
 	if err != nil {
 		return nil, err

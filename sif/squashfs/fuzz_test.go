@@ -59,7 +59,7 @@ func FuzzReader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		items, ok := readItems(t, ctx, r)
+		items, ok := readItems(ctx, t, r)
 		if !ok {
 			return
 		}
@@ -73,7 +73,7 @@ func FuzzReader(f *testing.F) {
 
 // readItems turns a filesystem into the calls that make it; ok is false where it is damaged, or larger
 // than a fuzzer has time for.
-func readItems(t *testing.T, ctx context.Context, r *Reader) (items []item, ok bool) {
+func readItems(ctx context.Context, t *testing.T, r *Reader) (items []item, ok bool) {
 	first := map[uint64]string{}
 	total := int64(0)
 	err := r.Walk(func(f *File) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -96,7 +97,10 @@ var userXattrs = regexp.MustCompile(`(user\.\S+ )+`)
 // TestSquashfuse lets squashfuse read what was written.
 func TestSquashfuse(t *testing.T) {
 	testutil.Need(t, "squashfuse", "fusermount3")
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
+	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); errors.Is(err, fs.ErrPermission) {
+		testutil.NeedRoot(t)
+		testutil.SkipOrFail(t, "/dev/fuse: %v", err)
+	} else if err != nil {
 		testutil.SkipOrFail(t, "/dev/fuse: %v", err)
 	} else {
 		f.Close()

@@ -55,12 +55,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("squashfs jobs %d: less than one", o.Jobs)
 	}
 	top := map[string]int{Gzip: 9, Zstd: 22, Xz: 0}
-	max, ok := top[o.Compression]
+	best, ok := top[o.Compression]
 	if !ok {
 		return o, fmt.Errorf("squashfs compression %q: %w (gzip, zstd and xz are)", o.Compression, ErrUnsupported)
 	}
-	if o.Level < 0 || o.Level > max {
-		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.Level, o.Compression, max)
+	if o.Level < 0 || o.Level > best {
+		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.Level, o.Compression, best)
 	}
 	if o.Level == 0 && o.Compression == Gzip {
 		o.Level = defaultGzipLevel

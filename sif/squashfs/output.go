@@ -42,9 +42,9 @@ func (a *appender) Write(p []byte) (int, error) {
 	a.buf = append(a.buf, p...)
 	a.pos += uint64(len(p))
 	if len(a.buf) >= 1<<18 {
-		a.flush()
+		return len(p), a.flush()
 	}
-	return len(p), a.err
+	return len(p), nil
 }
 
 func (a *appender) flush() error {

@@ -251,13 +251,7 @@ func TestUnpackLastWins(t *testing.T) {
 }
 
 func TestUnpackHostile(t *testing.T) {
-	for _, tier := range tiers[:1] {
-		t.Run(tier, func(t *testing.T) {
-			if inside(t, tier) {
-				testHostile(t)
-			}
-		})
-	}
+	inOneTier(t, testHostile)
 }
 
 func testHostile(t *testing.T) {
@@ -334,13 +328,7 @@ func unharmed(t testing.TB, outer, victim string) {
 
 // TestUnpackDamaged has archives that are not what they say.
 func TestUnpackDamaged(t *testing.T) {
-	for _, tier := range tiers[:1] {
-		t.Run(tier, func(t *testing.T) {
-			if inside(t, tier) {
-				testDamaged(t)
-			}
-		})
-	}
+	inOneTier(t, testDamaged)
 }
 
 func testDamaged(t *testing.T) {
@@ -420,65 +408,55 @@ func oct6(n int) string {
 }
 
 func TestUnpackDeep(t *testing.T) {
-	for _, tier := range tiers[:1] {
-		t.Run(tier, func(t *testing.T) {
-			if !inside(t, tier) {
-				return
-			}
-			// 400 levels of 200 bytes: 20 times what a path may have.
-			deep := strings.Repeat(strings.Repeat("d", 199)+"/", 400)
-			dir, res := unpackTo(t, "fs", archive(t, member{name: deep + "file", data: "bottom"}, member{name: "link", typ: tar.TypeLink, link: deep + "file"}))
-			if res.Entries != 2 {
-				t.Errorf("result %+v", res)
-			}
-			data, err := os.ReadFile(filepath.Join(dir, "link"))
-			if err != nil || string(data) != "bottom" {
-				t.Errorf("%q, %v", data, err)
-			}
-			var b bytes.Buffer
-			if _, err := Capture(t.Context(), &b, dir, nil, CaptureOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			again, _ := unpackTo(t, "again", b.Bytes())
-			if data, err := os.ReadFile(filepath.Join(again, "link")); err != nil || string(data) != "bottom" {
-				t.Errorf("after a round trip: %q, %v", data, err)
-			}
-		})
-	}
+	inOneTier(t, func(t *testing.T) {
+		// 400 levels of 200 bytes: 20 times what a path may have.
+		deep := strings.Repeat(strings.Repeat("d", 199)+"/", 400)
+		dir, res := unpackTo(t, "fs", archive(t, member{name: deep + "file", data: "bottom"}, member{name: "link", typ: tar.TypeLink, link: deep + "file"}))
+		if res.Entries != 2 {
+			t.Errorf("result %+v", res)
+		}
+		data, err := os.ReadFile(filepath.Join(dir, "link"))
+		if err != nil || string(data) != "bottom" {
+			t.Errorf("%q, %v", data, err)
+		}
+		var b bytes.Buffer
+		if _, err := Capture(t.Context(), &b, dir, nil, CaptureOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		again, _ := unpackTo(t, "again", b.Bytes())
+		if data, err := os.ReadFile(filepath.Join(again, "link")); err != nil || string(data) != "bottom" {
+			t.Errorf("after a round trip: %q, %v", data, err)
+		}
+	})
 }
 
 func TestUnpackErrors(t *testing.T) {
-	for _, tier := range tiers[:1] {
-		t.Run(tier, func(t *testing.T) {
-			if !inside(t, tier) {
-				return
-			}
-			data := archive(t, member{name: "x", data: strings.Repeat("x", 3<<20)})
-			dir := newDir(t, "fs")
-			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=755"); err != nil {
-				t.Fatal(err)
-			}
-			_, err := Unpack(t.Context(), bytes.NewReader(data), dir, UnpackOptions{})
-			if !errors.Is(err, syscall.ENOSPC) {
-				t.Errorf("on a full disk: %v", err)
-			}
-			if err := RemoveAll(t.Context(), dir); !errors.Is(err, unix.EBUSY) {
-				t.Errorf("removing a mount point: %v", err)
-			}
-			if err := unix.Unmount(dir, 0); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Mkdir(filepath.Join(dir, "there"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := Unpack(t.Context(), bytes.NewReader(data), dir, UnpackOptions{}); !errors.Is(err, ErrNotEmpty) {
-				t.Errorf("to a directory that is not empty: %v", err)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			if _, err := Unpack(ctx, bytes.NewReader(data), newDir(t, "ended"), UnpackOptions{}); !errors.Is(err, context.Canceled) {
-				t.Errorf("ended: %v", err)
-			}
-		})
-	}
+	inOneTier(t, func(t *testing.T) {
+		data := archive(t, member{name: "x", data: strings.Repeat("x", 3<<20)})
+		dir := newDir(t, "fs")
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=755"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Unpack(t.Context(), bytes.NewReader(data), dir, UnpackOptions{})
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("on a full disk: %v", err)
+		}
+		if err := RemoveAll(t.Context(), dir); !errors.Is(err, unix.EBUSY) {
+			t.Errorf("removing a mount point: %v", err)
+		}
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, "there"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Unpack(t.Context(), bytes.NewReader(data), dir, UnpackOptions{}); !errors.Is(err, ErrNotEmpty) {
+			t.Errorf("to a directory that is not empty: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Unpack(ctx, bytes.NewReader(data), newDir(t, "ended"), UnpackOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("ended: %v", err)
+		}
+	})
 }

@@ -109,6 +109,9 @@ func (m *memory) Add(e squashfs.Entry, data io.Reader) error {
 	}
 	f := &memoryFile{Entry: e, names: []string{e.Path}}
 	if e.Mode&unix.S_IFMT == unix.S_IFREG && e.Size > 0 {
+		if e.Size > 64<<20 {
+			return fmt.Errorf("add %q: %w", e.Path, squashfs.ErrLimit)
+		}
 		b := make([]byte, e.Size)
 		if _, err := io.ReadFull(data, b); err != nil {
 			return err

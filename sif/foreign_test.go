@@ -229,3 +229,26 @@ func TestStage3Actions(t *testing.T) {
 		}
 	})
 }
+
+// siftool, the format's own tool, lists what is in the file and takes it out.
+func TestSiftool(t *testing.T) {
+	if os.Getenv("XTOO_TEST_LONG") == "" {
+		t.Skip("builds siftool from the module cache: XTOO_TEST_LONG=1 runs it")
+	}
+	testutil.Need(t, "go")
+	tool := filepath.Join(t.TempDir(), "siftool")
+	run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")
+	path, info := writeSIF(t, sample(t), Options{})
+	list := run(t, tool, "list", path)
+	for _, want := range []string{"|Def.FILE", "|JSON.Generic", fmt.Sprintf("|%d-%d", info.PartitionOffset, info.Size), "|FS (Squashfs/*System/arm64)"} {
+		if !strings.Contains(list, want) {
+			t.Errorf("list lacks %s:\n%s", want, list)
+		}
+	}
+	if got := run(t, tool, "dump", "1", path); got != "type: stage4\n" {
+		t.Errorf("definition %q", got)
+	}
+	if header := run(t, tool, "header", path); !strings.Contains(header, "2022-06-16 00:00:00 +0000 UTC") {
+		t.Errorf("header:\n%s", header)
+	}
+}

@@ -125,12 +125,25 @@ func eachMember(ctx context.Context, l Layer, want digest.Digest, onRead func(in
 		if hdr.Typeflag == tar.TypeXGlobalHeader {
 			continue
 		}
-		if err := f(seq, hdr, tr); errors.Is(err, errStop) {
+		if err := f(seq, hdr, contextReader{ctx, tr}); errors.Is(err, errStop) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("member %q: %w", hdr.Name, err)
 		}
 	}
+}
+
+// A contextReader fails once its context has ended: the holes of one sparse member can be terabytes.
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // the reader lives for one call, which was given the context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
 }
 
 // enter returns the node of a member's directory, and whether an upper layer hides what is in it.
@@ -169,25 +182,18 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 	if err != nil || wh.kind == whIgnored {
 		return err
 	}
-	dir, base := splitPath(name)
 	if wh.kind != whNone {
+		dir, _ := splitPath(name)
 		return m.whiteout(dir, wh)
 	}
-	isDir := hdr.Typeflag == tar.TypeDir
-	id, hidden := uint32(0), false
-	if name == "" {
-		if !isDir {
-			return fmt.Errorf("%w: the root is not a directory", ErrMember)
-		}
-	} else {
-		if id, hidden, err = m.enter(dir); err != nil {
-			return err
-		}
-		if id, err = m.t.child(id, base); err != nil {
-			return err
-		}
+	id, hidden, err := m.locate(name)
+	if err != nil {
+		return err
 	}
-
+	isDir := hdr.Typeflag == tar.TypeDir
+	if id == 0 && !isDir {
+		return fmt.Errorf("%w: the root is not a directory", ErrMember)
+	}
 	// Where the link's content is to be found must be known before this member takes its place.
 	var shared *source
 	if hdr.Typeflag == tar.TypeLink {
@@ -195,47 +201,18 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 			return err
 		}
 	}
-
-	n := m.t.at(id)
-	superseded := false
-	if m.scan != nil {
-		superseded = m.scan.superseded(m.t, id, seq)
-		delete(m.links, id)
-		m.dir.valid = m.dir.valid && isDir // what it holds is still right for this member
-	} else if n.seen == m.layer || !isDir && n.below == m.layer {
-		return errDuplicate
-	}
-	m.t.noteBelow(id, m.layer)
-	n.seen, n.seq = m.layer, seq
-	n.flags &^= seenDir
-	if isDir {
-		n.flags |= seenDir
+	superseded, err := m.note(id, seq, isDir)
+	if err != nil {
+		return err
 	}
 	if superseded {
 		if shared != nil {
 			m.links[id] = shared
 		}
-		if !isDir {
-			m.t.setGone(id, m.layer) // what replaces it does not bring back the directories of lower layers
-		}
 		m.info.Hidden++
 		return nil
 	}
-	if id != 0 {
-		m.t.imply(m.dir.open, m.layer) // a directory that a member needs is there even if the member is hidden
-	}
-	visible := !hidden && n.prov == 0 && (isDir || n.implied == 0) && !m.t.goneAbove(id, m.layer)
-	if visible {
-		n.prov = m.layer
-		if isDir {
-			n.flags |= provDir
-		}
-	} else {
-		m.info.Hidden++
-		if !isDir && !hidden && (n.implied != 0 || n.flags&provDir != 0) {
-			m.t.setGone(id, m.layer) // hidden by a directory, it still hides the directories of lower layers
-		}
-	}
+	visible := m.claim(id, isDir, hidden)
 	switch {
 	case isDir && visible:
 		return m.pack(hdr, nil, name)
@@ -246,6 +223,61 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 	default:
 		return m.packOther(hdr, data, id, name, visible)
 	}
+}
+
+// locate returns the node of a member, and whether an upper layer hides all there is in its directory.
+func (m *merger) locate(name string) (id uint32, hidden bool, err error) {
+	if name == "" {
+		return 0, false, nil
+	}
+	dir, base := splitPath(name)
+	if id, hidden, err = m.enter(dir); err != nil {
+		return none, false, err
+	}
+	id, err = m.t.child(id, base)
+	return id, hidden, err
+}
+
+// note records that the layer has a member at the node, and says whether a later one of the layer takes its place.
+func (m *merger) note(id, seq uint32, isDir bool) (superseded bool, err error) {
+	n := m.t.at(id)
+	if m.scan != nil {
+		superseded = m.scan.superseded(m.t, id, seq)
+		delete(m.links, id)
+		m.dir.valid = m.dir.valid && isDir // what it holds is still right for this member
+	} else if n.seen == m.layer || !isDir && n.below == m.layer {
+		return false, errDuplicate
+	}
+	m.t.noteBelow(id, m.layer)
+	n.seen, n.seq = m.layer, seq
+	n.flags &^= seenDir
+	if isDir {
+		n.flags |= seenDir
+	}
+	if superseded && !isDir {
+		m.t.setGone(id, m.layer) // what replaces it does not bring back the directories of lower layers
+	}
+	return superseded, nil
+}
+
+// claim makes the member at the node the visible one, unless upper layers hide it, and says whether it is.
+func (m *merger) claim(id uint32, isDir, hidden bool) bool {
+	if id != 0 {
+		m.t.imply(m.dir.open, m.layer) // a directory that a member needs is there even if the member is hidden
+	}
+	n := m.t.at(id)
+	if !hidden && n.prov == 0 && (isDir || n.implied == 0) && !m.t.goneAbove(id, m.layer) {
+		n.prov = m.layer
+		if isDir {
+			n.flags |= provDir
+		}
+		return true
+	}
+	m.info.Hidden++
+	if !isDir && !hidden && (n.implied != 0 || n.flags&provDir != 0) {
+		m.t.setGone(id, m.layer) // hidden by a directory, it still hides the directories of lower layers
+	}
+	return false
 }
 
 // linkSource returns what the hard link at node id shares. A link to its own name, which tar makes when it is

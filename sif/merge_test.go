@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -269,7 +271,7 @@ type closer struct {
 
 func (c closer) Close() error { return c.err }
 
-// The entry for each hidden member of a link's target is packed once, whatever the writer is told to do twice.
+// What a whiteout hides reaches the filesystem not at all.
 func TestNothingHiddenIsPacked(t *testing.T) {
 	base := []item{folder("d", 0o755)}
 	top := []item{wh(".wh.d")}
@@ -286,6 +288,32 @@ func TestNothingHiddenIsPacked(t *testing.T) {
 }
 
 var _ filesystem = (*squashfs.Writer)(nil)
+
+// A hole of 16 TiB does not keep Write from ending when it is told to.
+func TestWriteEndsInAHole(t *testing.T) {
+	h := make([]byte, 512)
+	copy(h, "hole")
+	copy(h[100:], "0000644\x000000000\x000000000\x0000000000000\x0000000000000\x00        S")
+	copy(h[257:], "ustar  \x00")
+	copy(h[386:], "00000000000\x0000000000000\x00")                   // one empty piece of data at offset 0
+	copy(h[483:], "\x80\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00") // its size with the holes, in base 256
+	sum := 0
+	for _, b := range h {
+		sum += int(b)
+	}
+	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	f, err := os.Create(filepath.Join(t.TempDir(), "x.sif"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, err = Write(ctx, f, Image{Arch: "amd64", Layers: layersOf(slices.Concat(h, make([]byte, 1024)))}, Options{})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
 
 func TestWriteIntoReadOnly(t *testing.T) {
 	f, err := os.Open(os.DevNull)

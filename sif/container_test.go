@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
+	"xtoo/sif/squashfs"
 )
 
 // sample is an image with something of everything.
@@ -119,6 +120,16 @@ func TestWriteContainer(t *testing.T) {
 	}
 	if c.Arch != "arm64" || string(c.Definition) != "type: stage4\n" || len(c.Objects) != 4 || c.Offset != info.PartitionOffset || c.Partition.Size() != info.PartitionSize {
 		t.Errorf("opened: %s, definition %q, objects %+v", c.Arch, c.Definition, c.Objects)
+	}
+	fs, err := squashfs.NewReader(c.Partition, c.Partition.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fs.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := fs.Lookup("usr/bin/ping"); err != nil {
+		t.Error(err)
 	}
 	var m Metadata
 	if err := json.Unmarshal(c.Metadata, &m); err != nil {

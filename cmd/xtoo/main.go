@@ -36,9 +36,9 @@ func xtoo() int {
 	return report(ctx, os.Stderr, err)
 }
 
-// memoryLimit is what the garbage collector aims to stay below, in bytes. The working set is far smaller;
+// memoryLimit is what the garbage collector aims to stay below, in bytes. A million entries in a SIF file need 200 MB; else the working set is far smaller;
 // without it, the collector lets buffers pile up to twice of that.
-const memoryLimit = 160 << 20
+const memoryLimit = 240 << 20
 
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {

@@ -13,6 +13,11 @@ self=$PWD
 no_skip=1
 [ "$user" != root ] || no_skip=root
 
+# Tests that want a root of real programs get one.
+stage3=$(cat "$XTOO_CI/stage3" 2>/dev/null) || stage3=$(bash scripts/ci/stage3.sh "$XTOO_CI")
+echo "$stage3" > "$XTOO_CI/stage3"
+export XTOO_TEST_STAGE3=$stage3
+
 rc=0
 (
   cd "$src"

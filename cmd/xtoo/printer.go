@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -85,7 +84,7 @@ func describe(e engine.Event) string {
 	}
 	switch e.Kind {
 	case engine.EventImport:
-		return fmt.Sprintf("%s  reading %s", name, filepath.Base(e.Path))
+		return fmt.Sprintf("%s  reading %s", name, e.Path)
 	case engine.EventBase:
 		return fmt.Sprintf("%s  base %s  %d entries, %s, %s", name, short(e.Digest.Encoded()), e.Entries, size(e.Bytes), seconds(e.Elapsed))
 	case engine.EventStart:

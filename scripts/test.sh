@@ -19,6 +19,9 @@ case ${XTOO_TEST_RACE:-auto} in
 *) if can_race; then race=-race cgo=1; else echo "test: no working C compiler: without the race detector"; fi ;;
 esac
 
+# A program under the race detector waits a second before it exits. Tests start thousands.
+export GORACE="atexit_sleep_ms=0 ${GORACE:-}"
+
 CGO_ENABLED=0 $GO vet -tags "$TAGS" ./...
 # shellcheck disable=SC2086 # flags are words
 CGO_ENABLED=$cgo $GO test $race -buildvcs=false -timeout 15m -tags "$TAGS" $XTOO_TEST_FLAGS ./...

@@ -2,24 +2,17 @@ package engine
 
 import (
 	"context"
-	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
 
-	"xtoo/chroot"
 	"xtoo/layers"
 	"xtoo/projects"
 	"xtoo/qemu"
-	"xtoo/unpack"
 )
 
 // A base is what a root starts from, before it is known whether the store has it.
@@ -162,29 +155,6 @@ func contentBase(c *chain) digest.Digest {
 	return keyOf("base", parts...)
 }
 
-// stage3Arch is the architecture that was declared, or else the one that the programs of the stage3 are for.
-func stage3Arch(r *projects.Project, s *unpack.Summary) (qemu.Arch, error) {
-	counts := map[qemu.ELF]int{}
-	machines := s.StandardMachines
-	if len(machines) == 0 {
-		machines = s.Machines
-	}
-	for m, n := range machines {
-		counts[qemu.ELF{Machine: elf.Machine(m.Machine), Class: elf.Class(m.Class), Data: elf.Data(m.Data)}] += n
-	}
-	if r.Base.Arch.IsZero() {
-		a, err := qemu.Detect(counts)
-		if err != nil {
-			return a, fmt.Errorf("%s: stage3 %s: %w: declare its arch", r.Base.Pos, r.Base.Path, err)
-		}
-		return a, nil
-	}
-	if err := r.Base.Arch.Check(counts); err != nil {
-		return qemu.Arch{}, fmt.Errorf("%s: stage3 %s: %w", r.Base.Pos, r.Base.Path, err)
-	}
-	return r.Base.Arch, nil
-}
-
 // scratchChain is the empty chain.
 func (b *build) scratchChain(r *projects.Project) (*chain, error) {
 	arch := r.Base.Arch
@@ -205,168 +175,4 @@ func (b *build) epoch(fromBase time.Time) time.Time {
 		return b.o.Epoch.UTC().Truncate(time.Second)
 	}
 	return fromBase.UTC().Truncate(time.Second)
-}
-
-// importStage3 reads a stage3 once: its tar stream becomes a blob, and a layer directory if unpacked.
-func (b *build) importStage3(ctx context.Context, r *projects.Project, id base, unpacked bool) (baseRecord, error) {
-	rec, err := b.readStage3(ctx, r, id, r.Exclude, unpacked)
-	if late := (*lateError)(nil); errors.As(err, &late) {
-		rec, err = b.readStage3(ctx, r, id, append(slices.Clone(r.Exclude), late.patterns...), unpacked)
-		if err == nil { // patterns of ours that match nothing are nobody's mistake
-			rec.Summary.UnusedExcludes = late.unused
-		}
-	}
-	if err != nil {
-		return baseRecord{}, fmt.Errorf("stage3 %s: %w", id.path, err)
-	}
-	for _, p := range rec.Summary.UnusedExcludes {
-		b.o.Events(Event{Kind: EventWarning, Text: fmt.Sprintf("%s: exclude %q matches nothing in %s", r.Base.Pos, p, id.path)})
-	}
-	return rec, nil
-}
-
-// lateError says that a stage3 must be read again with more patterns: see [unpack.Summary.LateExcludes].
-type lateError struct{ patterns, unused []string }
-
-func (e *lateError) Error() string { return "symbolic links came late" }
-
-// readStage3 does the work of importStage3 once. After an error nothing of it is in the store.
-func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, exclude []string, unpacked bool) (rec baseRecord, err error) {
-	open := func(ctx context.Context) (io.ReadCloser, error) {
-		in, _, err := unpack.Open(ctx, id.path, unpack.OpenOptions{Jobs: b.o.Jobs, Log: b.o.Log})
-		return in, err
-	}
-	in, err := open(ctx)
-	if err != nil {
-		return rec, err
-	}
-	defer in.Close() // read only
-
-	w, err := b.o.Store.NewLayer(ctx, b.o.Compression, b.o.Jobs)
-	if err != nil {
-		return rec, err
-	}
-	defer w.Abort()
-	dst := io.Writer(w)
-	var dir *unpacking
-	if unpacked {
-		if dir, err = b.startUnpack(ctx, nil); err != nil {
-			return rec, err
-		}
-		defer dir.abort(ctx)
-		dst = io.MultiWriter(w, dir.w)
-	}
-	sum, err := unpack.Copy(ctx, dst, in, unpack.CopyOptions{Exclude: exclude, Reopen: open})
-	if err != nil {
-		if dir != nil {
-			err = dir.explain(err)
-		}
-		return rec, err
-	}
-	if sum.Entries+sum.Excluded == 0 {
-		return rec, fmt.Errorf("%w: the archive is empty", unpack.ErrNotTar)
-	}
-	if _, err := stage3Arch(r, &sum); err != nil {
-		return rec, err
-	}
-	if len(sum.LateExcludes) > 0 {
-		return rec, &lateError{patterns: sum.LateExcludes, unused: sum.UnusedExcludes}
-	}
-	if dir != nil {
-		if err := dir.finish(); err != nil {
-			return rec, err
-		}
-	}
-	layer, err := w.Commit()
-	if err != nil {
-		return rec, err
-	}
-	if dir != nil {
-		if err := b.o.Store.AdoptLayerDir(dir.holder, layer.DiffID); err != nil {
-			return rec, err
-		}
-	}
-	return baseRecord{DiffIDs: []digest.Digest{layer.DiffID}, Summary: &sum}, nil
-}
-
-// An unpacking is a stage that unpacks what is written to it.
-type unpacking struct {
-	b      *build
-	holder string // what becomes layers/HEX
-	w      *os.File
-	p      *chroot.Process
-	done   bool
-	err    error
-}
-
-// startUnpack starts to unpack a layer into a new directory. lowers are the directories it lies on, top first.
-// The caller ends it with finish, and calls abort in any case.
-func (b *build) startUnpack(ctx context.Context, lowers []string) (*unpacking, error) {
-	host, err := b.o.Host()
-	if err != nil {
-		return nil, err
-	}
-	holder, err := b.o.Store.MakeTemp("layer")
-	if err != nil {
-		return nil, err
-	}
-	dir := layers.DirIn(holder)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	p, err := host.Start(ctx, chroot.Command{
-		Stage: stageUnpack, Args: unpackArgs{Dir: dir, Lowers: lowers}, Files: []*os.File{r}, Log: b.o.Log,
-	})
-	err = errors.Join(err, r.Close())
-	if err != nil {
-		return nil, errors.Join(err, w.Close())
-	}
-	return &unpacking{b: b, holder: holder, w: w, p: p}, nil
-}
-
-// finish waits until everything is unpacked.
-func (u *unpacking) finish() error {
-	if u.done {
-		return u.err
-	}
-	u.done = true
-	err := u.w.Close()
-	u.err = errors.Join(u.p.Wait(nil), err)
-	return u.err
-}
-
-// explain returns what the stage says if it ended early: the writer only saw a broken pipe.
-func (u *unpacking) explain(err error) error {
-	if !errors.Is(err, unix.EPIPE) {
-		return err
-	}
-	if serr := u.finish(); serr != nil {
-		return serr
-	}
-	return err
-}
-
-// abort ends the stage, if it has not ended, and removes what it made, if it was not adopted.
-func (u *unpacking) abort(ctx context.Context) {
-	if err := u.finish(); err != nil {
-		u.b.o.Log.Debug("unpacking ended early", "error", err)
-	}
-	u.b.discard(ctx, u.holder)
-}
-
-// discard removes work in progress. What cannot be removed now goes with the workspace.
-func (b *build) discard(ctx context.Context, path string) {
-	if _, err := os.Lstat(path); err != nil {
-		return
-	}
-	if os.RemoveAll(path) == nil {
-		return
-	}
-	if err := Remover(b.o.Host)(ctx, path); err != nil {
-		b.o.Log.Debug("cannot remove work in progress now", "path", path, "error", err)
-	}
 }

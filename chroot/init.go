@@ -42,6 +42,7 @@ func runNode(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+	unignoreSignals()
 	out := s.File(0)
 	payload, err := launch(a.Spec, out)
 	if err = errors.Join(err, out.Close()); err != nil {

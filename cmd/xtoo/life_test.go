@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -128,6 +129,10 @@ func (b *bench) noTrace() {
 
 // TestInterrupt: Ctrl-C ends a script that ignores it, and what it left in the background, within two seconds.
 func TestInterrupt(t *testing.T) {
+	// With a handler here, the program starts with the default action, even where the tests were told to ignore them.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			b := newBench(t, `

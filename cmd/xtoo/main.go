@@ -29,11 +29,23 @@ func main() {
 // xtoo runs the program and returns its exit code. Tests call it as a command.
 func xtoo() int {
 	limitMemory()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
 	defer stop()
 	root := newRootCommand(os.Stdout, os.Stderr)
 	err := root.ExecuteContext(ctx)
 	return report(ctx, os.Stderr, err)
+}
+
+// endingSignals are the signals that end a build, less those that xtoo was started to ignore (by nohup, or in the
+// background of a shell).
+func endingSignals() []os.Signal {
+	signals := []os.Signal{syscall.SIGTERM}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signals = append(signals, s)
+		}
+	}
+	return signals
 }
 
 // memoryLimit is what the garbage collector aims to stay below, in bytes. A million entries in a SIF file need 200 MB; else the working set is far smaller;

@@ -176,6 +176,38 @@ scripts:
 	}
 }
 
+// TestIgnoredSignals: started by nohup, xtoo goes on after a hang-up, and its scripts do not inherit what it ignores.
+func TestIgnoredSignals(t *testing.T) {
+	b := newBench(t, `
+stage3: {file: $STAGE3}
+scripts:
+  - {name: slow, run: "echo started; sleep 1; echo done"}
+  - {name: hangs-up, run: "kill -HUP $$; sleep 2; echo survived"}
+`)
+	cmd := b.command(context.Background(), "build")
+	var stderr syncBuffer
+	cmd.Stderr = &stderr
+	signal.Ignore(syscall.SIGHUP)
+	err := cmd.Start()
+	signal.Reset(syscall.SIGHUP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr.waitFor(t, "| started", 60*time.Second)
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitScript {
+		t.Errorf("ended with %v, want exit code %d", err, exitScript)
+	}
+	for _, want := range []string{"top:slow | done", "killed by signal 1"} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("it did not say %q but\n%s", want, stderr.String())
+		}
+	}
+}
+
 // TestKilled: a build that is killed at any instant leaves a store that the next build uses, and gets the same bytes from.
 func TestKilled(t *testing.T) {
 	config := `

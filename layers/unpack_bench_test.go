@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -22,7 +21,7 @@ func TestUnpackSpeed(t *testing.T) {
 	}
 	testutil.Need(t, "tar")
 	if os.Getenv(tierVar) == "" {
-		t.Setenv("XTOO_TEST_STAGE", stageTar(t, cmp.Or(os.Getenv("XTOO_TEST_BUILD"), "next-full")))
+		t.Setenv("XTOO_TEST_STAGE", stageTar(t))
 	}
 	inTiers(t, func(t *testing.T, _ string) {
 		path := os.Getenv("XTOO_TEST_STAGE")

@@ -17,36 +17,21 @@ import (
 	"xtoo/internal/testutil"
 )
 
-// stageTar returns the tar stream of a stage3 of the given build ("next", "next-full") as a file, decompressed by
-// the system's xz. Stage3s are looked for in $XTOO_STAGES (default ~/.cache/xtoo-stages), as published or flat.
-func stageTar(t testing.TB, build string) string {
+// stageTar returns the tar stream of the stage3 that XTOO_TEST_STAGE3 names (.tar.xz) as a file, decompressed by the
+// system's xz.
+func stageTar(t testing.TB) string {
 	t.Helper()
 	testutil.Need(t, "xz")
-	root := os.Getenv("XTOO_STAGES")
-	if root == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			t.Skip(err)
-		}
-		root = filepath.Join(home, ".cache", "xtoo-stages")
+	stage3 := os.Getenv("XTOO_TEST_STAGE3")
+	if stage3 == "" {
+		testutil.SkipOrFail(t, "XTOO_TEST_STAGE3 names no stage3")
 	}
-	var found []string
-	for _, pattern := range []string{build + "/x86-64bit/*/*/stage3-*.tar.xz", "stage3-generic_64-" + build + "-[0-9]*.tar.xz"} {
-		more, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = append(found, more...)
-	}
-	if len(found) == 0 {
-		testutil.SkipOrFail(t, "no stage3 of the build %s below %s", build, root)
-	}
-	path := filepath.Join(t.TempDir(), build+".tar")
+	path := filepath.Join(t.TempDir(), "stage3.tar")
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("xz", "-dc", "-T0", found[0])
+	cmd := exec.Command("xz", "-dc", "-T0", stage3)
 	cmd.Stdout = out
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -67,7 +52,7 @@ func TestUnpackStage3(t *testing.T) {
 	if os.Getenv(tierVar) == "" {
 		dir = t.TempDir()
 		t.Setenv("XTOO_TEST_SAME", dir)
-		t.Setenv("XTOO_TEST_STAGE", stageTar(t, "next"))
+		t.Setenv("XTOO_TEST_STAGE", stageTar(t))
 	}
 	inTiers(t, func(t *testing.T, tier string) {
 		f, err := os.Open(os.Getenv("XTOO_TEST_STAGE"))

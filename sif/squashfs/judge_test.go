@@ -55,6 +55,7 @@ func TestKernel(t *testing.T) {
 
 // TestUnsquashfs lets unsquashfs unpack what was written.
 func TestUnsquashfs(t *testing.T) {
+	notUnderRace(t)
 	testutil.NeedRoot(t)
 	testutil.Need(t, "unsquashfs")
 	eachJudged(t, func(t *testing.T, image string, want map[string]facts) {
@@ -96,6 +97,7 @@ var userXattrs = regexp.MustCompile(`(user\.\S+ )+`)
 
 // TestSquashfuse lets squashfuse read what was written.
 func TestSquashfuse(t *testing.T) {
+	notUnderRace(t)
 	testutil.Need(t, "squashfuse", "fusermount3")
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); errors.Is(err, fs.ErrPermission) {
 		testutil.NeedRoot(t)
@@ -202,6 +204,7 @@ func sameData(t testing.TB, got, want io.Reader) {
 
 // TestBigDirectory has 100,000 names in one directory, of which the kernel must find each by its index.
 func TestBigDirectory(t *testing.T) {
+	notUnderRace(t)
 	const n = 100_000
 	name := func(i int) string { return fmt.Sprintf("%s-%d", []string{"a", "package", "ünï"}[i%3], i*7919%n) }
 	image := buildWith(t, Options{}, func(w *Writer) {
@@ -261,6 +264,7 @@ func TestBigDirectory(t *testing.T) {
 
 // TestManyIDs fills the id table, which the kernel must then read.
 func TestManyIDs(t *testing.T) {
+	notUnderRace(t)
 	image := buildWith(t, Options{}, func(w *Writer) {
 		for i := range uint32(maxIDs) - 1 {
 			if err := w.Add(Entry{Path: fmt.Sprintf("%d", i), Mode: modeFile | 0o600, UID: i + 1, GID: i}, nil); err != nil {

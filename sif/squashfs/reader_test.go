@@ -45,6 +45,7 @@ func TestForeign(t *testing.T) {
 
 // TestDamage changes and cuts a filesystem everywhere: errors, and nothing worse.
 func TestDamage(t *testing.T) {
+	notUnderRace(t)
 	for _, c := range []string{Gzip, Zstd, Xz} {
 		b, err := os.ReadFile("testdata/mksquashfs-" + c + ".sqfs")
 		if err != nil {

@@ -156,6 +156,7 @@ func manyFiles() []item {
 // TestCompressorForgets checks that a block's compressed form does not depend on the blocks before it,
 // on which the promise of same bytes stands.
 func TestCompressorForgets(t *testing.T) {
+	notUnderRace(t)
 	for _, o := range []Options{
 		{Compression: Gzip, Level: 1}, {Compression: Gzip, Level: 6}, {Compression: Gzip, Level: 7}, {Compression: Gzip, Level: 9},
 		{Compression: Zstd, Level: 1}, {Compression: Zstd, Level: 3}, {Compression: Zstd, Level: 7}, {Compression: Zstd, Level: 15}, {Compression: Xz},
@@ -200,6 +201,7 @@ func TestCompressorForgets(t *testing.T) {
 // TestDuplicates checks that content is stored once: small, in whole blocks, large enough to be written
 // before it is known, with holes, and at the very end, where the output must be cut.
 func TestDuplicates(t *testing.T) {
+	notUnderRace(t)
 	for name, b := range map[string][]byte{
 		"small": random(1, 1000), "blocks": random(2, 3*defaultBlockSize), "tail": random(3, 3*defaultBlockSize+77),
 		"large": random(4, 40*defaultBlockSize+7), "holes": append(make([]byte, 20*defaultBlockSize), random(5, 30*defaultBlockSize)...),

@@ -381,6 +381,11 @@ func (o *overlay) unmount(t *testing.T) {
 // run runs a shell script with the merged directory as its working directory.
 func (o *overlay) run(t *testing.T, script string) {
 	t.Helper()
+	for _, program := range []string{"dd", "mkfifo", "setfattr", "truncate"} { // the basic utilities are taken for granted
+		if regexp.MustCompile(`\b` + program + ` `).MatchString(script) {
+			testutil.Need(t, program)
+		}
+	}
 	cmd := exec.Command("/bin/sh", "-ec", "umask 022\n"+script)
 	cmd.Dir = o.merged
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}

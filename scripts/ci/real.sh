@@ -44,7 +44,7 @@ bash scripts/ci/judge.sh "$work" "$stage3" || rc=1
 for user in "${ci_users[@]}"; do
   VARIABLES=("XTOO_STORE=$work/$user/store")
   (cd / && as "$user" "$XTOO_CI/xtoo" clean --all </dev/null)
-  left=$(find "$work/$user/store" -mindepth 1 2>/dev/null | head -n 3)
+  left=$(find "$work/$user" -path '*/store/*' | head -n 3)
   [ -z "$left" ] || { echo "FAILED: clean --all as $user left $left"; rc=1; }
 done
 [ $rc != 0 ] || rm -rf "$work"

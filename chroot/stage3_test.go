@@ -38,7 +38,7 @@ func untar(ctx context.Context, s *Stage) error {
 func TestStage3(t *testing.T) {
 	file := os.Getenv(stage3Var)
 	if file == "" {
-		t.Skip(stage3Var + " is not set")
+		testutil.SkipOrFail(t, "%s is not set", stage3Var)
 	}
 	testutil.Need(t, "tar", "xz")
 	eachTier(t, func(t *testing.T, h *Host) {

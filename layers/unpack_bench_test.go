@@ -21,7 +21,7 @@ func TestUnpackSpeed(t *testing.T) {
 	}
 	testutil.Need(t, "tar")
 	if os.Getenv(tierVar) == "" {
-		t.Setenv("XTOO_TEST_STAGE", stageTar(t))
+		t.Setenv("XTOO_TEST_STAGE", testutil.StageTar(t))
 	}
 	inTiers(t, func(t *testing.T, _ string) {
 		path := os.Getenv("XTOO_TEST_STAGE")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,31 +15,6 @@ import (
 
 	"xtoo/internal/testutil"
 )
-
-// stageTar returns the tar stream of the stage3 that XTOO_TEST_STAGE3 names (.tar.xz) as a file, decompressed by the
-// system's xz.
-func stageTar(t testing.TB) string {
-	t.Helper()
-	testutil.Need(t, "xz")
-	stage3 := os.Getenv("XTOO_TEST_STAGE3")
-	if stage3 == "" {
-		testutil.SkipOrFail(t, "XTOO_TEST_STAGE3 names no stage3")
-	}
-	path := filepath.Join(t.TempDir(), "stage3.tar")
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("xz", "-dc", "-T0", stage3)
-	cmd.Stdout = out
-	if err := cmd.Run(); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // TestUnpackStage3 unpacks a stage3 in both tiers, compares every member with what it is read as from the
 // layer directory, and makes the same changes in both: the layers are the same bytes.
@@ -52,7 +26,7 @@ func TestUnpackStage3(t *testing.T) {
 	if os.Getenv(tierVar) == "" {
 		dir = t.TempDir()
 		t.Setenv("XTOO_TEST_SAME", dir)
-		t.Setenv("XTOO_TEST_STAGE", stageTar(t))
+		t.Setenv("XTOO_TEST_STAGE", testutil.StageTar(t))
 	}
 	inTiers(t, func(t *testing.T, tier string) {
 		f, err := os.Open(os.Getenv("XTOO_TEST_STAGE"))

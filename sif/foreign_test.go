@@ -18,35 +18,6 @@ import (
 	"xtoo/internal/testutil"
 )
 
-// stageVar names a real stage3 for the tests and benchmarks that want one.
-const stageVar = "XTOO_TEST_STAGE3"
-
-// stageTar returns the tar stream of the stage3 as a file.
-func stageTar(t testing.TB) string {
-	t.Helper()
-	path := os.Getenv(stageVar)
-	if path == "" {
-		t.Skipf("%s does not name a stage3", stageVar)
-	}
-	if !strings.HasSuffix(path, ".xz") {
-		return path
-	}
-	testutil.Need(t, "xz")
-	out, err := os.Create(filepath.Join(t.TempDir(), "stage3.tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("xz", "-dc", "-T2", path)
-	cmd.Stdout = out
-	if err := cmd.Run(); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Name()
-}
-
 func fileLayer(path string) Layer {
 	return Layer{Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
@@ -95,7 +66,7 @@ func mounted(t *testing.T, how, sif string, info Info, f func(root string)) {
 func TestStage3AgainstTar(t *testing.T) {
 	testutil.NeedRoot(t)
 	testutil.Need(t, "tar", "unsquashfs")
-	base := stageTar(t)
+	base := testutil.StageTar(t)
 	want := filepath.Join(t.TempDir(), "want")
 	if err := os.Mkdir(want, 0o755); err != nil {
 		t.Fatal(err)
@@ -184,7 +155,7 @@ func changes(t *testing.T, base string) []byte {
 func TestStage3AgainstUmoci(t *testing.T) {
 	testutil.NeedRoot(t)
 	testutil.Need(t, "umoci", "unsquashfs")
-	base := stageTar(t)
+	base := testutil.StageTar(t)
 	top := changes(t, base)
 	sif, info := writeSIF(t, Image{Layers: append(layersOf(top), fileLayer(base))}, Options{})
 	t.Logf("%+v", info)
@@ -205,7 +176,7 @@ func TestStage3AgainstUmoci(t *testing.T) {
 // The actions work in the image itself, with its own shell.
 func TestStage3Actions(t *testing.T) {
 	testutil.NeedRoot(t)
-	img := Image{Layers: []Layer{fileLayer(stageTar(t))}}
+	img := Image{Layers: []Layer{fileLayer(testutil.StageTar(t))}}
 	img.Config.Config.Env = []string{"PATH=/usr/bin:/bin", "NOTE=" + awkward}
 	sif, info := writeSIF(t, img, Options{})
 	mounted(t, "kernel", sif, info, func(root string) {

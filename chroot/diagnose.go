@@ -38,8 +38,9 @@ const lowSpace = 4 << 30
 
 // Diagnose tries what a build needs, for real, in the order in which a build needs it. storeDir is where the store
 // is or will be; directories made in it for the trial are removed again. h is what Probe returned, and may be nil
-// when that failed. It takes about a tenth of a second.
-func Diagnose(ctx context.Context, h *Host, storeDir string) []Finding {
+// when that failed. It takes some tenths of a second.
+// emulators are as for [Host.Emulate].
+func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string) []Finding {
 	f := hostFiles{}
 	findings := []Finding{kernelFinding(kernelRelease())}
 	if h == nil {
@@ -61,6 +62,7 @@ func Diagnose(ctx context.Context, h *Host, storeDir string) []Finding {
 	findings = append(findings, trial(ctx, h, "process namespaces", "pid, ipc and uts namespaces", inside, unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS, nil)...)
 	findings = append(findings, trial(ctx, h, "network namespace", "network: none has a loopback interface of its own", diagnoseArgs{Loopback: true}, unix.CLONE_NEWNET,
 		func(one *Finding) { one.State = StateWarn; one.Hint += " (only projects with network: none need it)" })...)
+	findings = append(findings, archFindings(ctx, h, emulators)...)
 	return append(findings, storeFindings(dir, storeDir)...)
 }
 

@@ -99,7 +99,7 @@ func mayMapItself() bool {
 	return data[0].Effective&need == need
 }
 
-// rootHost maps every id that this process has onto itself.
+// rootHost maps every id that this process has onto itself. Root of a user namespace may have one id only.
 func rootHost(f hostFiles) (*Host, error) {
 	uids, err := readIDMap(f.path("/proc/self/uid_map"))
 	if err != nil {
@@ -109,8 +109,14 @@ func rootHost(f hostFiles) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	if countIDs(uids) == 1 || countIDs(gids) == 1 {
+		h := singleHost()
+		h.Reason = "root of a user namespace with one id"
+		h.Hint = "leave that namespace (unshare, a container), or start it with a range of ids"
+		return h, nil
+	}
 	return &Host{
-		Tier: TierMapped, UIDs: identity(uids), GIDs: identity(gids), setgroups: true,
+		Tier: TierMapped, UIDs: identity(uids), GIDs: identity(gids), setgroups: f.value("/proc/self/setgroups") != "deny",
 		Reason: "root: all ids as they are",
 	}, nil
 }

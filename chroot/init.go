@@ -16,6 +16,7 @@ type sources struct {
 	devices  map[string]*os.File
 	volumes  []*volume
 	files    []*os.File // of the volumes; nil for a tmpfs
+	emulator *os.File   // to be lent to the root; nil: none
 	resolver map[string]RunFile
 }
 
@@ -38,6 +39,11 @@ func runNode(ctx context.Context, s *Stage) error {
 			return err
 		}
 	}
+	emulator, err := a.Emulation.begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = emulator.Close() }() // it goes with the namespace
 	g, err := furnish(&a)
 	if err != nil {
 		return err
@@ -108,6 +114,11 @@ func furnish(a *nodeArgs) (*guest, error) {
 	if err := g.bindResolver(); err != nil {
 		return nil, err
 	}
+	if src.emulator != nil {
+		if err := g.lend(src.emulator, a.Emulation.Interpreter); err != nil {
+			return nil, err
+		}
+	}
 	for i, v := range src.volumes {
 		if err := g.mountVolume(v, src.files[i]); err != nil {
 			return nil, err
@@ -142,6 +153,11 @@ func openSources(a *nodeArgs) (*sources, error) {
 	if s.volumes, s.files, err = openVolumes(a.Spec.Mounts); err != nil {
 		return nil, err
 	}
+	if a.Emulation.How == HowPlaced {
+		if s.emulator, err = openPath(a.Emulation.Emulator, 0); err != nil {
+			return nil, err
+		}
+	}
 	s.resolver, err = resolverFiles(a.Network, hostname(a.Spec))
 	return s, err
 }
@@ -152,7 +168,7 @@ func (s *sources) close() error {
 	for _, f := range s.devices {
 		err = errors.Join(err, f.Close())
 	}
-	for _, f := range s.files {
+	for _, f := range append(s.files, s.emulator) {
 		if f != nil {
 			err = errors.Join(err, f.Close())
 		}

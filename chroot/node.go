@@ -64,6 +64,10 @@ type Node struct {
 	// Network is NetworkHost by default, or what Spec says.
 	Network Network
 
+	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
+	// zero value executes them as this machine's own.
+	Emulation Emulation
+
 	// GracePeriod is the time between SIGTERM and SIGKILL when the context ends. 0 means a second, which is also the most.
 	GracePeriod time.Duration
 
@@ -94,6 +98,8 @@ type nodeArgs struct {
 	Grace   time.Duration
 	TTYGid  bool // group 5 (tty) is mapped
 	Guard   bool // id 0 is the id 0 of the host: protect the host's settings in /proc
+
+	Emulation Emulation
 }
 
 // Run executes a node and waits for its end. The mounts are gone when it returns, and so is every process.
@@ -160,14 +166,32 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err := h.checkUser(n.Spec.Process.User); err != nil {
 		return nil, err
 	}
+	spec := n.Spec
+	if n.Emulation.How == HowCompat {
+		spec = with32Bit(spec)
+	}
 	grace := n.GracePeriod
 	if grace <= 0 || grace > maxGrace {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Spec: n.Spec, Lowers: n.Lowers, Upper: upper, Work: n.Work, Files: files, Network: network, Grace: grace,
-		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h),
+		Spec: spec, Lowers: n.Lowers, Upper: upper, Work: n.Work, Files: files, Network: network, Grace: grace,
+		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h), Emulation: n.Emulation,
 	}, nil
+}
+
+// with32Bit returns the specification with the personality of 32-bit programs, unless it has one.
+func with32Bit(s *specs.Spec) *specs.Spec {
+	if s.Linux != nil && s.Linux.Personality != nil {
+		return s
+	}
+	c, l := *s, specs.Linux{}
+	if s.Linux != nil {
+		l = *s.Linux
+	}
+	l.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+	c.Linux = &l
+	return &c
 }
 
 // checkUser sees that the ids of the process are mapped.

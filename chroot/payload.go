@@ -69,8 +69,8 @@ func prepareThread(s *specs.Spec) error {
 		if err != nil {
 			return err
 		}
-		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, p, 0, 0); errno != 0 {
-			return fmt.Errorf("set the personality %s: %w", s.Linux.Personality.Domain, errno)
+		if err := setPersonality(p); err != nil {
+			return err
 		}
 	}
 	if s.Process.NoNewPrivileges {
@@ -79,6 +79,14 @@ func prepareThread(s *specs.Spec) error {
 		}
 	}
 	return limitThread(s.Process.Capabilities)
+}
+
+// setPersonality sets the execution domain of this thread, which what it starts inherits.
+func setPersonality(p uintptr) error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, p, 0, 0); errno != 0 {
+		return fmt.Errorf("set the personality %#x: %w", p, errno)
+	}
+	return nil
 }
 
 // setLimits sets, on the whole of init, what can be set on no thread alone.

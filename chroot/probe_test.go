@@ -192,7 +192,7 @@ func TestReadIDMap(t *testing.T) {
 func TestDiagnose(t *testing.T) {
 	eachTier(t, func(t *testing.T, h *Host) {
 		dir := tempDir(t, h)
-		found := Diagnose(context.Background(), h, filepath.Join(dir, "not/yet/there"))
+		found := Diagnose(context.Background(), h, filepath.Join(dir, "not/yet/there"), nil)
 		names := map[string]Finding{}
 		for _, f := range found {
 			t.Logf("%-18s %-4s %s [%s]", f.Name, f.State, f.Detail, f.Hint)
@@ -216,7 +216,7 @@ func TestDiagnoseBad(t *testing.T) {
 	h := *single(t)
 	// Ids that are not ours: the kernel refuses the map, whoever we are (root may map all but the last id, which is none).
 	h.UIDs = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1<<32 - 1, Size: 1}}
-	found := Diagnose(context.Background(), &h, t.TempDir())
+	found := Diagnose(context.Background(), &h, t.TempDir(), nil)
 	bad := 0
 	for _, f := range found {
 		if f.State == StateBad {
@@ -239,7 +239,7 @@ func TestDiagnoseBad(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o644))
-	found = Diagnose(context.Background(), single(t), filepath.Join(file, "store"))
+	found = Diagnose(context.Background(), single(t), filepath.Join(file, "store"), nil)
 	if last := found[len(found)-1]; last.State != StateBad {
 		t.Errorf("a store in a file: %+v", found)
 	}

@@ -139,9 +139,11 @@ func checkLinux(l *specs.Linux) (Network, error) {
 	return network, nil
 }
 
+// The execution domains of personality(2).
+const perLinux, perLinux32 = 0, 8
+
 // personality is the argument of personality(2).
 func personality(p *specs.LinuxPersonality) (uintptr, error) {
-	const perLinux, perLinux32 = 0, 8
 	if len(p.Flags) > 0 {
 		return 0, unsupported("linux.personality: flags")
 	}

@@ -59,6 +59,8 @@ func lookupStage(name string) (registered, bool) {
 		return registered{fn: runNode}, true
 	case stageDiagnose:
 		return registered{fn: diagnoseInside}, true
+	case stageEmulate:
+		return registered{fn: emulateInside}, true
 	}
 	r, ok := registry[name]
 	return r, ok

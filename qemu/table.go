@@ -122,6 +122,9 @@ func subarchAliases() map[string][2]string {
 func (f family) row(s subarch) Arch {
 	a := f.arch
 	a.Subarch = s.name
+	if a.Architecture == "amd64" && s.variant != "" {
+		a.CPU = "max" // the emulator's default has no more than the first level
+	}
 	for _, o := range []struct {
 		to   *string
 		from string
@@ -131,6 +134,15 @@ func (f family) row(s subarch) Arch {
 		}
 	}
 	return a
+}
+
+// Families returns the default row of every arch_desc, in the order of the table.
+func Families() []Arch {
+	var out []Arch
+	for _, f := range families() {
+		out = append(out, f.row(f.subarchs[0]))
+	}
+	return out
 }
 
 // All returns every row of the table; the default subarch of an arch_desc comes first within it.

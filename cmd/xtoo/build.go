@@ -23,6 +23,7 @@ type buildOptions struct {
 	sifCompression string
 	compression    string
 	jobs           int
+	qemu           []string
 	noCache        bool
 	offline        bool
 	force          bool
@@ -59,10 +60,16 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF files: gzip (every host reads it), zstd or xz")
 	f.StringVar(&o.compression, "compression", "gzip", "compression of OCI layers: gzip, zstd or none")
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
+	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
 	f.BoolVar(&o.offline, "offline", false, "give no node a network")
 	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
 	return c
+}
+
+// addQemuFlag adds --qemu.
+func addQemuFlag(c *cobra.Command, to *[]string) {
+	c.Flags().StringArrayVar(to, "qemu", nil, "use the emulator `PATH` (qemu-aarch64-static, …), or those in the directory PATH")
 }
 
 func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) error {
@@ -90,7 +97,7 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 func (o buildOptions) engineOptions(g *globals) (engine.Options, error) {
 	opt := engine.Options{
 		Host: hostOnce(), Log: g.logger(), Jobs: o.jobs, NoCache: o.noCache, Offline: o.offline, Force: o.force,
-		OCILayout: o.ociLayout, SIF: o.sif, SIFCompression: o.sifCompression,
+		Emulators: o.qemu, OCILayout: o.ociLayout, SIF: o.sif, SIFCompression: o.sifCompression,
 	}
 	if o.jobs < 0 {
 		return opt, usagef("--jobs %d: it must be at least 1", o.jobs)

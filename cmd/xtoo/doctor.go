@@ -12,17 +12,23 @@ import (
 )
 
 func newDoctorCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var emulators []string
+	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine lets this user do, and what would raise it",
 		Long: `Try everything that a build needs and say what works, which tier this user gets, and
 what would raise it: the exact package, setting or line of a file.
 
 In the mapped tier a range of ids is there, and scripts can give files to any user. In the
-single tier there is one id: images are complete, but a script's chown to another id fails.`,
+single tier there is one id: images are complete, but a script's chown to another id fails.
+
+For each architecture a program of it is executed: natively, under an emulator that xtoo
+registers in namespaces of its own, or under one that the host has registered.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), g) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), g, emulators) },
 	}
+	addQemuFlag(c, &emulators)
+	return c
 }
 
 // A doctorReport is what `xtoo doctor --json` prints.
@@ -40,7 +46,7 @@ func (e errCannotBuild) Error() string {
 	return fmt.Sprintf("this machine does not let this user build: %d findings above", e.bad)
 }
 
-func runDoctor(ctx context.Context, g *globals) error {
+func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 	dir := g.store
 	if dir == "" {
 		var err error
@@ -55,7 +61,7 @@ func runDoctor(ctx context.Context, g *globals) error {
 	} else {
 		r.Reason = err.Error()
 	}
-	r.Findings = chroot.Diagnose(ctx, host, dir)
+	r.Findings = chroot.Diagnose(ctx, host, dir, emulators)
 	bad := 0
 	for _, f := range r.Findings {
 		if f.State == chroot.StateBad {

@@ -97,6 +97,8 @@ func describe(e engine.Event) string {
 		return fmt.Sprintf("%s  image %s", name, e.Digest)
 	case engine.EventWaiting:
 		return fmt.Sprintf("%s  waiting for another build that does the same", name)
+	case engine.EventEmulation:
+		return fmt.Sprintf("%s  %s", e.Arch, e.Text)
 	case engine.EventWritten:
 		return fmt.Sprintf("%s  %s %s", strings.TrimSpace(name), e.State, e.Path)
 	}

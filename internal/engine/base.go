@@ -82,6 +82,11 @@ func (b *build) baseLocked(ctx context.Context, r *projects.Project, id base, un
 	if c, ok, err := b.lookupBase(r, id); ok || err != nil {
 		return c, err
 	}
+	if unpacked {
+		if err := b.checkEmulation(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	release, err := b.slot(ctx)
 	if err != nil {
 		return nil, err

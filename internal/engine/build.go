@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/projects"
+	"xtoo/qemu"
 )
 
 // A Result is what a build made, one entry a project that was asked for, in the order of the plan.
@@ -48,6 +49,9 @@ type build struct {
 
 	mu     sync.Mutex
 	result Result
+
+	emulating  sync.Mutex
+	emulations map[qemu.Arch]emulationResult
 }
 
 // Build makes the images of a plan, and then the outputs: all of them, or after an error none. What was executed before an

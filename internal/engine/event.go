@@ -20,6 +20,8 @@ const (
 	EventWaiting EventKind = "waiting" // another build is doing what this one needs
 	EventWritten EventKind = "written" // an output was written, or found up to date
 	EventWarning EventKind = "warning" // something the user should know
+	// EventEmulation: nodes of an architecture that is not this machine's own are executed, and how.
+	EventEmulation EventKind = "emulation"
 )
 
 // The states of a node that is done.
@@ -37,6 +39,7 @@ type Event struct {
 	State   string        `json:"state,omitempty"`
 	Text    string        `json:"text,omitempty"`
 	Why     string        `json:"why,omitempty"`
+	Arch    string        `json:"arch,omitempty"` // as "arm-64bit/raspi4"
 	Digest  digest.Digest `json:"digest,omitempty"`
 	Path    string        `json:"path,omitempty"`
 	// Entries of the layer (members of its tar stream).

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"xtoo/chroot"
 	"xtoo/layers"
 	"xtoo/projects"
 )
@@ -40,9 +41,13 @@ func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *p
 		return nil, err
 	}
 	defer release()
+	emulation, err := b.emulation(ctx, c.arch)
+	if err != nil {
+		return nil, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
+	}
 	begun := time.Now()
 	b.o.Events(Event{Kind: EventStart, Project: p.Project.Tag, Node: n.Path, Why: b.why(n, c, in)})
-	rec, err := b.execute(ctx, p, n, c, k.key)
+	rec, err := b.execute(ctx, p, n, c, k.key, emulation)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func (b *build) remember(p *projects.PlannedProject, n *projects.Node, c *chain,
 }
 
 // execute runs a node on its chain and commits what it changed.
-func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest) (rec NodeRecord, err error) {
+func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest, e chroot.Emulation) (rec NodeRecord, err error) {
 	lowers, err := b.lowerDirs(ctx, c)
 	if err != nil {
 		return rec, err
@@ -113,7 +118,7 @@ func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *proj
 		return rec, err
 	}
 	defer b.discard(ctx, holder)
-	st := nodeState{upper: layers.DirIn(holder), work: holder + ".work", lowers: lowers}
+	st := nodeState{upper: layers.DirIn(holder), work: holder + ".work", lowers: lowers, emulation: e}
 	for _, d := range []string{st.upper, st.work} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return rec, err
@@ -135,4 +140,5 @@ func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *proj
 type nodeState struct {
 	upper, work string
 	lowers      []string // top first
+	emulation   chroot.Emulation
 }

@@ -14,6 +14,8 @@ type Options struct {
 	Store *layers.Store
 	// Host finds out what this user may do. It is asked only when something must be executed or unpacked.
 	Host func() (*chroot.Host, error)
+	// Emulators are qemu's user mode emulators, or directories of them, that go before those of the PATH.
+	Emulators []string
 	// Log takes what is for developers. Default: nothing is logged.
 	Log *slog.Logger
 	// Events takes what is for users. Default: nobody is told.

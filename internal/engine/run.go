@@ -25,7 +25,7 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 		return err
 	}
 	node := chroot.Node{
-		Spec: b.spec(n, c), Lowers: st.lowers, Upper: st.upper, Work: st.work, Log: b.o.Log,
+		Spec: b.spec(n, c, st.emulation), Emulation: st.emulation, Lowers: st.lowers, Upper: st.upper, Work: st.work, Log: b.o.Log,
 		Network: chroot.NetworkHost,
 	}
 	if n.Network == projects.NetworkNone || b.o.Offline {
@@ -77,13 +77,13 @@ func (b *build) prepare(ctx context.Context, host *chroot.Host, st *nodeState) e
 }
 
 // spec describes a node's process in the words of runtime-spec.
-func (b *build) spec(n *projects.Node, c *chain) *specs.Spec {
+func (b *build) spec(n *projects.Node, c *chain, e chroot.Emulation) *specs.Spec {
 	s := &specs.Spec{
 		Version:  specs.Version,
 		Hostname: "xtoo",
 		Process: &specs.Process{
 			Args: append(append([]string{}, n.Interpreter...), "/run/"+scriptFile),
-			Env:  environment(n, c),
+			Env:  emulatedEnvironment(environment(n, c), e),
 			Cwd:  "/",
 		},
 	}
@@ -99,7 +99,7 @@ func (b *build) spec(n *projects.Node, c *chain) *specs.Spec {
 	return s
 }
 
-// environment is all that a script sees: nothing of the host's. Every part of it enters the node's key, or depends on
+// environment is what a script sees: nothing of the host's. Every part of it enters the node's key, or depends on
 // what does.
 func environment(n *projects.Node, c *chain) []string {
 	env := n.Environ()

@@ -1,0 +1,43 @@
+package chroot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"xtoo/qemu"
+)
+
+// archFindings executes a program of each architecture, and says how, or what would make it possible.
+func archFindings(ctx context.Context, h *Host, emulators []string) []Finding {
+	registered, err := qemu.Registrations(qemu.BinfmtDir)
+	if err != nil {
+		return []Finding{failed("binfmt_misc", StateWarn, err)}
+	}
+	var found []Finding
+	for _, a := range qemu.Families() {
+		one := Finding{Name: a.Name, State: StateOK}
+		e, err := h.Emulate(ctx, a, emulators)
+		if err != nil {
+			one = failed(a.Name, StateWarn, err)
+		} else {
+			one.Detail = e.String()
+		}
+		if list := registeredFor(a, registered); list != "" {
+			one.Detail += "; the host has registered " + list
+		}
+		found = append(found, one)
+	}
+	return found
+}
+
+// registeredFor lists what the host's binfmt_misc has for an architecture.
+func registeredFor(a qemu.Arch, all []qemu.Registration) string {
+	var list []string
+	for _, r := range all {
+		if r.Runs(a) {
+			list = append(list, fmt.Sprintf("%s (%s, flags %q)", r.Name, r.Interpreter, r.Flags))
+		}
+	}
+	return strings.Join(list, ", ")
+}

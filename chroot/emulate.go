@@ -1,0 +1,141 @@
+package chroot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"xtoo/qemu"
+)
+
+// stageEmulate is the stage of Emulate.
+const stageEmulate = "chroot.emulate"
+
+// BinfmtVar names the environment variable under which [Host.Emulate] does without a binfmt_misc of its own, as on a
+// kernel before 6.7: "host". It is there to test that.
+const BinfmtVar = "XTOO_BINFMT"
+
+// ErrNoEmulation: there is no way to execute programs of an architecture on this host. It is a [HostError] whose
+// hint says what would help.
+var ErrNoEmulation = errors.New("its programs cannot be executed on this machine")
+
+// A How says in which way programs of an architecture are executed.
+type How string
+
+// The ways.
+const (
+	HowNative  How = ""        // by this machine, as its own
+	HowCompat  How = "compat"  // by this machine, as those of its 32-bit kind
+	HowOwn     How = "own"     // emulated, registered in each namespace
+	HowHost    How = "host"    // emulated as the host has it registered, for every root
+	HowPlaced  How = "placed"  // emulated as the host has it registered, by an emulator that each root is lent
+	howNothing How = "nothing" // not at all
+)
+
+// An Emulation is how the nodes of an architecture are executed on a host: what [Host.Emulate] found out. The zero
+// value executes programs as they are.
+type Emulation struct {
+	Arch qemu.Arch
+	How  How
+	// Emulator is its path on the host; empty where none is used, or the host's own registration has it.
+	Emulator string
+	// Flags of the registration that each namespace gets, or Interpreter, the path at which the host's registration
+	// expects the emulator.
+	Flags       string
+	Interpreter string
+}
+
+// Emulated reports whether an emulator executes the programs.
+func (e Emulation) Emulated() bool {
+	return e.How == HowOwn || e.How == HowHost || e.How == HowPlaced
+}
+
+// String says it in words: "native", "qemu-aarch64 (/usr/bin/qemu-aarch64-static)".
+func (e Emulation) String() string {
+	switch e.How {
+	case HowNative:
+		return "native"
+	case HowCompat:
+		return "native, with a 32-bit personality"
+	case HowOwn:
+		return fmt.Sprintf("%s (%s), registered in each namespace", e.Arch.Emulator, e.Emulator)
+	case HowPlaced:
+		return fmt.Sprintf("%s (%s), lent to each root as %s: the host's registration lacks flag F", e.Arch.Emulator, e.Emulator, e.Interpreter)
+	case HowHost:
+		return e.Arch.Emulator + ", as the host has it registered"
+	}
+	return string(e.How)
+}
+
+// begin makes the namespace ready for the emulator, if it needs that. What it returns is closed when the last
+// process has ended.
+func (e Emulation) begin() (*binfmt, error) {
+	if e.How != HowOwn {
+		return nil, nil
+	}
+	b, err := newBinfmt()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.register(e.Arch, e.Emulator, e.Flags); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// lend binds the emulator to where the host's registration expects it, for as long as the node runs.
+func (g *guest) lend(emulator *os.File, at string) error {
+	at, err := g.bind(emulator, at, false)
+	if err != nil {
+		return fmt.Errorf("lend the emulator to the root: %w", err)
+	}
+	return setReadonly(at)
+}
+
+// Emulate finds out how this host executes programs of an architecture, by executing one: natively; as 32-bit
+// programs of its own kind; under an emulator (see [qemu.Find] for given) that is registered in a namespace of our
+// own, on Linux 6.7 and later; or as the host's administrator has registered one. It takes a few hundredths of a
+// second where the architecture is not this machine's own, and leaves nothing behind.
+//
+// The error wraps [ErrNoEmulation], or is that of an emulator which was given and cannot be used.
+func (h *Host) Emulate(ctx context.Context, a qemu.Arch, given []string) (Emulation, error) {
+	if a.IsZero() || a.ELF == qemu.Host().ELF {
+		return Emulation{Arch: a}, nil
+	}
+	emulator, findErr := qemu.Find(a, given)
+	named := len(given) > 0 && (emulator != "" || errors.Is(findErr, qemu.ErrUnusable))
+	args := emulateArgs{Arch: a.Name, Subarch: a.Subarch, Emulator: emulator, Own: true}
+	own := emulateAnswer{How: howNothing, Unavailable: fmt.Sprintf("%s=host is set", BinfmtVar)}
+	if os.Getenv(BinfmtVar) != "host" {
+		var err error
+		if own, err = h.tryEmulation(ctx, args); err != nil {
+			return Emulation{}, err
+		}
+		if own.How != howNothing {
+			return own.emulation(a, emulator), nil
+		}
+	}
+	if named && own.Unavailable == "" { // what the user named is not passed over
+		return Emulation{}, noEmulation(a, emulator, findErr, own, emulateAnswer{})
+	}
+	args.Own = false
+	host, err := h.tryEmulation(ctx, args)
+	if err != nil {
+		return Emulation{}, err
+	}
+	if host.How == howNothing {
+		return Emulation{}, noEmulation(a, emulator, findErr, own, host)
+	}
+	return host.emulation(a, emulator), nil
+}
+
+func (h *Host) tryEmulation(ctx context.Context, args emulateArgs) (emulateAnswer, error) {
+	p, err := h.Start(ctx, Command{Stage: stageEmulate, Args: args})
+	if err != nil {
+		return emulateAnswer{}, err
+	}
+	var answer emulateAnswer
+	err = p.Wait(&answer)
+	return answer, err
+}

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"xtoo/chroot"
+	"xtoo/projects"
+	"xtoo/qemu"
+)
+
+// portageFeatures is what Portage must do without under emulation, in the environment variable FEATURES: its sandboxes
+// make namespaces and preload libraries in ways that qemu's user mode does not follow.
+const portageFeatures = "-pid-sandbox -network-sandbox -ipc-sandbox -sandbox -usersandbox"
+
+// An emulationResult is what was found out for an architecture.
+type emulationResult struct {
+	found chroot.Emulation
+	err   error
+}
+
+// emulation says how nodes of an architecture are executed here. It is found out once a build, when the first node of the
+// architecture must be executed, and said where it is not natively.
+func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, error) {
+	if a.ELF == qemu.Host().ELF {
+		return chroot.Emulation{Arch: a}, nil
+	}
+	b.emulating.Lock()
+	defer b.emulating.Unlock()
+	if r, ok := b.emulations[a]; ok {
+		return r.found, r.err
+	}
+	host, err := b.o.Host()
+	if err != nil {
+		return chroot.Emulation{}, err
+	}
+	var r emulationResult
+	r.found, r.err = host.Emulate(ctx, a, b.o.Emulators)
+	if ctx.Err() != nil {
+		return r.found, ctx.Err()
+	}
+	if b.emulations == nil {
+		b.emulations = map[qemu.Arch]emulationResult{}
+	}
+	b.emulations[a] = r
+	if r.err == nil {
+		b.o.Events(Event{Kind: EventEmulation, Arch: a.String(), Text: emulationText(r.found)})
+	}
+	return r.found, r.err
+}
+
+// emulationText tells the user what is done for an architecture.
+func emulationText(e chroot.Emulation) string {
+	if !e.Emulated() {
+		return e.String()
+	}
+	text := "emulated by " + e.String()
+	if e.Arch.CPU != "" {
+		text += ", as a " + e.Arch.CPU
+	}
+	return text + "; Portage's sandboxes do not work so: FEATURES=\"" + portageFeatures + "\""
+}
+
+// emulatedEnvironment adds what programs need in their environment under an emulator. Like the tier, it is of the host
+// and in no key. What a project says itself counts.
+func emulatedEnvironment(env []string, e chroot.Emulation) []string {
+	if !e.Emulated() {
+		return env
+	}
+	if e.Arch.CPU != "" && !hasName(env, qemu.CPUVar) {
+		env = append(env, qemu.CPUVar+"="+e.Arch.CPU)
+	}
+	for i, v := range env {
+		if own, ok := strings.CutPrefix(v, "FEATURES="); ok { // what stands later counts
+			env[i] = "FEATURES=" + portageFeatures + " " + own
+			return env
+		}
+	}
+	return append(env, "FEATURES="+portageFeatures)
+}
+
+// checkEmulation finds out before a stage3 is read for nodes that they can be executed.
+func (b *build) checkEmulation(ctx context.Context, r *projects.Project) error {
+	if r.Base.Arch.IsZero() {
+		return nil
+	}
+	_, err := b.emulation(ctx, r.Base.Arch)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.Base.Pos, err)
+	}
+	return nil
+}

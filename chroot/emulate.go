@@ -117,7 +117,7 @@ func (h *Host) Emulate(ctx context.Context, a qemu.Arch, given []string) (Emulat
 		}
 	}
 	if named && own.Unavailable == "" { // what the user named is not passed over
-		return Emulation{}, noEmulation(a, emulator, findErr, own, emulateAnswer{})
+		return Emulation{}, noEmulation(a, named, emulator, findErr, own, emulateAnswer{})
 	}
 	args.Own = false
 	host, err := h.tryEmulation(ctx, args)
@@ -125,7 +125,7 @@ func (h *Host) Emulate(ctx context.Context, a qemu.Arch, given []string) (Emulat
 		return Emulation{}, err
 	}
 	if host.How == howNothing {
-		return Emulation{}, noEmulation(a, emulator, findErr, own, host)
+		return Emulation{}, noEmulation(a, named, emulator, findErr, own, host)
 	}
 	return host.emulation(a, emulator), nil
 }

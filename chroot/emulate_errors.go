@@ -11,10 +11,17 @@ import (
 )
 
 // noEmulation words what was tried, and what would help here.
-func noEmulation(a qemu.Arch, emulator string, findErr error, own, host emulateAnswer) error {
+func noEmulation(a qemu.Arch, named bool, emulator string, findErr error, own, host emulateAnswer) error {
 	var why, help []string
 	if findErr != nil {
 		why = append(why, findErr.Error())
+	}
+	switch {
+	case named:
+		help = append(help, "name another emulator with --qemu, or leave --qemu out to use what is on the PATH")
+	case findErr != nil:
+		help = append(help, a.Packages())
+	case own.Why != "":
 		help = append(help, a.Packages())
 	}
 	for _, reason := range []string{own.Unavailable, own.Why, host.Why} {

@@ -38,8 +38,14 @@ func Find(a Arch, given []string) (string, error) {
 		return "", fmt.Errorf("%s: %w: none is known for it", a, ErrNoEmulator)
 	}
 	path, err := findGiven(a, given)
-	if path != "" || err != nil {
-		return path, err
+	if err == nil && path != "" {
+		err = Usable(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	if path != "" {
+		return path, nil
 	}
 	var found []string
 	for _, name := range []string{a.Emulator + staticSuffix, a.Emulator} {
@@ -79,14 +85,14 @@ func findGiven(a Arch, given []string) (string, error) {
 		}
 		if !info.IsDir() {
 			if emulates(filepath.Base(p), a) {
-				return p, Usable(p)
+				return p, nil
 			}
 			continue
 		}
 		for _, name := range []string{a.Emulator + staticSuffix, a.Emulator} {
 			file := filepath.Join(p, name)
 			if _, err := os.Stat(file); err == nil {
-				return file, Usable(file)
+				return file, nil
 			}
 		}
 	}
@@ -180,7 +186,6 @@ func reason(err error) error {
 // Packages says what to install for the emulator, by distribution.
 func (a Arch) Packages() string {
 	target := strings.TrimPrefix(a.Emulator, "qemu-")
-	return fmt.Sprintf("install qemu's static user mode emulators: package qemu-user-static (Debian, Ubuntu, Fedora, Arch), "+
-		"qemu-linux-user (SUSE), qemu-%[1]s (Alpine), app-emulation/qemu with USE=static-user and QEMU_USER_TARGETS=%[1]s (Gentoo, Funtoo); "+
-		"or name one: --qemu PATH", target)
+	return fmt.Sprintf("install qemu's static user mode emulators, or name one with --qemu: package qemu-user-static (Debian, Ubuntu, Fedora, Arch), "+
+		"qemu-linux-user (SUSE), qemu-%[1]s (Alpine), app-emulation/qemu with USE=static-user and QEMU_USER_TARGETS=%[1]s (Gentoo, Funtoo)", target)
 }

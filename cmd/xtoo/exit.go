@@ -113,6 +113,9 @@ func hintOf(err error) string {
 	if errors.As(err, &h) {
 		return h.Hint()
 	}
+	if h := chroot.Hint(err); h != "" {
+		return h
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return "make room there, or keep the store elsewhere (--store, XTOO_STORE); xtoo clean removes what it does not need"
 	}

@@ -16,7 +16,7 @@ const stageEmulate = "chroot.emulate"
 // kernel before 6.7: "host". It is there to test that.
 const BinfmtVar = "XTOO_BINFMT"
 
-// ErrNoEmulation: there is no way to execute programs of an architecture on this host. It is a [HostError] whose
+// ErrNoEmulation says that there is no way to execute programs of an architecture on this host. It is a [HostError] whose
 // hint says what would help.
 var ErrNoEmulation = errors.New("its programs cannot be executed on this machine")
 

@@ -84,7 +84,7 @@ func newTryout(a qemu.Arch) (*tryout, error) {
 		return nil, err
 	}
 	t := &tryout{arch: a, root: root}
-	if err := os.WriteFile(fdPath(root)+trialProgram, a.Trial(), 0o755); err != nil { //nolint:gosec // it is to be executed
+	if err := os.WriteFile(fdPath(root)+trialProgram, a.Trial(), 0o755); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return t, nil
@@ -233,7 +233,7 @@ func (o outcome) works() bool {
 
 // String ends a sentence that begins with the emulator.
 func (o outcome) String() string {
-	s := ""
+	var s string
 	switch {
 	case o.late:
 		return fmt.Sprintf("did not execute a trial program within %s", trialTime)
@@ -322,7 +322,7 @@ func (t *tryout) run(ctx context.Context, compat bool) (outcome, error) {
 		<-ended
 	}
 	said := make([]byte, 400)
-	n, _ := out.ReadAt(said, 0) //nolint:errcheck // what it said is a courtesy
+	n, _ := out.ReadAt(said, 0) // what it said is a courtesy
 	o.said = oneLine(said[:n])
 	return o, ctx.Err()
 }

@@ -104,32 +104,50 @@ func eachTier(t *testing.T, test func(t *testing.T, h *Host)) {
 	}
 }
 
-// built is the program of testdata/guest, built once.
+// built are the programs made from testdata/guest, each built once.
 var built struct {
-	once sync.Once
+	sync.Mutex
 	dir  string
-	err  error
+	done map[string]error
 }
 
-func guestProgram(t testing.TB) string {
+// guestProgram builds the program that the tests execute: for this machine, or as the environment (GOARCH=…) says.
+func guestProgram(t testing.TB, env ...string) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "xtoo-guest-"); built.err != nil {
-			return
+	built.Lock()
+	defer built.Unlock()
+	name := "guest" + strings.Join(env, "-")
+	err, ok := built.done[name]
+	if !ok {
+		err = buildGuest(name, env)
+		if built.done == nil {
+			built.done = map[string]error{}
 		}
-		if built.err = os.Chmod(built.dir, 0o755); built.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "guest"), "testdata/guest/main.go")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("%w: %s", err, out)
-		}
-	})
-	if built.err != nil {
-		testutil.SkipOrFail(t, "build the program that the tests execute: %v", built.err)
+		built.done[name] = err
 	}
-	return filepath.Join(built.dir, "guest")
+	if err != nil {
+		testutil.SkipOrFail(t, "build the program that the tests execute: %v", err)
+	}
+	return filepath.Join(built.dir, name)
+}
+
+func buildGuest(name string, env []string) error {
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "xtoo-guest-")
+		if err != nil {
+			return err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+		built.dir = dir
+	}
+	cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, name), "testdata/guest/main.go")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS="), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 // A testRoot is a root with the guest program and nothing else.
@@ -144,7 +162,12 @@ type testRoot struct {
 // newRoot makes a root with some directories. They are removed in a stage, as the user cannot remove what others own.
 func newRoot(t testing.TB, h *Host, dirs ...string) *testRoot {
 	t.Helper()
-	program := guestProgram(t)
+	return newRootOf(t, h, guestProgram(t), dirs...)
+}
+
+// newRootOf is newRoot with another program.
+func newRootOf(t testing.TB, h *Host, program string, dirs ...string) *testRoot {
+	t.Helper()
 	dir := tempDir(t, h)
 	r := &testRoot{t: t, h: h, dir: dir, Lower: filepath.Join(dir, "lower")}
 	for _, d := range append([]string{"lower/bin", "upper", "work"}, dirs...) {

@@ -49,6 +49,7 @@ func registerTestStages() {
 		_, err = s.File(1).Write(bytes.ToUpper(data))
 		return err
 	})
+	Register("test.emulate", emulateAsHost)
 	Register("test.state", func(_ context.Context, s *Stage) error { return s.Result(stateOfStage()) })
 	Register("test.error", func(_ context.Context, s *Stage) error {
 		var kind string

@@ -156,11 +156,11 @@ func parseRegistration(name, text string) Registration {
 		case "flags:":
 			r.Flags = strings.TrimSpace(value)
 		case "offset":
-			r.offset, _ = strconv.Atoi(value) //nolint:errcheck // written by the kernel; 0 where it is not
+			r.offset, _ = strconv.Atoi(value) // written by the kernel; 0 where it is not
 		case "magic":
-			r.magic, _ = hex.DecodeString(value) //nolint:errcheck // as above: what was read so far
+			r.magic, _ = hex.DecodeString(value) // as above: what was read so far
 		case "mask":
-			r.mask, _ = hex.DecodeString(value) //nolint:errcheck // as above
+			r.mask, _ = hex.DecodeString(value) // as above
 		}
 	}
 	return r

@@ -1,15 +1,11 @@
 package chroot
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -69,28 +65,6 @@ func emulateInside(ctx context.Context, s *Stage) error {
 	}
 	return s.Result(w)
 }
-
-// A tryout executes the trial program of an architecture in a root that holds nothing else.
-type tryout struct {
-	arch qemu.Arch
-	root *os.File
-}
-
-const trialProgram = "/trial"
-
-func newTryout(a qemu.Arch) (*tryout, error) {
-	root, err := detached("tmpfs", map[string]string{"mode": "0755"})
-	if err != nil {
-		return nil, err
-	}
-	t := &tryout{arch: a, root: root}
-	if err := os.WriteFile(fdPath(root)+trialProgram, a.Trial(), 0o755); err != nil {
-		return nil, errors.Join(err, root.Close())
-	}
-	return t, nil
-}
-
-func (t *tryout) close() { _ = t.root.Close() } // a scratch file system
 
 // own tries this machine's 32-bit kind, and then the emulator in a binfmt_misc of our own.
 func (t *tryout) own(ctx context.Context, emulator string) (emulateAnswer, error) {
@@ -213,126 +187,4 @@ func (t *tryout) compat(ctx context.Context) (bool, error) {
 	}
 	out, err := t.run(ctx, true)
 	return out.works(), err
-}
-
-// An outcome is how the trial program ended.
-type outcome struct {
-	err  error // it could not be executed
-	ws   syscall.WaitStatus
-	said string
-	late bool
-}
-
-// trialArgs are the arguments of the trial program, which counts them.
-func trialArgs() []string { return []string{"trial", "of", "arguments"} }
-
-// works: it ran, and got its arguments.
-func (o outcome) works() bool {
-	return o.err == nil && !o.late && o.ws.Exited() && o.ws.ExitStatus() == len(trialArgs())
-}
-
-// String ends a sentence that begins with the emulator.
-func (o outcome) String() string {
-	var s string
-	switch {
-	case o.late:
-		return fmt.Sprintf("did not execute a trial program within %s", trialTime)
-	case errors.Is(o.err, unix.ENOENT):
-		return "is registered without flag F, and is not in the root"
-	case o.err != nil:
-		return "cannot be executed: " + o.err.Error()
-	case o.ws.Signaled():
-		s = fmt.Sprintf("was killed by signal %d (%s) when it executed a trial program", int(o.ws.Signal()), o.ws.Signal())
-	case o.ws.ExitStatus() == len(trialArgs())+1:
-		s = "does not hand on a program's arguments as they are"
-	default:
-		s = fmt.Sprintf("failed to execute a trial program (exit code %d)", o.ws.ExitStatus())
-	}
-	if o.said != "" {
-		s += ": " + o.said
-	}
-	return s
-}
-
-// trialTime is how long the trial program may take: it needs a hundredth of a second.
-const trialTime = 10 * time.Second
-
-// run executes the trial program once.
-func (t *tryout) run(ctx context.Context, compat bool) (outcome, error) {
-	memory, err := unix.MemfdCreate("xtoo-trial-output", unix.MFD_CLOEXEC)
-	if err != nil {
-		return outcome{}, fmt.Errorf("make an anonymous file: %w", err)
-	}
-	out := os.NewFile(uintptr(memory), "output of the trial")
-	defer out.Close() // an anonymous file
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer null.Close() // read only
-	env := []string{}
-	if t.arch.CPU != "" {
-		env = append(env, qemu.CPUVar+"="+t.arch.CPU)
-	}
-	attr := &syscall.ProcAttr{
-		Dir: "/", Env: env, Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
-		Sys: &syscall.SysProcAttr{Chroot: fdPath(t.root), Setsid: true, Pdeathsig: syscall.SIGKILL},
-	}
-	type started struct {
-		pid int
-		err error
-	}
-	result, ended := make(chan started), make(chan syscall.WaitStatus, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the personality goes with the thread, and so does the child's parent
-		if compat {
-			if err := setPersonality(perLinux32); err != nil {
-				result <- started{err: err}
-				return
-			}
-		}
-		pid, err := syscall.ForkExec(trialProgram, trialArgs(), attr)
-		result <- started{pid, err}
-		if err != nil {
-			return
-		}
-		var ws syscall.WaitStatus
-		for {
-			if _, err := syscall.Wait4(pid, &ws, 0, nil); !errors.Is(err, syscall.EINTR) {
-				break
-			}
-		}
-		ended <- ws
-	}()
-	r := <-result
-	if r.err != nil {
-		return outcome{err: r.err}, nil
-	}
-	o := outcome{}
-	late := time.NewTimer(trialTime)
-	defer late.Stop()
-	select {
-	case o.ws = <-ended:
-	case <-late.C:
-		o.late = true
-	case <-ctx.Done():
-	}
-	if o.late || ctx.Err() != nil {
-		_ = syscall.Kill(r.pid, syscall.SIGKILL) // fails only when it has ended
-		<-ended
-	}
-	said := make([]byte, 400)
-	n, _ := out.ReadAt(said, 0) // what it said is a courtesy
-	o.said = oneLine(said[:n])
-	return o, ctx.Err()
-}
-
-// oneLine makes words of what a program printed.
-func oneLine(b []byte) string {
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
-		}
-		return r
-	}, string(bytes.ToValidUTF8(b, []byte("?"))))), " ")
 }

@@ -1,0 +1,173 @@
+package chroot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/qemu"
+)
+
+// A tryout executes the trial program of an architecture in a root that holds nothing else.
+type tryout struct {
+	arch qemu.Arch
+	root *os.File
+}
+
+const trialProgram = "/trial"
+
+func newTryout(a qemu.Arch) (*tryout, error) {
+	root, err := detached("tmpfs", map[string]string{"mode": "0755"})
+	if err != nil {
+		return nil, err
+	}
+	t := &tryout{arch: a, root: root}
+	if err := os.WriteFile(fdPath(root)+trialProgram, a.Trial(), 0o755); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return t, nil
+}
+
+func (t *tryout) close() { _ = t.root.Close() } // a scratch file system
+
+// An outcome is how the trial program ended.
+type outcome struct {
+	err  error // it could not be executed
+	ws   syscall.WaitStatus
+	said string
+	late bool
+}
+
+// trialArgs are the arguments of the trial program, which counts them.
+func trialArgs() []string { return []string{"trial", "of", "arguments"} }
+
+// works: it ran, and got its arguments.
+func (o outcome) works() bool {
+	return o.err == nil && !o.late && o.ws.Exited() && o.ws.ExitStatus() == len(trialArgs())
+}
+
+// String ends a sentence that begins with the emulator.
+func (o outcome) String() string {
+	var s string
+	switch {
+	case o.late:
+		return fmt.Sprintf("did not execute a trial program within %s", trialTime)
+	case errors.Is(o.err, unix.ENOENT):
+		return "is registered without flag F, and is not in the root"
+	case o.err != nil:
+		return "cannot be executed: " + o.err.Error()
+	case o.ws.Signaled():
+		s = fmt.Sprintf("was killed by signal %d (%s) when it executed a trial program", int(o.ws.Signal()), o.ws.Signal())
+	case o.ws.ExitStatus() == len(trialArgs())+1:
+		s = "does not hand on a program's arguments as they are"
+	default:
+		s = fmt.Sprintf("failed to execute a trial program (exit code %d)", o.ws.ExitStatus())
+	}
+	if o.said != "" {
+		s += ": " + o.said
+	}
+	return s
+}
+
+// trialTime is how long the trial program may take: it needs a hundredth of a second.
+const trialTime = 10 * time.Second
+
+// run executes the trial program once.
+func (t *tryout) run(ctx context.Context, compat bool) (outcome, error) {
+	memory, err := unix.MemfdCreate("xtoo-trial-output", unix.MFD_CLOEXEC)
+	if err != nil {
+		return outcome{}, fmt.Errorf("make an anonymous file: %w", err)
+	}
+	out := os.NewFile(uintptr(memory), "output of the trial")
+	defer out.Close() // an anonymous file
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer null.Close() // read only
+	env := []string{}
+	if t.arch.CPU != "" {
+		env = append(env, qemu.CPUVar+"="+t.arch.CPU)
+	}
+	attr := &syscall.ProcAttr{
+		Dir: "/", Env: env, Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
+		Sys: &syscall.SysProcAttr{Chroot: fdPath(t.root), Setsid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	pid, ended, err := startTrial(attr, compat)
+	if err != nil {
+		return outcome{err: err}, nil
+	}
+	var o outcome
+	late := time.NewTimer(trialTime)
+	defer late.Stop()
+	select {
+	case o.ws = <-ended:
+	case <-late.C:
+		o.late = true
+		end(pid, ended)
+	case <-ctx.Done():
+		end(pid, ended)
+		return o, ctx.Err()
+	}
+	said := make([]byte, 400)
+	n, _ := out.ReadAt(said, 0) // what it said is a courtesy
+	o.said = oneLine(said[:n])
+	return o, nil
+}
+
+// startTrial starts the trial program on a thread of its own, which ends with it: the personality is the thread's, and
+// the parent-death signal comes with the thread's death. The channel says how the program ended.
+func startTrial(attr *syscall.ProcAttr, compat bool) (pid int, ended <-chan syscall.WaitStatus, err error) {
+	type started struct {
+		pid int
+		err error
+	}
+	result, done := make(chan started), make(chan syscall.WaitStatus, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		var s started
+		if compat {
+			s.err = setPersonality(perLinux32)
+		}
+		if s.err == nil {
+			s.pid, s.err = syscall.ForkExec(trialProgram, trialArgs(), attr)
+		}
+		result <- s
+		if s.err != nil {
+			return
+		}
+		var ws syscall.WaitStatus
+		for {
+			if _, err := syscall.Wait4(s.pid, &ws, 0, nil); !errors.Is(err, syscall.EINTR) {
+				break
+			}
+		}
+		done <- ws
+	}()
+	s := <-result
+	return s.pid, done, s.err
+}
+
+// end kills the trial program and waits for it.
+func end(pid int, ended <-chan syscall.WaitStatus) {
+	_ = syscall.Kill(pid, syscall.SIGKILL) // fails only when it has ended
+	<-ended
+}
+
+// oneLine makes words of what a program printed.
+func oneLine(b []byte) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, string(bytes.ToValidUTF8(b, []byte("?"))))), " ")
+}

@@ -11,7 +11,7 @@ import (
 // reads what was given and finds the values, except those that depend on an architecture not known yet. It
 // is for finding what is wrong or missing before a stage3 is read. The errors are those of Resolve.
 func (t *Tree) Check(selected []*Project, g Given) error {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}, early: true}
+	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}, early: true}
 	r.plan(selected)
 	return r.err()
 }
@@ -23,21 +23,22 @@ func (t *Tree) Check(selected []*Project, g Given) error {
 // The error is an [*Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
 // are missing.
 func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}}
+	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}}
 	plan := r.plan(selected)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	sifs := map[string]string{}
+	sifs, names := map[string]*PlannedProject{}, sifNames{}
 	for _, q := range plan.Projects {
 		r.render(q)
+		names.claim(q.Project, q.SIFName(), r.probs)
 		if q.SIF == "" || !q.Selected {
 			continue
 		}
 		if other, dup := sifs[q.SIF]; dup {
-			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other, q.Project.Tag, q.SIF)
+			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
 		}
-		sifs[q.SIF] = q.Project.Tag
+		sifs[q.SIF] = q
 	}
 	if err := r.probs.err(); err != nil {
 		return nil, err
@@ -52,13 +53,20 @@ type resolver struct {
 	sources []source
 	probs   *problems
 	missing []Missing
-	planned map[*Project]*PlannedProject
+	planned map[plannedKey]*PlannedProject
 	early   bool // leave out what depends on an architecture that is not known
+}
+
+// plannedKey is what there is one planned project for.
+type plannedKey struct {
+	project *Project
+	base    *Base
 }
 
 // plan lists the selected projects and those above them, with their values.
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
+	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
 		wanted[p] = true
@@ -68,9 +76,18 @@ func (r *resolver) plan(selected []*Project) *Plan {
 	}
 	plan := &Plan{}
 	for _, p := range r.tree.Projects {
-		if chosen[p] {
-			q := &PlannedProject{Project: p, Selected: wanted[p], Parent: r.planned[p.Parent]}
-			r.planned[p] = q
+		if !chosen[p] {
+			continue
+		}
+		for _, b := range p.Root().Bases {
+			if !bases[b] {
+				continue
+			}
+			q := &PlannedProject{
+				Project: p, Base: b, Several: b.Several(), Selected: wanted[p],
+				Parent: r.planned[plannedKey{p.Parent, b}], Arch: r.archOf(b),
+			}
+			r.planned[plannedKey{p, b}] = q
 			r.values(q)
 			plan.Projects = append(plan.Projects, q)
 		}
@@ -89,19 +106,11 @@ func (r *resolver) err() error {
 	return nil
 }
 
-// values gives the project its architecture and values. A value that is missing or wrong stays out of the
+// values gives the project its values. A value that is missing or wrong stays out of the
 // map, and so do those that depend on it: it is reported once.
 func (r *resolver) values(q *PlannedProject) {
 	p := q.Project
 	q.Values = map[string]Value{}
-	switch {
-	case q.Parent != nil:
-		q.Arch = q.Parent.Arch
-	case p.Base != nil && !p.Base.Arch.IsZero():
-		q.Arch = p.Base.Arch
-	default:
-		q.Arch = r.given.Arch[p.Tag]
-	}
 	own := map[string]*declaration{}
 	for _, c := range p.values {
 		own[c.name] = c
@@ -138,11 +147,19 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 	if q.Parent != nil {
 		inherited, inherits = q.Parent.Values[name]
 	}
-	switch {
-	case c == nil:
+	if c == nil {
 		return inherited, inherits
-	case c.def != nil:
-		return r.defaultValue(q, c)
+	}
+	if len(c.byArch) > 0 && q.Arch.IsZero() {
+		if !r.early {
+			r.probs.addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
+		}
+		return Value{}, false
+	}
+	def := c.defaultFor(q.Arch)
+	switch {
+	case def != nil:
+		return r.defaultValue(q, c, def)
 	case inherits:
 		// The declaration here may allow less than the one above.
 		v, err := c.value(inherited.reveal(), inherited.items())
@@ -153,13 +170,33 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 	case q.Project.inherits(name):
 		return Value{}, false // missing there, and reported
 	}
-	m := Missing{Project: q.Project.Tag, Name: name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
+	r.miss(q, c)
+	return Value{}, false
+}
+
+// miss notes a value that nobody gave, once for all platforms.
+func (r *resolver) miss(q *PlannedProject, c *declaration) {
+	platform := ""
+	if len(c.byArch) > 0 {
+		platform = q.Platform()
+	}
+	for i, m := range r.missing {
+		if m.Project == q.Project.Tag && m.Name == c.name {
+			if platform != "" {
+				r.missing[i].Platforms = append(m.Platforms, platform)
+			}
+			return
+		}
+	}
+	m := Missing{Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
 		Secret: isSet(c.secret), Confirm: isSet(c.confirm), Pos: c.pos}
 	if m.Prompt == "" {
-		m.Prompt = name
+		m.Prompt = c.name
+	}
+	if platform != "" {
+		m.Platforms = []string{platform}
 	}
 	r.missing = append(r.missing, m)
-	return Value{}, false
 }
 
 // reveal and items give back what a value was made of.
@@ -195,9 +232,9 @@ func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Val
 	return v, err == nil
 }
 
-func (r *resolver) defaultValue(q *PlannedProject, c *declaration) (Value, bool) {
+func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (Value, bool) {
 	s := r.scope(q, isSet(c.secret))
-	for _, name := range c.uses() {
+	for _, name := range def.uses() {
 		if name == c.name && q.Parent != nil { // means the inherited one
 			v, ok := q.Parent.Values[name]
 			if !ok {
@@ -212,16 +249,16 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration) (Value, bool)
 			return Value{}, false // missing or wrong, and reported
 		}
 	}
-	if r.early && q.Arch.IsZero() && c.def.usesArch() {
+	if r.early && q.Arch.IsZero() && def.usesArch() {
 		return Value{}, false
 	}
-	text, items, err := c.def.render(s)
+	text, items, err := def.render(s)
 	var v Value
 	if err == nil {
 		v, err = c.value(text, items)
 	}
 	if err != nil {
-		r.probs.addf(c.def.pos, "default of value %q: %v", c.name, err)
+		r.probs.addf(def.pos, "%s: %v", c.titleOf(def), err)
 	}
 	return v, err == nil
 }
@@ -252,7 +289,7 @@ func (r *resolver) render(q *PlannedProject) {
 	network := NetworkHost
 	for _, up := range p.Chain() {
 		// Inherited variables mean the same everywhere: they are rendered where they stand.
-		at := r.scope(r.planned[up], false)
+		at := r.scope(r.planned[plannedKey{up, q.Base}], false)
 		r.envInto(env, up.env, at)
 		for _, v := range up.volumes {
 			volumes[v.Target] = v
@@ -354,6 +391,9 @@ func (r *resolver) sif(q *PlannedProject, s scope) {
 		return
 	}
 	d := decoder{loader: &loader{probs: r.probs}, project: p}
+	if !p.sif.arch { // else the configuration itself says where the platform stands
+		text = SIFPath(text, q.Platform())
+	}
 	q.SIF = filepath.Clean(d.hostPath(text, p.sif.pos))
 }
 

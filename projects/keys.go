@@ -34,7 +34,7 @@ const templateNote = " May hold templates."
 
 func archFields(of string) []*field {
 	return []*field{
-		{key: "arch", shape: anyText("the name of an architecture"), example: "arm-64bit",
+		{key: "arch", shape: &shape{what: "the name of an architecture", text: &textRule{}, literal: true}, example: "arm-64bit",
 			doc: "Funtoo's arch_desc of " + of + ", or an alias of it: `amd64`, `arm64`, `armv7`, `riscv64`, `386` and others.", defText: "what the programs in it are for"},
 		{key: "subarch", shape: anyText("the name of a subarch"), example: "raspi4",
 			doc: "Funtoo's subarch.", defText: "the arch's most general one"},

@@ -71,7 +71,7 @@ func (r *resolver) choose(selected []*Project) map[*Base]bool {
 func (r *resolver) choosePlatform(name string, bases []*Base, chosen map[*Base]bool) {
 	pattern, err := qemu.ParsePattern(name)
 	if err != nil {
-		r.probs.add(Problem{Msg: fmt.Sprintf("--platform %s: %v", name, err), Err: err})
+		r.probs.add(Problem{Msg: fmt.Sprintf("--platform %q: %v", name, err), Err: err})
 		return
 	}
 	found := false

@@ -197,7 +197,7 @@ func configShape() *shape {
 			{key: "image", shape: imageShape(), doc: "What the image says about running it. What is not said here is as in the parent's image."},
 			{key: "outputs", shape: &shape{name: "outputs", object: &object{fields: []*field{
 				{key: "sif", shape: &shape{what: "a path", text: &textRule{tmpl: true}}, example: `"{{ .project.name }}.sif"`,
-					doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory." + templateNote},
+					doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
 			}}}, doc: "What a build writes besides the store."},
 		},
 	}}

@@ -245,6 +245,12 @@ func FuzzLoad(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	for _, seed := range []string{
+		"from: [{image: scratch, arch: arm64}, {image: scratch, arch: 386}]\nvalues: {a: {default: x, arch: {raspi4: &y [y], linux/arm/v7: '{{ .arch }}', '386': *y}}, b: {secret: true, arch: {arm: '{{ .values.a }}'}}}\nscripts: [{name: a, run: 'echo {{ .subarch }}'}]\noutputs: {sif: x.sif}",
+		"stage3: [a, {file: b, arch: raspi4}, {file: c, arch: raspi3_64}, {file: d, arch: amd64/v1}]\nvalues: {a: {arch: {arm64: '{{ .values.a }}', aarch64: 1}}}",
+	} {
+		f.Add(seed)
+	}
 	schema := compiledSchema(f)
 	f.Fuzz(func(t *testing.T, config string) {
 		tree, err := inMemory(config)

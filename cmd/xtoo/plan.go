@@ -24,7 +24,7 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 	f := c.Flags()
 	f.StringArrayVar(&o.set, "set", nil, "give a value: `NAME=VALUE`, or TAG:NAME=VALUE for one project and those below it")
 	f.StringArrayVar(&o.values, "values", nil, "take values from the YAML `FILE`")
-	f.StringArrayVar(&o.platforms, "platform", nil, "of roots with several stage3s, only `ARCH` (arm-64bit, arm-64bit/raspi4, linux/arm/v7; several with commas)")
+	f.StringArrayVar(&o.platforms, "platform", nil, "build for `ARCH` alone: arm-64bit, arm-64bit/raspi4, linux/arm/v7, or several with commas (default: for all that roots name)")
 	_ = c.RegisterFlagCompletionFunc("platform", completePlatforms(g)) // it fails for flags that are not there
 }
 

@@ -106,7 +106,7 @@ func samePlatforms(bases []*Base, archOf func(*Base) qemu.Arch, probs *problems)
 		}
 		hint := "make a root directory for each"
 		if b.Arch.IsZero() || other.Arch.IsZero() {
-			hint = "declare arch and subarch where what its programs are for is not all there is to say, or " + hint
+			hint = "declare arch and subarch if they are for different ones, or " + hint
 		}
 		probs.hintf(b.Pos, hint, "%s and %s, in line %d, are both for the platform %s, and a tag has one image for each platform",
 			a, archOf(other), other.Pos.Line, platform)

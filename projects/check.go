@@ -2,6 +2,7 @@ package projects
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -11,15 +12,15 @@ import (
 
 // check holds the tree to the rules that need all of it.
 func (l *loader) check(t *Tree) {
-	sifs := map[string]*Project{}
+	sifs := sifNames{}
 	for _, p := range t.Projects {
 		l.checkBase(p)
-		name := SIFName(p.Tag)
-		if other := sifs[name]; other != nil {
-			l.probs.hintf(p.Pos, "rename one of the two directories",
-				"two projects want one name: %q and %q would both be %s", other.Tag, p.Tag, name)
+		sifs.claim(p, SIFName(p.Tag, ""), l.probs)
+		for _, b := range p.Root().Bases {
+			if b.Several() && !b.Arch.IsZero() {
+				sifs.claim(p, SIFName(p.Tag, b.Arch.String()), l.probs)
+			}
 		}
-		sifs[name] = p
 		l.link(p)
 		l.checkDefaults(p)
 		l.checkCycles(p)
@@ -54,7 +55,7 @@ func (l *loader) link(p *Project) {
 		if !isSet(full.secret) {
 			continue
 		}
-		if full.valueType() == TypeList {
+		if full.holdsList() {
 			l.probs.addf(c.pos, "value %q: a secret is one text, not a list", c.name)
 		}
 		if full.choices != nil {
@@ -64,62 +65,53 @@ func (l *loader) link(p *Project) {
 	}
 }
 
-// hide takes the default of a secret out of what is shown of the configuration: the source is part of SIF
+// hide takes the defaults of a secret out of what is shown of the configuration: the source is part of SIF
 // files.
 func (l *loader) hide(p *Project, c *declaration) {
-	if c.def == nil || c.def.text == nil || c.def.text.src == "" {
-		return
+	for _, def := range c.defaults() {
+		if def.text == nil || def.text.src == "" {
+			continue
+		}
+		if !def.dynamic() {
+			l.warn.hintf(def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
+				"value %q is secret, and its default stands here for all to read", c.name)
+		}
+		*def.node = yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Value: hidden, Anchor: def.node.Anchor}
+		source, err := yaml.Marshal(p.doc)
+		if err != nil { // aliases that hold themselves
+			l.probs.add(Problem{Pos: def.pos, Msg: fmt.Sprintf("cannot write the configuration without the default of the secret %q: %v", c.name, err), Err: err})
+			return
+		}
+		p.Source = source
 	}
-	if !c.def.dynamic() {
-		l.warn.hintf(c.def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
-			"value %q is secret, and its default stands here for all to read", c.name)
-	}
-	*c.def.node = yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Value: hidden, Anchor: c.def.node.Anchor}
-	source, err := yaml.Marshal(p.doc)
-	if err != nil { // aliases that hold themselves
-		l.probs.add(Problem{Pos: c.def.pos, Msg: fmt.Sprintf("cannot write the configuration without the default of the secret %q: %v", c.name, err), Err: err})
-		return
-	}
-	p.Source = source
 }
 
 // checkDefaults tries the defaults that hold no template: they must be of the type and among the choices.
 func (l *loader) checkDefaults(p *Project) {
 	for _, c := range p.values {
-		if c.def == nil || c.def.dynamic() {
-			continue
-		}
-		text, items, err := c.def.render(scope{project: p})
-		if err == nil {
-			_, err = c.value(text, items)
-		}
-		if err != nil {
-			l.probs.addf(c.def.pos, "default of value %q: %v", c.name, err)
+		for _, def := range c.defaults() {
+			if def.dynamic() {
+				continue
+			}
+			text, items, err := def.render(scope{project: p})
+			if err == nil {
+				_, err = c.value(text, items)
+			}
+			if err != nil {
+				l.probs.addf(def.pos, "%s: %v", c.titleOf(def), err)
+			}
 		}
 	}
 }
 
 // dynamic reports whether the text depends on anything.
 func (r *rawValue) dynamic() bool {
-	if r.text != nil && r.text.tmpl != nil {
-		return true
-	}
-	for _, item := range r.items {
-		if item.tmpl != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.texts(), func(t *tmplText) bool { return t.tmpl != nil })
 }
 
 // usesArch reports whether the text depends on the architecture.
 func (r *rawValue) usesArch() bool {
-	for _, item := range append([]*tmplText{r.text}, r.items...) {
-		if item != nil && item.arch {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.texts(), func(t *tmplText) bool { return t.arch })
 }
 
 // render makes the texts of a value: a text, or items.
@@ -188,11 +180,11 @@ func (l *loader) reportCycle(own map[string]*declaration, chain []string, name s
 		}
 		ring := append(append([]string(nil), chain[i:]...), name)
 		var where []string
-		for _, r := range ring[:len(ring)-1] {
-			pos := own[r].def.pos
+		for j, r := range ring[:len(ring)-1] {
+			pos := own[r].user(ring[j+1]).pos
 			where = append(where, fmt.Sprintf("%s in line %d", r, pos.Line))
 		}
-		l.probs.hintf(own[name].def.pos, "give one of them a default of its own: "+strings.Join(where, ", "),
+		l.probs.hintf(own[name].user(ring[1]).pos, "give one of them a default of its own: "+strings.Join(where, ", "),
 			"values refer to each other in a circle: %s", strings.Join(ring, " -> "))
 		return
 	}
@@ -218,12 +210,11 @@ func (l *loader) checkUses(p *Project) {
 		}
 	}
 	for _, c := range p.values {
-		if c.def == nil {
-			continue
-		}
-		use(c.def.text, isSet(c.secret))
-		for _, item := range c.def.items {
-			use(item, false)
+		for _, def := range c.defaults() {
+			use(def.text, isSet(c.secret))
+			for _, item := range def.items {
+				use(item, false)
+			}
 		}
 	}
 	entries := func(list []envEntry) {

@@ -14,6 +14,7 @@ type declaration struct {
 	name    string
 	pos     Position
 	def     *rawValue // nil: no default
+	byArch  []archDefault
 	prompt  string
 	typ     ValueType // "" where the configuration does not say
 	choices []string
@@ -72,6 +73,7 @@ func (d *decoder) declaration(e entry) *declaration {
 	if def := v.get("default"); def != nil {
 		c.def = rawOf(def, d.probs, true)
 	}
+	c.byArch = d.archDefaults(v.get("arch"))
 	c.prompt = v.get("prompt").str()
 	c.typ = ValueType(v.get("type").str())
 	if choices := v.get("choices"); choices != nil {
@@ -128,21 +130,6 @@ func rawOf(v *val, probs *problems, templates bool) *rawValue {
 	return r
 }
 
-// uses lists the values that the default refers to.
-func (c *declaration) uses() []string {
-	if c.def == nil {
-		return nil
-	}
-	var out []string
-	if c.def.text != nil {
-		out = append(out, c.def.text.uses...)
-	}
-	for _, item := range c.def.items {
-		out = append(out, item.uses...)
-	}
-	return out
-}
-
 // over completes a declaration with that of the same value in a project above it.
 func (c *declaration) over(up *declaration) *declaration {
 	out := *c
@@ -152,7 +139,7 @@ func (c *declaration) over(up *declaration) *declaration {
 	if out.prompt == "" {
 		out.prompt = up.prompt
 	}
-	if out.typ == "" && out.many == nil && out.def == nil {
+	if out.typ == "" && out.many == nil && out.def == nil { // what it has for single architectures goes with the rest
 		out.typ = up.valueType()
 	} else if out.typ == "" && out.many == nil {
 		out.typ = up.typ
@@ -179,8 +166,9 @@ func (c *declaration) valueType() ValueType {
 		return TypeList
 	case c.typ != "":
 		return c.typ
-	case c.def != nil:
-		switch c.def.kind {
+	}
+	if defs := c.defaults(); len(defs) > 0 {
+		switch defs[0].kind {
 		case kindList:
 			return TypeList
 		case kindBool:

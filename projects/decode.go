@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"xtoo/qemu"
 )
 
 // decoder turns one configuration into a project.
@@ -37,7 +35,7 @@ func (d *decoder) decode(data []byte) {
 	p.hasBase = stage3 || from
 	p.Pos = v.pos
 	p.Type = v.get("type").str()
-	p.Base = d.base(v)
+	p.Bases = d.bases(v)
 	p.Exclude = d.excludes(v)
 	p.values = d.values(v.get("values"))
 	p.env = d.env(v.get("env"))
@@ -48,45 +46,6 @@ func (d *decoder) decode(data []byte) {
 	if sif := v.get("outputs").get("sif"); sif != nil {
 		p.sif = parseText(sif, d.probs)
 	}
-}
-
-// base reads `stage3` or `from`.
-func (d *decoder) base(v *val) *Base {
-	of, main := v.get("stage3"), "file"
-	if of == nil {
-		if of, main = v.get("from"), "image"; of == nil {
-			return nil
-		}
-	}
-	what := of
-	if of.kind == kindMap {
-		what = of.get(main)
-	}
-	if what == nil {
-		return nil
-	}
-	b := &Base{Kind: BaseStage3, Path: what.text, Text: what.text, Pos: what.pos}
-	if main == "image" {
-		kind, rest, _ := strings.Cut(what.text, ":")
-		b.Kind = BaseKind(kind)
-		b.Path, b.Ref, _ = strings.Cut(rest, ":")
-	}
-	if b.Kind != BaseScratch {
-		b.Path = d.hostPath(b.Path, what.pos)
-	}
-	arch, subarch := of.get("arch"), of.get("subarch")
-	if arch != nil || subarch != nil {
-		at := arch
-		if at == nil {
-			at = subarch
-		}
-		a, err := qemu.Lookup(arch.str(), subarch.str())
-		if err != nil {
-			d.probs.add(Problem{Pos: at.pos, Msg: err.Error(), Err: err})
-		}
-		b.Arch = a
-	}
-	return b
 }
 
 // hostPath makes a path of the configuration absolute.

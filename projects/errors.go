@@ -111,12 +111,17 @@ func (ps *problems) hintf(pos Position, hint, format string, args ...any) {
 func (ps *problems) sorted() []Problem {
 	list := append([]Problem(nil), ps.list...)
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Pos.before(list[j].Pos) })
+	type text struct {
+		pos Position
+		msg string
+	}
+	seen := map[text]bool{}
 	out := list[:0]
-	for i, p := range list {
-		if i > 0 && p.Pos == out[len(out)-1].Pos && p.Msg == out[len(out)-1].Msg {
-			continue
+	for _, p := range list {
+		if t := (text{p.Pos, p.Msg}); !seen[t] {
+			seen[t] = true
+			out = append(out, p)
 		}
-		out = append(out, p)
 	}
 	return out
 }
@@ -148,7 +153,9 @@ type Missing struct {
 	Many    bool // several answers, separated by commas
 	Secret  bool // do not echo
 	Confirm bool // ask twice
-	Pos     Position
+	// Platforms are those that it is missing for, where it has defaults of single architectures.
+	Platforms []string
+	Pos       Position
 }
 
 // Error lists all that is missing.
@@ -159,6 +166,9 @@ func (e *MissingError) Error() string {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: value %q of project %q is not given", m.Pos, m.Name, m.Project)
+		if len(m.Platforms) > 0 {
+			b.WriteString(" for " + strings.Join(m.Platforms, ", "))
+		}
 		if m.Prompt != m.Name {
 			fmt.Fprintf(&b, " (%s)", m.Prompt)
 		}

@@ -83,7 +83,13 @@ func TestWrongConfigurations(t *testing.T) {
 		{"both bases", "stage3: a.tar\nfrom: scratch\n", []string{`:2:1: the configuration has both "stage3" and "from": at most one of them`}},
 		{"url", "stage3: {url: https://x}\n", []string{`:1:10: key "url" is not part of this version of xtoo | download the stage3 and name the file`}},
 		{"build", "stage3: {build: next, arch: arm-64bit, version: latest}\n", []string{`:1:10: key "build" is not part`, `:1:40: key "version" is not part`}},
-		{"several stage3s", "stage3: [{file: a}, {file: b}]\n", []string{`:1:9: "stage3" must be a path, or a mapping (file, arch, subarch), found a list | several stage3s`}},
+		{"one of several stage3s", "stage3: [{arch: amd64}, {url: x}, 3, [a]]\n", []string{`:1:10: item 1 of "stage3" has no "file"`,
+			`:1:26: key "url" is not part of this version of xtoo | download`, `:1:35: item 3 of "stage3" must be a path, or a mapping`, `:1:38: item 4 of "stage3" must be a path, or a mapping (file, arch, subarch), found a list`}},
+		{"no stage3", "stage3: []\n", []string{`:1:9: "stage3" is an empty list`}},
+		{"several of one platform", "stage3:\n  - {file: a, arch: arm-64bit, subarch: raspi4}\n  - {file: b, arch: amd64}\n  - {file: c, arch: arm-64bit, subarch: raspi3_64}\n", []string{
+			`:4:12: arm-64bit/raspi3_64 and arm-64bit/raspi4, in line 2, are both for the platform linux/arm64/v8, and a tag has one image for each platform | make a root directory for each`}},
+		{"several unknown", "from: [{image: scratch, arch: arm46}, {image: scratch, arch: arm-64bit, subarch: raspi5}, docker://x]\n", []string{
+			`:1:31: unknown architecture "arm46": did you mean "arm" or "arm64"`, `:1:62: unknown architecture: arm-64bit has no subarch "raspi5": did you mean "raspi4"?`, `:1:91: item 3 of "from": "docker://x" is not an image`}},
 		{"stage3 without file", "stage3: {arch: amd64}\n", []string{`:1:9: "stage3" has no "file"`}},
 		{"unknown arch", "stage3: {file: a, arch: x86-46bit}\n", []string{`:1:25: unknown architecture "x86-46bit": did you mean "x86-64bit"?`}},
 		{"unknown subarch", "stage3: {file: a, arch: arm-64bit, subarch: raspi5}\n", []string{`:1:25: unknown architecture: arm-64bit has no subarch "raspi5": did you mean "raspi4"?`}},
@@ -134,6 +140,16 @@ func TestWrongConfigurations(t *testing.T) {
 		{"infinity", root + "values: {a: .inf}\n", []string{`...found the number .inf | write ".inf", with the quotes`}},
 		{"cycle", root + "values:\n  a: '{{ .values.b }}'\n  b: 'x{{ .values.c }}'\n  c: '{{ .values.a }}'\n", []string{
 			`:3:6: values refer to each other in a circle: a -> b -> c -> a | give one of them a default of its own: a in line 3, b in line 4, c in line 5`}},
+		{"values by architecture", root + "values: {a: {arch: {arm-46bit: x, arm64: y, aarch64: z, arm-64bit/raspi4: [1], '': v, '386': ~}}}\n", []string{
+			`:2:21: unknown architecture "arm-46bit": did you mean "arm-64bit"?`, `:2:45: "aarch64" means the same architectures as "arm64" in line 2`,
+			`:2:75: default of value "a" for arm-64bit/raspi4: it must be one string, found a list`, `:2:80: "" is not the name of an architecture`, `:2:94: "386" is empty`}},
+		{"values by architecture of a type", root + "values: {a: {default: 1, arch: {arm64: x}}, b: {arch: {arm64: 1, amd64: y}}, c: {choices: [x], arch: {arm64: y}}, d: {arch: 3}}\n", []string{
+			`:2:40: default of value "a" for arm-64bit: it must be a whole number, found "x"`, `:2:73: default of value "b" for x86-64bit: it must be a whole number, found "y"`,
+			`:2:110: default of value "c" for arm-64bit: "y" is none of the choices: x`, `:2:125: "arch" must be a mapping of architectures (name: default)`}},
+		{"cycle by architecture", root + "values:\n  a: {arch: {arm64: '{{ .values.b }}'}}\n  b: {default: x, arch: {amd64: '{{ .values.a }}'}}\n", []string{
+			`:3:21: values refer to each other in a circle: a -> b -> a | give one of them a default of its own: a in line 3, b in line 4`}},
+		{"unknown value by architecture", root + "values: {a: {arch: {arm64: '{{ .values.c }}'}}}\n", []string{`:2:28: template: there is no value "c"`}},
+		{"secret lists by architecture", root + "values: {a: {secret: true, default: x, arch: {arm64: ['{{ .arch }}']}}}\n", []string{`:2:10: value "a": a secret is one text, not a list`}},
 		{"cycle of one", root + "values: {a: '{{ .values.a }}'}\n", []string{`:2:13: values refer to each other in a circle: a -> a`}},
 		{"template of an unknown value", root + "values: {host: x}\nscripts: [{name: a, run: 'echo {{ .values.hots }}'}]\n", []string{`:3:26: template: there is no value "hots": did you mean "host"?`}},
 		{"template of a secret", root + "values: {pw: {secret: true}}\nscripts: [{name: a, run: 'echo {{ .values.pw }}'}]\nimage: {env: {P: '{{ .values.pw }}'}}\n", []string{

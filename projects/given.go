@@ -18,8 +18,14 @@ type Given struct {
 	// of tags to such mappings, which goes before it. Of several files the last counts; Set goes before
 	// all.
 	Files []string
-	// Arch holds, by tag, the architectures of roots that do not declare one. Others are not looked up.
-	Arch map[string]qemu.Arch
+	// Arch holds the architectures of the bases that do not declare one. Others are not looked up.
+	Arch map[*Base]qemu.Arch
+	// Platforms names what is to be built of roots with several bases, as [qemu.ParsePattern] reads it
+	// ("arm-64bit", "arm-64bit/raspi4"); empty: everything. It applies to all roots: a project that is for none
+	// of them is left out, or, if the projects are Named, an error.
+	Platforms []string
+	// Named says that somebody asked for each of the selected projects.
+	Named bool
 }
 
 // givenValue is one value somebody gave.

@@ -34,11 +34,44 @@ const templateNote = " May hold templates."
 
 func archFields(of string) []*field {
 	return []*field{
-		{key: "arch", shape: anyText("the name of an architecture"), example: "arm-64bit",
+		{key: "arch", shape: &shape{what: "the name of an architecture", text: &textRule{}, literal: true}, example: "arm-64bit",
 			doc: "Funtoo's arch_desc of " + of + ", or an alias of it: `amd64`, `arm64`, `armv7`, `riscv64`, `386` and others.", defText: "what the programs in it are for"},
 		{key: "subarch", shape: anyText("the name of a subarch"), example: "raspi4",
 			doc: "Funtoo's subarch.", defText: "the arch's most general one"},
 	}
+}
+
+func stage3Shape() *shape {
+	return &shape{name: "stage3", what: "a path, or a mapping (file, arch, subarch)", text: &textRule{}, object: &object{
+		later: map[string]string{
+			"url":     "download the stage3 and name the file: stage3: {file: PATH}",
+			"build":   "download the stage3 and name the file: stage3: {file: PATH}",
+			"version": "download the stage3 and name the file: stage3: {file: PATH}",
+		},
+		fields: append([]*field{
+			{key: "file", required: true, shape: anyText("a path"), example: "../stage3-raspi4-next-2022-06-16.tar.xz",
+				doc: "The stage3 tarball, plain or compressed (xz, zstd, gzip, bzip2): absolute, below `~`, or relative to the configuration's directory."},
+		}, archFields("the stage3")...),
+	}}
+}
+
+func fromShape() *shape {
+	image := func() textRule {
+		return textRule{pattern: fromPattern, want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}
+	}
+	rule := image()
+	return &shape{name: "from", what: "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), or a mapping (image, arch, subarch)",
+		text: &rule, object: &object{
+			fields: append([]*field{
+				{key: "image", required: true, example: "oci:../images:base", shape: text(image()),
+					doc: "`oci:DIR:REF`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or `scratch` for an empty root. DIR and FILE are absolute, below `~`, or relative to the configuration's directory."},
+			}, archFields("the image")...),
+		}}
+}
+
+// oneOrSeveral is what one may hold, or a list of such.
+func oneOrSeveral(one *shape, what string) *shape {
+	return &shape{what: what, text: one.text, object: one.object, list: &listRule{item: one, nonEmpty: true}}
 }
 
 func volumesShape() *shape {
@@ -59,13 +92,17 @@ func valueShape() *shape {
 	}
 	items := &listRule{item: literal("text, a number, or true or false")}
 	def := scalar()
-	def.what, def.list = "text, a number, true or false, or a list of them", items
+	def.name, def.what, def.list = "default", "text, a number, true or false, or a list of them", items
 	v := scalar()
 	v.name, v.what = "value", "a default (text, number, true, false or a list), or a mapping (default, prompt, choices, …)"
 	v.null, v.list = true, items
 	v.object = &object{fields: []*field{
 		{key: "default", shape: def, example: `"{{ .project.name }}"`,
 			doc: "The value where none is given." + templateNote, defText: "none: the value must be given or inherited, or xtoo asks for it"},
+		{key: "arch", shape: &shape{what: "a mapping of architectures (name: default)", dict: &dict{
+			key: anyKey, keyWant: "the name of an architecture", value: def}},
+			example: "{arm-64bit: raspberrypi-kernel, x86-64bit: debian-sources}",
+			doc:     "Defaults of [single architectures](#architectures), by name (as `arm-64bit`, `linux/arm/v7`, `arm-64bit/raspi4`). The one that says most about the architecture counts, and goes before `default`." + templateNote},
 		{key: "prompt", shape: anyText("text"), example: "Root password", doc: "What to ask for.", defText: "the value's name"},
 		{key: "type", shape: enum("string", "bool", "int", "list"), doc: "What the value must be.",
 			defText: "`list` with `many`, else that of the default, else `string`"},
@@ -138,29 +175,12 @@ func configShape() *shape {
 		fields: []*field{
 			{key: "type", shape: text(textRule{pattern: typePattern, want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
 				example: "stage4", doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
-			{key: "stage3", shape: &shape{name: "stage3", what: "a path, or a mapping (file, arch, subarch)", text: &textRule{},
-				noList: "several stage3s in one root come with a later version: make a root directory for each", object: &object{
-					later: map[string]string{
-						"url":     "download the stage3 and name the file: stage3: {file: PATH}",
-						"build":   "download the stage3 and name the file: stage3: {file: PATH}",
-						"version": "download the stage3 and name the file: stage3: {file: PATH}",
-					},
-					fields: append([]*field{
-						{key: "file", required: true, shape: anyText("a path"), example: "../stage3-raspi4-next-2022-06-16.tar.xz",
-							doc: "The stage3 tarball, plain or compressed (xz, zstd, gzip, bzip2): absolute, below `~`, or relative to the configuration's directory."},
-					}, archFields("the stage3")...),
-				}}, example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
-				doc: "Roots only: the stage3 that the project starts from. A path alone means `{file: PATH}`."},
-			{key: "from", shape: &shape{name: "from", what: "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), or a mapping (image, arch, subarch)",
-				text: &textRule{pattern: fromPattern, want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"},
-				object: &object{
-					fields: append([]*field{
-						{key: "image", required: true, example: "oci:../images:base",
-							shape: text(textRule{pattern: fromPattern, want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}),
-							doc:   "`oci:DIR:REF`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or `scratch` for an empty root. DIR and FILE are absolute, below `~`, or relative to the configuration's directory."},
-					}, archFields("the image")...),
-				}}, example: "oci:../images:base",
-				doc: "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`."},
+			{key: "stage3", shape: oneOrSeveral(stage3Shape(), "a path, a mapping (file, arch, subarch), or a list of them"),
+				example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
+				doc:     "Roots only: the stage3 that the project starts from. A path alone means `{file: PATH}`. A list of several builds the tree for [several architectures](#architectures)."},
+			{key: "from", shape: oneOrSeveral(fromShape(), "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), a mapping (image, arch, subarch), or a list of them"),
+				example: "oci:../images:base",
+				doc:     "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`. A list of several builds the tree for [several architectures](#architectures)."},
 			{key: "exclude", shape: listOf(absPath("an absolute path"), "a list of absolute paths, with * where needed"), example: "[/usr/src/linux-*, /lib/modules/*]",
 				doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name; what is below a match goes with it."},
 			{key: "values", shape: &shape{what: "a mapping of values (name: default)", dict: &dict{key: valuePattern,
@@ -177,7 +197,7 @@ func configShape() *shape {
 			{key: "image", shape: imageShape(), doc: "What the image says about running it. What is not said here is as in the parent's image."},
 			{key: "outputs", shape: &shape{name: "outputs", object: &object{fields: []*field{
 				{key: "sif", shape: &shape{what: "a path", text: &textRule{tmpl: true}}, example: `"{{ .project.name }}.sif"`,
-					doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory." + templateNote},
+					doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
 			}}}, doc: "What a build writes besides the store."},
 		},
 	}}

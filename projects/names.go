@@ -55,5 +55,36 @@ func nameProblem(name string) string {
 	return "a name is lower case letters and digits, with single . _ - (or --) between them"
 }
 
-// SIFName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-".
-func SIFName(tag string) string { return strings.ReplaceAll(tag, "/", "-") + ".sif" }
+// SIFName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-", and the
+// platform ("arm-64bit/raspi4") behind it, unless it is empty: "next-host.sif", "next-host-arm-64bit-raspi4.sif".
+func SIFName(tag, platform string) string {
+	return SIFPath(strings.ReplaceAll(tag, "/", "-")+sifSuffix, platform)
+}
+
+// SIFPath puts a platform into the path of a SIF file, before ".sif" or at its end; an empty platform changes
+// nothing.
+func SIFPath(path, platform string) string {
+	if platform == "" {
+		return path
+	}
+	stem, ok := strings.CutSuffix(path, sifSuffix)
+	stem += "-" + strings.ReplaceAll(platform, "/", "-")
+	if ok {
+		stem += sifSuffix
+	}
+	return stem
+}
+
+const sifSuffix = ".sif"
+
+// sifNames are the file names of SIF images in a directory of them, and whose they are.
+type sifNames map[string]*Project
+
+// claim takes a name for a project, or reports that another project has it.
+func (s sifNames) claim(p *Project, name string, probs *problems) {
+	if other := s[name]; other != nil && other != p {
+		probs.hintf(p.Pos, "rename one of the two directories",
+			"two projects want one name: %q and %q would both be %s", other.Tag, p.Tag, name)
+	}
+	s[name] = p
+}

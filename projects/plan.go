@@ -15,14 +15,15 @@ const (
 	SecretsDir = "/run/xtoo/secrets" // $XTOO_SECRETS: a file a secret, named like the value
 )
 
-// Plan is what is to be built, for one architecture a root: everything the result depends on is known.
+// Plan is what is to be built: everything the result depends on is known.
 // It is not changed once made, and may be read by several goroutines.
 type Plan struct {
-	// Projects holds the selected projects and all above them, parents before their children.
+	// Projects holds the selected projects and all above them, parents before their children. A project of a
+	// root with several bases stands there once for each that is to be built, one after the other.
 	Projects []*PlannedProject
 }
 
-// Find returns the planned project of a tag, or nil.
+// Find returns the planned project of a tag, the first where it is built for several platforms, or nil.
 func (p *Plan) Find(tag string) *PlannedProject {
 	for _, q := range p.Projects {
 		if q.Project.Tag == tag {
@@ -32,11 +33,13 @@ func (p *Plan) Find(tag string) *PlannedProject {
 	return nil
 }
 
-// PlannedProject is a project with its values.
+// PlannedProject is a project with its values, for one platform.
 type PlannedProject struct {
 	Project  *Project
+	Base     *Base           // what its root starts from
+	Several  bool            // the root has several bases, to be built or not: the tag is an index
 	Selected bool            // asked for; else only something below it is
-	Parent   *PlannedProject // nil for roots
+	Parent   *PlannedProject // on the same base; nil for roots
 	Arch     qemu.Arch       // zero where neither the configuration nor [Given.Arch] says
 	Values   map[string]Value
 	Nodes    []*Node       // all nodes in the order in which they execute
@@ -44,6 +47,29 @@ type PlannedProject struct {
 	Image    ImageSettings // what this project itself says; apply it to the parent's configuration
 	SIF      string        // absolute path of the SIF file the configuration asks for, or ""
 }
+
+// Platform is the architecture ("arm-64bit/raspi4") where the tag has several, else "".
+func (q *PlannedProject) Platform() string {
+	if !q.Several {
+		return ""
+	}
+	return q.Arch.String()
+}
+
+// Label names the project for messages: the tag, and the platform behind it where the tag has several, as
+// "next/host[arm-64bit/raspi4]".
+func (q *PlannedProject) Label() string { return Label(q.Project.Tag, q.Platform()) }
+
+// Label puts a tag and a platform together for messages. An empty platform is left out.
+func Label(tag, platform string) string {
+	if platform == "" {
+		return tag
+	}
+	return tag + "[" + platform + "]"
+}
+
+// SIFName is the file name of its SIF image in a directory of them.
+func (q *PlannedProject) SIFName() string { return SIFName(q.Project.Tag, q.Platform()) }
 
 // Node is one script with everything it depends on.
 type Node struct {

@@ -1,7 +1,6 @@
 package projects
 
 import (
-	"fmt"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -11,7 +10,7 @@ import (
 // reads what was given and finds the values, except those that depend on an architecture not known yet. It
 // is for finding what is wrong or missing before a stage3 is read. The errors are those of Resolve.
 func (t *Tree) Check(selected []*Project, g Given) error {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}, early: true}
+	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}, early: true}
 	r.plan(selected)
 	return r.err()
 }
@@ -23,21 +22,22 @@ func (t *Tree) Check(selected []*Project, g Given) error {
 // The error is an [*Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
 // are missing.
 func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[*Project]*PlannedProject{}}
+	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}}
 	plan := r.plan(selected)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	sifs := map[string]string{}
+	sifs, names := map[string]*PlannedProject{}, sifNames{}
 	for _, q := range plan.Projects {
 		r.render(q)
+		names.claim(q.Project, q.SIFName(), r.probs)
 		if q.SIF == "" || !q.Selected {
 			continue
 		}
 		if other, dup := sifs[q.SIF]; dup {
-			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other, q.Project.Tag, q.SIF)
+			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
 		}
-		sifs[q.SIF] = q.Project.Tag
+		sifs[q.SIF] = q
 	}
 	if err := r.probs.err(); err != nil {
 		return nil, err
@@ -52,13 +52,20 @@ type resolver struct {
 	sources []source
 	probs   *problems
 	missing []Missing
-	planned map[*Project]*PlannedProject
+	planned map[plannedKey]*PlannedProject
 	early   bool // leave out what depends on an architecture that is not known
+}
+
+// plannedKey is what there is one planned project for.
+type plannedKey struct {
+	project *Project
+	base    *Base
 }
 
 // plan lists the selected projects and those above them, with their values.
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
+	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
 		wanted[p] = true
@@ -68,9 +75,18 @@ func (r *resolver) plan(selected []*Project) *Plan {
 	}
 	plan := &Plan{}
 	for _, p := range r.tree.Projects {
-		if chosen[p] {
-			q := &PlannedProject{Project: p, Selected: wanted[p], Parent: r.planned[p.Parent]}
-			r.planned[p] = q
+		if !chosen[p] {
+			continue
+		}
+		for _, b := range p.Root().Bases {
+			if !bases[b] {
+				continue
+			}
+			q := &PlannedProject{
+				Project: p, Base: b, Several: b.Several(), Selected: wanted[p],
+				Parent: r.planned[plannedKey{p.Parent, b}], Arch: r.archOf(b),
+			}
+			r.planned[plannedKey{p, b}] = q
 			r.values(q)
 			plan.Projects = append(plan.Projects, q)
 		}
@@ -89,157 +105,6 @@ func (r *resolver) err() error {
 	return nil
 }
 
-// values gives the project its architecture and values. A value that is missing or wrong stays out of the
-// map, and so do those that depend on it: it is reported once.
-func (r *resolver) values(q *PlannedProject) {
-	p := q.Project
-	q.Values = map[string]Value{}
-	switch {
-	case q.Parent != nil:
-		q.Arch = q.Parent.Arch
-	case p.Base != nil && !p.Base.Arch.IsZero():
-		q.Arch = p.Base.Arch
-	default:
-		q.Arch = r.given.Arch[p.Tag]
-	}
-	own := map[string]*declaration{}
-	for _, c := range p.values {
-		own[c.name] = c
-	}
-	done := map[string]bool{}
-	var visit func(name string)
-	visit = func(name string) {
-		if done[name] {
-			return
-		}
-		done[name] = true // Load has refused cycles
-		c := own[name]
-		if c != nil {
-			for _, used := range c.uses() {
-				visit(used)
-			}
-		}
-		if v, ok := r.value(q, name, c); ok {
-			q.Values[name] = v
-		}
-	}
-	for _, name := range sortedKeys(p.visible) {
-		visit(name)
-	}
-}
-
-// value finds one value; c is nil where the project does not declare it itself.
-func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value, bool) {
-	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
-		return r.givenValue(q, name, g)
-	}
-	var inherited Value
-	inherits := false
-	if q.Parent != nil {
-		inherited, inherits = q.Parent.Values[name]
-	}
-	switch {
-	case c == nil:
-		return inherited, inherits
-	case c.def != nil:
-		return r.defaultValue(q, c)
-	case inherits:
-		// The declaration here may allow less than the one above.
-		v, err := c.value(inherited.reveal(), inherited.items())
-		if err != nil {
-			r.probs.addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
-		}
-		return v, err == nil
-	case q.Project.inherits(name):
-		return Value{}, false // missing there, and reported
-	}
-	m := Missing{Project: q.Project.Tag, Name: name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm), Pos: c.pos}
-	if m.Prompt == "" {
-		m.Prompt = name
-	}
-	r.missing = append(r.missing, m)
-	return Value{}, false
-}
-
-// reveal and items give back what a value was made of.
-func (v Value) reveal() string {
-	if v.secret != nil {
-		return v.secret.Reveal()
-	}
-	return v.text
-}
-
-func (v Value) items() []string {
-	if v.secret == nil && v.Type == TypeList {
-		return append([]string{}, v.list...)
-	}
-	return nil
-}
-
-func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Value, bool) {
-	c := q.Project.visible[name]
-	text, items := g.text, g.list
-	if g.cli && c.valueType() == TypeList && !isSet(c.secret) {
-		text, items = "", []string{}
-		for _, word := range strings.Split(g.text, ",") {
-			if word = strings.TrimSpace(word); word != "" {
-				items = append(items, word)
-			}
-		}
-	}
-	v, err := c.value(text, items)
-	if err != nil {
-		r.probs.hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
-	}
-	return v, err == nil
-}
-
-func (r *resolver) defaultValue(q *PlannedProject, c *declaration) (Value, bool) {
-	s := r.scope(q, isSet(c.secret))
-	for _, name := range c.uses() {
-		if name == c.name && q.Parent != nil { // means the inherited one
-			v, ok := q.Parent.Values[name]
-			if !ok {
-				return Value{}, false
-			}
-			s.values[name] = v.data()
-			if isSet(c.secret) {
-				s.values[name] = v.reveal()
-			}
-		}
-		if _, ok := s.values[name]; !ok {
-			return Value{}, false // missing or wrong, and reported
-		}
-	}
-	if r.early && q.Arch.IsZero() && c.def.usesArch() {
-		return Value{}, false
-	}
-	text, items, err := c.def.render(s)
-	var v Value
-	if err == nil {
-		v, err = c.value(text, items)
-	}
-	if err != nil {
-		r.probs.addf(c.def.pos, "default of value %q: %v", c.name, err)
-	}
-	return v, err == nil
-}
-
-// scope is what templates of the project see of what is known so far.
-func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
-	s := scope{project: q.Project, arch: q.Arch.Name, subarch: q.Arch.Subarch, values: map[string]any{}}
-	for name, v := range q.Values {
-		switch {
-		case !v.IsSecret():
-			s.values[name] = v.data()
-		case secrets:
-			s.values[name] = v.reveal()
-		}
-	}
-	return s
-}
-
 // render makes the nodes, the image's settings and the outputs of a project whose values are known.
 func (r *resolver) render(q *PlannedProject) {
 	p, s := q.Project, r.scope(q, false)
@@ -252,7 +117,7 @@ func (r *resolver) render(q *PlannedProject) {
 	network := NetworkHost
 	for _, up := range p.Chain() {
 		// Inherited variables mean the same everywhere: they are rendered where they stand.
-		at := r.scope(r.planned[up], false)
+		at := r.scope(r.planned[plannedKey{up, q.Base}], false)
 		r.envInto(env, up.env, at)
 		for _, v := range up.volumes {
 			volumes[v.Target] = v
@@ -354,6 +219,9 @@ func (r *resolver) sif(q *PlannedProject, s scope) {
 		return
 	}
 	d := decoder{loader: &loader{probs: r.probs}, project: p}
+	if !p.sif.arch { // else the configuration itself says where the platform stands
+		text = SIFPath(text, q.Platform())
+	}
 	q.SIF = filepath.Clean(d.hostPath(text, p.sif.pos))
 }
 

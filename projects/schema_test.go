@@ -115,6 +115,8 @@ func TestSchemaAgrees(t *testing.T) {
 		"", "# nothing\n", "{}", designExample,
 		"type: a", "stage3: a.tar", "stage3: {file: a}", "stage3: {file: a, arch: amd64, subarch: x}",
 		"from: scratch", "from: oci:a:b", "from: oci-archive:a", "from: docker-archive:a.tar:b/c:d", "from: {image: scratch, arch: arm64}",
+		"stage3: [a, {file: b, arch: arm64}]", "stage3: [a]", "from: [scratch, {image: 'oci:a:b', arch: arm64}]",
+		"values: {a: {arch: {}}, b: {default: x, arch: {arm64: 1, arm-64bit/raspi4: [a], '386': true, i686: ''}}}",
 		"exclude: []", "exclude: [/a*, /b]",
 		"values: {}", "values: {a: }", "values: {a: x, b: 1, c: true, d: 1.5, e: [x, 1, true, 1.5], f: '', g: 2022-06-16, h: 0x1F}",
 		"values: {a: {}, b: {default: []}, c: {default: 1, type: int, choices: [1, 2]}, d: {prompt: x, many: true, secret: false, confirm: True}}",
@@ -135,7 +137,9 @@ func TestSchemaAgrees(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"[]", "a", "3", "true", "foo: 1", "type: ", "type: 3", "type: A", "type: [a]",
-		"stage3: ", "stage3: ''", "stage3: 3", "stage3: []", "stage3: {}", "stage3: {file: ''}", "stage3: {file: 3}", "stage3: {file: a, url: b}", "stage3: {file: a, arch: }",
+		"stage3: ", "stage3: ''", "stage3: 3", "stage3: []", "stage3: [[a]]", "stage3: ['']", "stage3: [3]", "stage3: [{arch: arm64}]", "from: []", "from: [a]", "from: [{arch: arm64}]",
+		"values: {a: {arch: x}}", "values: {a: {arch: [x]}}", "values: {a: {arch: {arm64: ~}}}", "values: {a: {arch: {arm64: {}}}}", "values: {a: {arch: {'': x}}}",
+		"stage3: {}", "stage3: {file: ''}", "stage3: {file: 3}", "stage3: {file: a, url: b}", "stage3: {file: a, arch: }",
 		"{stage3: a, from: scratch}", "from: ''", "from: docker://a", "from: oci:a", "from: {arch: amd64}", "from: {image: foo}",
 		"exclude: /a", "exclude: [a]", "exclude: [3]", "exclude: [[/a]]",
 		"values: []", "values: {A: x}", "values: {a-b: x}", "values: {a: {b: c}}", "values: {a: [[x]]}", "values: {a: [{}]}", "values: {a: [~]}",
@@ -238,6 +242,12 @@ func FuzzLoad(f *testing.F) {
 		"values: {a: .nan, b: 1e999, c: 0o17, d: 0b1, e: 1_000, f: 18446744073709551616, g: ~, h: 0x_}",
 		"image: {ports: [22, '22/tcp', 1e1]}", "a: &a [*a, *a]\nscripts: *a", "--- \ntype: a\n...\n", "%YAML 1.1\n---\ntype: a", "scripts: [{name: a, script: /dev/zero}]",
 		"scripts: [{name: a, run: '{{ with .project }}{{ .name }}{{ end }}{{ range $i, $x := .values.l }}{{ $x }}{{ else }}{{ end }}'}]",
+	} {
+		f.Add(seed)
+	}
+	for _, seed := range []string{
+		"from: [{image: scratch, arch: arm64}, {image: scratch, arch: 386}]\nvalues: {a: {default: x, arch: {raspi4: &y [y], linux/arm/v7: '{{ .arch }}', '386': *y}}, b: {secret: true, arch: {arm: '{{ .values.a }}'}}}\nscripts: [{name: a, run: 'echo {{ .subarch }}'}]\noutputs: {sif: x.sif}",
+		"stage3: [a, {file: b, arch: raspi4}, {file: c, arch: raspi3_64}, {file: d, arch: amd64/v1}]\nvalues: {a: {arch: {arm64: '{{ .values.a }}', aarch64: 1}}}",
 	} {
 		f.Add(seed)
 	}

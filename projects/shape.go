@@ -18,7 +18,6 @@ type shape struct {
 	literal bool
 	null    bool // nothing is allowed
 	list    *listRule
-	noList  string  // hint for those who try a list where none is allowed
 	object  *object // a mapping with fixed keys
 	dict    *dict   // a mapping with free keys
 }

@@ -8,7 +8,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu"
 	"xtoo/qemu/nearest"
 )
 
@@ -36,7 +35,7 @@ type Project struct {
 	Source   []byte
 	Parent   *Project
 	Children []*Project // by tag
-	Base     *Base      // what a root starts from; nil for others
+	Bases    []*Base    // what a root starts from, in the configuration's order: one for each platform; nil for others
 	Exclude  []string   // patterns of what never enters the base layer; roots with a stage3 only
 	Scripts  []*Script  // the tree of nodes, in order
 	Pos      Position   // the start of the configuration
@@ -67,28 +66,6 @@ func (p *Project) Chain() []*Project {
 		return []*Project{p}
 	}
 	return append(p.Parent.Chain(), p)
-}
-
-// BaseKind says what a root starts from.
-type BaseKind string
-
-// The kinds of base.
-const (
-	BaseStage3        BaseKind = "stage3"
-	BaseOCI           BaseKind = "oci"            // an OCI image layout in a directory
-	BaseOCIArchive    BaseKind = "oci-archive"    // one in a tar file
-	BaseDockerArchive BaseKind = "docker-archive" // what `docker save` writes
-	BaseScratch       BaseKind = "scratch"        // an empty root
-)
-
-// Base is what a root starts from. Whether the file is there has not been checked.
-type Base struct {
-	Kind BaseKind
-	Path string    // absolute path of the tarball, layout or archive; "" for scratch
-	Ref  string    // reference inside a layout or archive; may be "" for archives
-	Text string    // as the configuration has it, for messages and history
-	Arch qemu.Arch // as declared; zero where nothing is declared
-	Pos  Position
 }
 
 // Script is one node as the configuration has it: what holds without values.

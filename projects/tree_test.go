@@ -49,7 +49,7 @@ func TestTree(t *testing.T) {
 	if xdev.Root().Tag != "x86-64bit/generic_64" || xdev.Name != "xdev" || xdev.Parent.Children[0] != xdev {
 		t.Errorf("%+v", xdev)
 	}
-	if deep := tree.Find("arm-64bit/raspi4/plain/deep"); deep.Parent != nil || deep.Base.Kind != BaseScratch || deep.Base.Path != "" {
+	if deep := tree.Find("arm-64bit/raspi4/plain/deep"); deep.Parent != nil || deep.Bases[0].Kind != BaseScratch || deep.Bases[0].Path != "" {
 		t.Errorf("%+v", deep)
 	}
 	if len(tree.Warnings) != 0 {
@@ -58,7 +58,7 @@ func TestTree(t *testing.T) {
 	if string(xdev.Source) != "# nothing" || xdev.Config != filepath.Join(dir, xdev.Tag, ConfigName) {
 		t.Errorf("source %q, config %s", xdev.Source, xdev.Config)
 	}
-	if got := SIFName(xdev.Tag); got != "x86-64bit-generic_64-host-xdev.sif" {
+	if got := SIFName(xdev.Tag, ""); got != "x86-64bit-generic_64-host-xdev.sif" {
 		t.Error(got)
 	}
 }
@@ -189,11 +189,11 @@ func TestBases(t *testing.T) {
 			t.Errorf("%s: %v", c.config, err)
 			continue
 		}
-		got := *tree.Projects[0].Base
-		if got.Pos.Line != 1 {
+		got := *tree.Projects[0].Bases[0]
+		if got.Pos.Line != 1 || got.Project != tree.Projects[0] || got.Several() {
 			t.Errorf("%s: position %v", c.config, got.Pos)
 		}
-		got.Pos = Position{}
+		got.Pos, got.Project = Position{}, nil
 		c.want.Path = strings.Replace(c.want.Path, "DIR", tree.Dir, 1)
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.config, got, c.want)

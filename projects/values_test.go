@@ -384,7 +384,7 @@ func TestArch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := resolve(t, tree, Given{Arch: map[string]qemu.Arch{"p": pi}})
+	plan := resolve(t, tree, Given{Arch: map[*Base]qemu.Arch{tree.Projects[0].Bases[0]: pi}})
 	if n := plan.Projects[0].Nodes[0]; string(n.Body) != "echo arm-32bit" || plan.Projects[0].Arch != pi {
 		t.Errorf("%q", n.Body)
 	}

@@ -194,10 +194,6 @@ func (r *reader) read(n *yaml.Node, s *shape, label string, depth int) *val {
 	case yaml.ScalarNode:
 		return r.scalar(v, s, label)
 	case yaml.SequenceNode:
-		if s.list == nil && s.noList != "" {
-			r.probs.hintf(v.pos, s.noList, "%s must be %s, found a list", label, s.wanted())
-			return nil
-		}
 		if s.list == nil {
 			r.mismatch(v, s, label, "a list")
 			return nil

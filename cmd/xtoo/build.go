@@ -44,16 +44,20 @@ to the outputs that are asked for:
   --sif DIR/        writes one SIF file a project, its tag with - for /
   --sif FILE        writes the SIF file of the one PROJECT
 
+A root that names several stage3s is built for each of them, or for those that --platform names; its tags
+are then indexes with one image for each platform, and SIF files have the platform in their names.
+
 Outputs appear whole or not at all. SOURCE_DATE_EPOCH, if set, bounds the times in new layers and is the
 creation time of the images; by default it is the newest time in the stage3.`,
 		Example: `  xtoo build --oci-layout out/
-  xtoo build arm-64bit/raspi4/kantoo --sif kantoo.sif --set hostname=pi`,
+  xtoo build arm-64bit/raspi4/kantoo --sif kantoo.sif --set hostname=pi
+  xtoo build --platform arm-64bit --platform x86-64bit/generic_64 --oci-layout out/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBuild(cmd.Context(), g, o, args)
 		},
 		ValidArgsFunction: completeProjects(g),
 	}
-	o.plan.addFlags(c)
+	o.plan.addFlags(c, g)
 	f := c.Flags()
 	f.StringVar(&o.ociLayout, "oci-layout", "", "write the images to the OCI image layout in `DIR`")
 	f.StringVar(&o.sif, "sif", "", "write SIF files: to `PATH`, a file, or a directory if it ends in /")

@@ -15,14 +15,17 @@ import (
 
 // planOptions are the options that say what is to be built, and with which values.
 type planOptions struct {
-	set    []string
-	values []string
+	set       []string
+	values    []string
+	platforms []string
 }
 
-func (o *planOptions) addFlags(c *cobra.Command) {
+func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 	f := c.Flags()
 	f.StringArrayVar(&o.set, "set", nil, "give a value: `NAME=VALUE`, or TAG:NAME=VALUE for one project and those below it")
 	f.StringArrayVar(&o.values, "values", nil, "take values from the YAML `FILE`")
+	f.StringArrayVar(&o.platforms, "platform", nil, "build for `ARCH` alone: arm-64bit, arm-64bit/raspi4, linux/arm/v7, or several with commas (default: for all that roots name)")
+	_ = c.RegisterFlagCompletionFunc("platform", completePlatforms(g)) // it fails for flags that are not there
 }
 
 // load reads the tree of projects and makes the plan for those that are named. Values that nobody gave are asked for
@@ -43,7 +46,10 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string) (*pro
 	if err != nil {
 		return nil, err
 	}
-	given := projects.Given{Set: o.set, Files: o.values}
+	given := projects.Given{Set: o.set, Files: o.values, Named: len(names) > 0}
+	for _, p := range o.platforms {
+		given.Platforms = append(given.Platforms, strings.Split(p, ",")...)
+	}
 	// What is wrong with the values is found before a stage3 is read for its architecture.
 	if err := askMissing(ctx, g, &given, tree.Check(selected, given)); err != nil {
 		return nil, err
@@ -74,16 +80,22 @@ func askMissing(ctx context.Context, g *globals, given *projects.Given, err erro
 }
 
 // arches finds the architectures that the configurations do not say.
-func arches(ctx context.Context, g *globals, selected []*projects.Project) (map[string]qemu.Arch, error) {
-	var roots []*projects.Project
+func arches(ctx context.Context, g *globals, selected []*projects.Project) (map[*projects.Base]qemu.Arch, error) {
+	var bases []*projects.Base
 	seen := map[*projects.Project]bool{}
 	for _, p := range selected {
-		if r := p.Root(); !seen[r] && r.Base.Arch.IsZero() {
-			seen[r] = true
-			roots = append(roots, r)
+		r := p.Root()
+		if seen[r] {
+			continue
+		}
+		seen[r] = true
+		for _, b := range r.Bases {
+			if b.Arch.IsZero() {
+				bases = append(bases, b)
+			}
 		}
 	}
-	if len(roots) == 0 {
+	if len(bases) == 0 {
 		return nil, nil
 	}
 	store, err := g.openStore()
@@ -95,7 +107,7 @@ func arches(ctx context.Context, g *globals, selected []*projects.Project) (map[
 		return nil, err
 	}
 	p := newPrinter(g)
-	return engine.Arches(ctx, roots, engine.Options{Store: store, Host: hostOnce(), Log: g.logger(), Events: p.event, Epoch: epoch})
+	return engine.Arches(ctx, bases, engine.Options{Store: store, Host: hostOnce(), Log: g.logger(), Events: p.event, Epoch: epoch})
 }
 
 // completeProjects completes tags.
@@ -112,5 +124,23 @@ func completeProjects(g *globals) func(*cobra.Command, []string, string) ([]stri
 			}
 		}
 		return tags, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completePlatforms completes the architectures that the tree declares, behind others and a comma, too.
+func completePlatforms(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		tree, err := projects.Load(g.workdir)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		before := prefix[:strings.LastIndexByte(prefix, ',')+1]
+		var out []string
+		for _, p := range tree.Platforms() {
+			if strings.HasPrefix(before+p, prefix) {
+				out = append(out, before+p)
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
 	}
 }

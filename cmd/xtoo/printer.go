@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"xtoo/internal/engine"
+	"xtoo/projects"
 )
 
 // A printer tells the user how a build goes on.
@@ -78,7 +79,7 @@ func (p *textPrinter) event(e engine.Event) {
 
 // describe says in a line what happened; the empty line says nothing.
 func describe(e engine.Event) string {
-	name := e.Project
+	name := projects.Label(e.Project, e.Platform)
 	if e.Node != "" {
 		name += ":" + e.Node
 	}
@@ -94,11 +95,14 @@ func describe(e engine.Event) string {
 	case engine.EventNode:
 		return describeNode(name, e)
 	case engine.EventImage:
+		if e.State == engine.StateIndex {
+			return fmt.Sprintf("%s  index %s", name, e.Digest)
+		}
 		return fmt.Sprintf("%s  image %s", name, e.Digest)
 	case engine.EventWaiting:
 		return fmt.Sprintf("%s  waiting for another build that does the same", name)
 	case engine.EventEmulation:
-		return fmt.Sprintf("%s  %s", e.Arch, e.Text)
+		return fmt.Sprintf("%s  %s", e.Platform, e.Text)
 	case engine.EventWritten:
 		return fmt.Sprintf("%s  %s %s", strings.TrimSpace(name), e.State, e.Path)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"xtoo/internal/engine"
+	"xtoo/projects"
 )
 
 func newTreeCommand(g *globals) *cobra.Command {
@@ -23,7 +24,7 @@ whether the cache has it, or why it would have to be executed. Nothing is execut
 		},
 		ValidArgsFunction: completeProjects(g),
 	}
-	o.addFlags(c)
+	o.addFlags(c, g)
 	c.Flags().BoolVar(&noCache, "no-cache", false, "as for build: nothing is taken from the cache")
 	return c
 }
@@ -67,7 +68,7 @@ func writeStatus(b *strings.Builder, p engine.ProjectStatus, indent string) {
 	if !p.Cached {
 		state = "to build: " + p.Why
 	}
-	fmt.Fprintf(b, "%s%s  [%s]\n", indent, p.Project, state)
+	fmt.Fprintf(b, "%s%s  [%s]\n", indent, projects.Label(p.Project, p.Platform), state)
 	if p.Base != "" {
 		fmt.Fprintf(b, "%s  from %s\n", indent, p.Base)
 	}

@@ -8,10 +8,9 @@ import (
 	"xtoo/qemu"
 )
 
-// Arches finds the architectures of the roots that do not declare one, by tag, from what they start from: a stage3
-// that was not read before is read for it, and is then in the store. Templates and scripts want to know them, so this
-// comes before the plan.
-func Arches(ctx context.Context, roots []*projects.Project, o Options) (map[string]qemu.Arch, error) {
+// Arches finds the architectures of the bases that do not declare one: a stage3 that was not read before is read for
+// it, and is then in the store. Templates and scripts want to know them, so this comes before the plan.
+func Arches(ctx context.Context, bases []*projects.Base, o Options) (map[*projects.Base]qemu.Arch, error) {
 	b := &build{o: o.withDefaults(), plan: &projects.Plan{}}
 	b.slots = make(chan struct{}, b.o.Jobs)
 	release, err := b.o.Store.Use(ctx)
@@ -19,16 +18,16 @@ func Arches(ctx context.Context, roots []*projects.Project, o Options) (map[stri
 		return nil, err
 	}
 	defer release()
-	arches := map[string]qemu.Arch{}
-	for _, r := range roots {
-		if !r.Base.Arch.IsZero() {
+	arches := map[*projects.Base]qemu.Arch{}
+	for _, r := range bases {
+		if !r.Arch.IsZero() {
 			continue
 		}
 		var c *chain
-		if c, err = b.base(ctx, r, hasScripts(r)); err != nil {
+		if c, err = b.base(ctx, r, hasScripts(r.Project)); err != nil {
 			break
 		}
-		arches[r.Tag] = c.arch
+		arches[r] = c.arch
 	}
 	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)))
 	return arches, err

@@ -23,18 +23,26 @@ type base struct {
 	path string
 }
 
+// platformOf is what events say of a base: its platform, if its root has several and it is known yet.
+func platformOf(r *projects.Base, a qemu.Arch) string {
+	if !r.Several() || a.IsZero() {
+		return ""
+	}
+	return a.String()
+}
+
 // identifyBase says what a root starts from, reading as little as possible: a stage3 that was read before and has not
 // changed since is not opened.
-func (b *build) identifyBase(ctx context.Context, r *projects.Project) (base, error) {
+func (b *build) identifyBase(ctx context.Context, r *projects.Base) (base, error) {
 	switch {
-	case r.Base.Kind == projects.BaseStage3:
-		d, _, err := b.o.Store.FileDigest(ctx, r.Base.Path)
+	case r.Kind == projects.BaseStage3:
+		d, _, err := b.o.Store.FileDigest(ctx, r.Path)
 		if err != nil {
-			return base{}, fmt.Errorf("%s: stage3: %w", r.Base.Pos, err)
+			return base{}, fmt.Errorf("%s: stage3: %w", r.Pos, err)
 		}
-		parts := append([]string{d.String()}, r.Exclude...)
-		return base{key: keyOf("stage3", parts...), path: r.Base.Path}, nil
-	case r.Base.Kind == projects.BaseScratch:
+		parts := append([]string{d.String()}, r.Project.Exclude...)
+		return base{key: keyOf("stage3", parts...), path: r.Path}, nil
+	case r.Kind == projects.BaseScratch:
 		return base{key: keyOf("scratch")}, nil
 	default:
 		return b.identifyImage(ctx, r)
@@ -42,8 +50,8 @@ func (b *build) identifyBase(ctx context.Context, r *projects.Project) (base, er
 }
 
 // lookupBase returns the chain of a root's base, if the store has it.
-func (b *build) lookupBase(r *projects.Project, id base) (*chain, bool, error) {
-	if r.Base.Kind == projects.BaseScratch {
+func (b *build) lookupBase(r *projects.Base, id base) (*chain, bool, error) {
+	if r.Kind == projects.BaseScratch {
 		c, err := b.scratchChain(r)
 		return c, true, err
 	}
@@ -62,7 +70,7 @@ func (b *build) lookupBase(r *projects.Project, id base) (*chain, bool, error) {
 
 // base returns the chain of a root's base, reading the stage3 or importing the image if the store does not have it.
 // unpacked says that a node will be executed on it, so that it is worth unpacking while it is read.
-func (b *build) base(ctx context.Context, r *projects.Project, unpacked bool) (*chain, error) {
+func (b *build) base(ctx context.Context, r *projects.Base, unpacked bool) (*chain, error) {
 	id, err := b.identifyBase(ctx, r)
 	if err != nil {
 		return nil, err
@@ -70,7 +78,7 @@ func (b *build) base(ctx context.Context, r *projects.Project, unpacked bool) (*
 	if c, ok, err := b.lookupBase(r, id); ok || err != nil {
 		return c, err
 	}
-	unlock, err := b.o.Store.Lock(ctx, "base "+id.key.String(), b.waiting(r.Tag, ""))
+	unlock, err := b.o.Store.Lock(ctx, "base "+id.key.String(), b.waiting(Event{Project: r.Project.Tag, Platform: platformOf(r, r.Arch)}))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +86,7 @@ func (b *build) base(ctx context.Context, r *projects.Project, unpacked bool) (*
 	return c, errors.Join(err, unlock())
 }
 
-func (b *build) baseLocked(ctx context.Context, r *projects.Project, id base, unpacked bool) (*chain, error) {
+func (b *build) baseLocked(ctx context.Context, r *projects.Base, id base, unpacked bool) (*chain, error) {
 	if c, ok, err := b.lookupBase(r, id); ok || err != nil {
 		return c, err
 	}
@@ -93,7 +101,7 @@ func (b *build) baseLocked(ctx context.Context, r *projects.Project, id base, un
 	}
 	defer release()
 	begun := time.Now()
-	b.o.Events(Event{Kind: EventImport, Project: r.Tag, Path: r.Base.Text})
+	b.o.Events(Event{Kind: EventImport, Project: r.Project.Tag, Platform: platformOf(r, r.Arch), Path: r.Text})
 	var rec baseRecord
 	if id.path != "" {
 		rec, err = b.importStage3(ctx, r, id, unpacked)
@@ -110,7 +118,9 @@ func (b *build) baseLocked(ctx context.Context, r *projects.Project, id base, un
 	if err := b.o.Store.Put(layers.KindBase, id.key, rec); err != nil {
 		return nil, err
 	}
-	ev := Event{Kind: EventBase, Project: r.Tag, Path: r.Base.Text, Elapsed: time.Since(begun)}
+	ev := Event{
+		Kind: EventBase, Project: r.Project.Tag, Platform: platformOf(r, c.arch), Path: r.Text, Elapsed: time.Since(begun),
+	}
 	if n := len(rec.DiffIDs); n > 0 {
 		ev.Digest = rec.DiffIDs[n-1]
 	}
@@ -122,7 +132,7 @@ func (b *build) baseLocked(ctx context.Context, r *projects.Project, id base, un
 }
 
 // baseChain makes the chain of a base, after checking that it is for the architecture that was declared.
-func (b *build) baseChain(r *projects.Project, rec baseRecord) (*chain, error) {
+func (b *build) baseChain(r *projects.Base, rec baseRecord) (*chain, error) {
 	if rec.Config != nil {
 		return b.imageChain(r, rec)
 	}
@@ -136,7 +146,7 @@ func (b *build) baseChain(r *projects.Project, rec baseRecord) (*chain, error) {
 		c.history = append(c.history, v1.History{
 			Created:   &c.epoch,
 			CreatedBy: "xtoo stage3 " + d.String(),
-			Comment:   excludeComment(r.Exclude),
+			Comment:   excludeComment(r.Project.Exclude),
 		})
 	}
 	c.key = contentBase(c)
@@ -161,13 +171,13 @@ func contentBase(c *chain) digest.Digest {
 }
 
 // scratchChain is the empty chain.
-func (b *build) scratchChain(r *projects.Project) (*chain, error) {
-	arch := r.Base.Arch
+func (b *build) scratchChain(r *projects.Base) (*chain, error) {
+	arch := r.Arch
 	if arch.IsZero() {
 		arch = qemu.Host()
 	}
 	if arch.IsZero() {
-		return nil, fmt.Errorf("%s: from scratch: this machine's architecture is not known by name: declare one (from: {image: scratch, arch: …})", r.Base.Pos)
+		return nil, fmt.Errorf("%s: from scratch: this machine's architecture is not known by name: declare one (from: {image: scratch, arch: …})", r.Pos)
 	}
 	c := &chain{arch: arch, epoch: b.epoch(time.Unix(0, 0))}
 	c.key = contentBase(c)

@@ -13,8 +13,9 @@ import (
 	"xtoo/qemu"
 )
 
-// A Result is what a build made, one entry a project that was asked for, in the order of the plan.
+// A Result is what a build made.
 type Result struct {
+	// Images has one entry for each project that was asked for, and for each of its platforms, in the order of the plan.
 	Images []ImageResult `json:"images"`
 	// Outputs that were written or found up to date.
 	Outputs []Output `json:"outputs,omitempty"`
@@ -29,14 +30,17 @@ type ImageResult struct {
 	Manifest digest.Digest `json:"manifest"`
 	Config   digest.Digest `json:"config"`
 	Layers   int           `json:"layers"`
-	Platform string        `json:"platform"`
+	Platform string        `json:"platform"` // OCI's
+	// Index that the tag stands for, where the project has several platforms; empty: the tag stands for the manifest.
+	Index digest.Digest `json:"index,omitempty"`
 }
 
 // An Output is a file or layout that was asked for.
 type Output struct {
-	Project string        `json:"project,omitempty"`
-	Path    string        `json:"path"`
-	Digest  digest.Digest `json:"digest,omitempty"`
+	Project  string        `json:"project,omitempty"`
+	Platform string        `json:"platform,omitempty"` // as in events
+	Path     string        `json:"path"`
+	Digest   digest.Digest `json:"digest,omitempty"`
 	// State is "written" or "unchanged".
 	State string `json:"state"`
 }
@@ -172,7 +176,7 @@ func (b *build) project(ctx context.Context, stop *stopper, p *projects.PlannedP
 // below is the chain that a project's first node builds on.
 func (b *build) below(ctx context.Context, p *projects.PlannedProject, futures map[*projects.PlannedProject]*future) (*chain, error) {
 	if p.Parent == nil {
-		return b.base(ctx, p.Project, b.hasNodes(p))
+		return b.base(ctx, p.Base, b.hasNodes(p.Base))
 	}
 	f := futures[p.Parent]
 	select {
@@ -196,9 +200,10 @@ func (b *build) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// waiting returns what tells the user that another build does what this one needs.
-func (b *build) waiting(tag, node string) func() {
-	return func() { b.o.Events(Event{Kind: EventWaiting, Project: tag, Node: node}) }
+// waiting returns what tells the user that another build does what this one needs: what says where.
+func (b *build) waiting(what Event) func() {
+	what.Kind = EventWaiting
+	return func() { b.o.Events(what) }
 }
 
 func (b *build) count(executed bool) {
@@ -213,9 +218,10 @@ func (b *build) count(executed bool) {
 
 // A ScriptError says that a node's script did not end well.
 type ScriptError struct {
-	Project string
-	Node    string
-	Pos     projects.Position
+	Project  string
+	Platform string // as in events
+	Node     string
+	Pos      projects.Position
 	// What it did: "exited with code 3", "was killed by signal 9 (killed)".
 	What string
 	// Log is the file that holds everything it printed.
@@ -224,7 +230,7 @@ type ScriptError struct {
 }
 
 func (e *ScriptError) Error() string {
-	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.Pos, e.Node, e.Project, e.What)
+	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.Pos, e.Node, projects.Label(e.Project, e.Platform), e.What)
 }
 
 // Hint says where to read on.

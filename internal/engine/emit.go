@@ -18,23 +18,15 @@ import (
 func (b *build) emit(ctx context.Context, chains map[*projects.PlannedProject]*chain) error {
 	var built, asked []oci.Ref
 	images := map[*projects.PlannedProject]*oci.Image{}
-	for _, p := range b.plan.Projects {
-		img, err := b.assemble(ctx, chains[p])
+	for _, platforms := range b.byProject() {
+		ref, err := b.image(ctx, platforms, chains, images)
 		if err != nil {
-			return fmt.Errorf("image of project %s: %w", p.Project.Tag, err)
+			return fmt.Errorf("image of project %s: %w", platforms[0].Project.Tag, err)
 		}
-		images[p] = img
-		ref := refOf(p.Project.Tag, img)
 		built = append(built, ref)
-		if !p.Selected {
-			continue
+		if platforms[0].Selected {
+			asked = append(asked, ref)
 		}
-		asked = append(asked, ref)
-		b.result.Images = append(b.result.Images, ImageResult{
-			Project: p.Project.Tag, Manifest: img.Descriptor.Digest, Config: img.ConfigDescriptor.Digest,
-			Layers: len(img.Layers), Platform: oci.FormatPlatform(chains[p].arch.Platform()),
-		})
-		b.o.Events(Event{Kind: EventImage, Project: p.Project.Tag, Digest: img.Descriptor.Digest})
 	}
 	layout, err := oci.CreateLayout(ctx, b.o.Store.LayoutDir())
 	if err != nil {
@@ -74,7 +66,7 @@ func outputState(changed bool) string {
 func (b *build) wrote(out Output, bytes int64) {
 	b.result.Outputs = append(b.result.Outputs, out)
 	b.o.Events(Event{
-		Kind: EventWritten, Project: out.Project, Path: out.Path, State: out.State, Digest: out.Digest, Bytes: bytes,
+		Kind: EventWritten, Project: out.Project, Platform: out.Platform, Path: out.Path, State: out.State, Digest: out.Digest, Bytes: bytes,
 	})
 }
 

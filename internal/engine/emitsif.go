@@ -49,7 +49,7 @@ func (b *build) emitSIF(ctx context.Context, t sifTarget, c *chain, img *oci.Ima
 	if there {
 		r, ok := b.o.Store.RememberedFile(id)
 		if ok && r.Made == made {
-			b.wrote(Output{Project: t.project.Project.Tag, Path: t.path, Digest: r.Digest, State: outputState(false)}, id.Size)
+			b.wrote(Output{Project: t.project.Project.Tag, Platform: t.project.Platform(), Path: t.path, Digest: r.Digest, State: outputState(false)}, id.Size)
 			return nil
 		}
 		mayReplace = mayReplace || (t.own && ok && r.Made != "")
@@ -90,7 +90,7 @@ func (b *build) emitSIF(ctx context.Context, t sifTarget, c *chain, img *oci.Ima
 	if err := b.o.Store.RememberFile(layers.FileRecord{ID: id, Digest: d, Made: made}); err != nil {
 		return err
 	}
-	b.wrote(Output{Project: t.project.Project.Tag, Path: t.path, Digest: d, State: state}, id.Size)
+	b.wrote(Output{Project: t.project.Project.Tag, Platform: t.project.Platform(), Path: t.path, Digest: d, State: state}, id.Size)
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, e
 	}
 	b.emulations[a] = r
 	if r.err == nil {
-		b.o.Events(Event{Kind: EventEmulation, Arch: a.String(), Text: emulationText(r.found)})
+		b.o.Events(Event{Kind: EventEmulation, Platform: a.String(), Text: emulationText(r.found)})
 	}
 	return r.found, r.err
 }
@@ -81,13 +81,13 @@ func emulatedEnvironment(env []string, e chroot.Emulation) []string {
 }
 
 // checkEmulation finds out before a stage3 is read for nodes that they can be executed.
-func (b *build) checkEmulation(ctx context.Context, r *projects.Project) error {
-	if r.Base.Arch.IsZero() {
+func (b *build) checkEmulation(ctx context.Context, from *projects.Base) error {
+	if from.Arch.IsZero() {
 		return nil
 	}
-	_, err := b.emulation(ctx, r.Base.Arch)
+	_, err := b.emulation(ctx, from.Arch)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.Base.Pos, err)
+		return fmt.Errorf("%s: %w", from.Pos, err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 	EventStart   EventKind = "start"   // a node begins to execute
 	EventOutput  EventKind = "output"  // a line that a node printed
 	EventNode    EventKind = "node"    // a node is done; State says how
-	EventImage   EventKind = "image"   // a project's image is complete
+	EventImage   EventKind = "image"   // a project's image is complete; State says if it is the index of several
 	EventWaiting EventKind = "waiting" // another build is doing what this one needs
 	EventWritten EventKind = "written" // an output was written, or found up to date
 	EventWarning EventKind = "warning" // something the user should know
@@ -31,17 +31,21 @@ const (
 	StateNothing = "nothing" // executed, and it changed nothing: no layer
 )
 
+// StateIndex is the state of an image that is the index of a project's images for several platforms.
+const StateIndex = "index"
+
 // An Event is one thing that happened. Fields that do not apply are empty.
 type Event struct {
-	Kind    EventKind     `json:"event"`
-	Project string        `json:"project,omitempty"` // tag
-	Node    string        `json:"node,omitempty"`    // path in the tree of scripts
-	State   string        `json:"state,omitempty"`
-	Text    string        `json:"text,omitempty"`
-	Why     string        `json:"why,omitempty"`
-	Arch    string        `json:"arch,omitempty"` // as "arm-64bit/raspi4"
-	Digest  digest.Digest `json:"digest,omitempty"`
-	Path    string        `json:"path,omitempty"`
+	Kind    EventKind `json:"event"`
+	Project string    `json:"project,omitempty"` // tag
+	// Platform, as "arm-64bit/raspi4", where the tag has several and it is about one of them; and of an emulation.
+	Platform string        `json:"platform,omitempty"`
+	Node     string        `json:"node,omitempty"` // path in the tree of scripts
+	State    string        `json:"state,omitempty"`
+	Text     string        `json:"text,omitempty"`
+	Why      string        `json:"why,omitempty"`
+	Digest   digest.Digest `json:"digest,omitempty"`
+	Path     string        `json:"path,omitempty"`
 	// Entries of the layer (members of its tar stream).
 	Entries int64 `json:"entries,omitempty"`
 	// Bytes of the layer's tar stream, or of the output file.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers"
 	"xtoo/oci"
@@ -18,31 +17,31 @@ import (
 
 // identifyImage says which image a root's `from` stands for. A layout is asked; an archive, in which that would mean to
 // decompress it, is known by its own digest, which is remembered.
-func (b *build) identifyImage(ctx context.Context, r *projects.Project) (base, error) {
+func (b *build) identifyImage(ctx context.Context, r *projects.Base) (base, error) {
 	var id digest.Digest
 	var err error
-	if r.Base.Kind == projects.BaseOCI {
+	if r.Kind == projects.BaseOCI {
 		id, err = forPlatform(r, func(o oci.ImportOptions) (digest.Digest, error) {
 			return reference(r).Resolve(ctx, o)
 		}, oci.ImportOptions{})
 	} else {
-		id, _, err = b.o.Store.FileDigest(ctx, r.Base.Path)
+		id, _, err = b.o.Store.FileDigest(ctx, r.Path)
 	}
 	if err != nil {
-		return base{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
+		return base{}, fmt.Errorf("%s: from: %w", r.Pos, err)
 	}
-	return base{key: keyOf("from", string(r.Base.Kind), r.Base.Ref, id.String(), r.Base.Arch.PlatformString())}, nil
+	return base{key: keyOf("from", string(r.Kind), r.Ref, id.String(), r.Arch.PlatformString())}, nil
 }
 
 // reference is a root's `from`, its path absolute.
-func reference(r *projects.Project) oci.Reference {
-	return oci.Reference{Transport: string(r.Base.Kind), Path: r.Base.Path, Name: r.Base.Ref}
+func reference(r *projects.Base) oci.Reference {
+	return oci.Reference{Transport: string(r.Kind), Path: r.Path, Name: r.Ref}
 }
 
 // forPlatform calls f for the platform that is declared; else for the only one there is, or for this machine's where
 // there are several.
-func forPlatform[T any](r *projects.Project, f func(oci.ImportOptions) (T, error), o oci.ImportOptions) (T, error) {
-	arch := r.Base.Arch
+func forPlatform[T any](r *projects.Base, f func(oci.ImportOptions) (T, error), o oci.ImportOptions) (T, error) {
+	arch := r.Arch
 	if arch.IsZero() {
 		v, err := f(o)
 		if !errors.Is(err, oci.ErrAmbiguous) {
@@ -56,7 +55,7 @@ func forPlatform[T any](r *projects.Project, f func(oci.ImportOptions) (T, error
 }
 
 // importImage brings the layers of a root's image into the store.
-func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecord, error) {
+func (b *build) importImage(ctx context.Context, r *projects.Base) (baseRecord, error) {
 	tmp, err := b.o.Store.MakeTemp("import")
 	if err != nil {
 		return baseRecord{}, err
@@ -66,13 +65,13 @@ func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecor
 		return reference(r).Import(ctx, blobSink{b.o.Store}, o)
 	}, oci.ImportOptions{TempDir: tmp})
 	if err != nil {
-		return baseRecord{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
+		return baseRecord{}, fmt.Errorf("%s: from: %w", r.Pos, err)
 	}
 	rec := baseRecord{Config: &img.Config}
 	for _, l := range img.Layers {
 		c, err := layers.CompressionOf(l.Descriptor.MediaType)
 		if err != nil {
-			return baseRecord{}, fmt.Errorf("%s: from: %w", r.Base.Pos, err)
+			return baseRecord{}, fmt.Errorf("%s: from: %w", r.Pos, err)
 		}
 		blob := layers.Blob{Digest: l.Descriptor.Digest, Size: l.Descriptor.Size}
 		if _, err := b.o.Store.RecordLayer(l.DiffID, l.Size, c, blob); err != nil {
@@ -84,13 +83,13 @@ func (b *build) importImage(ctx context.Context, r *projects.Project) (baseRecor
 }
 
 // imageChain is the chain of an image from elsewhere.
-func (b *build) imageChain(r *projects.Project, rec baseRecord) (*chain, error) {
+func (b *build) imageChain(r *projects.Base, rec baseRecord) (*chain, error) {
 	img := rec.Config
-	arch := r.Base.Arch // declared, and the image was chosen by it: it may say more, a subarch
+	arch := r.Arch // declared, and the image was chosen by it: it may say more, a subarch
 	if arch.IsZero() {
 		var err error
 		if arch, err = qemu.ByPlatform(img.Architecture, img.Variant); err != nil {
-			return nil, fmt.Errorf("%s: from %s: %w", r.Base.Pos, r.Base.Text, err)
+			return nil, fmt.Errorf("%s: from %s: %w", r.Pos, r.Text, err)
 		}
 	}
 	created := time.Unix(0, 0)
@@ -116,10 +115,4 @@ func (s blobSink) Create(ctx context.Context) (oci.BlobWriter, error) {
 		return nil, err
 	}
 	return w, nil
-}
-
-// refOf is a reference of a layout, with all that it reaches.
-func refOf(tag string, img *oci.Image) oci.Ref {
-	d := img.Descriptor
-	return oci.Ref{Name: tag, Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Blobs: img.Blobs()}
 }

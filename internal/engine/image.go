@@ -20,7 +20,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // finish puts a project's image settings onto its parent's.
 func (b *build) finish(p *projects.PlannedProject, c *chain) (*chain, error) {
 	below := c.config
-	if p.Parent == nil && p.Project.Base.Kind == projects.BaseStage3 {
+	if p.Parent == nil && p.Base.Kind == projects.BaseStage3 {
 		below = v1.ImageConfig{Env: []string{"PATH=" + defaultPath}, Cmd: []string{"/bin/sh"}}
 	}
 	cfg, err := oci.Merge(below, settingsOf(p.Image))

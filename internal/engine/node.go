@@ -24,12 +24,17 @@ func (b *build) node(ctx context.Context, p *projects.PlannedProject, n *project
 	if next, ok := b.cached(p, n, c, k); ok {
 		return next, nil
 	}
-	unlock, err := b.o.Store.Lock(ctx, "node "+k.key.String(), b.waiting(p.Project.Tag, n.Path))
+	unlock, err := b.o.Store.Lock(ctx, "node "+k.key.String(), b.waiting(about(p, n)))
 	if err != nil {
 		return nil, err
 	}
 	next, err := b.nodeLocked(ctx, p, n, c, k, in)
 	return next, errors.Join(err, unlock())
+}
+
+// about is the beginning of an event: which node of which project it is about.
+func about(p *projects.PlannedProject, n *projects.Node) Event {
+	return Event{Project: p.Project.Tag, Platform: p.Platform(), Node: n.Path}
 }
 
 func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, k keys, in []Input) (*chain, error) {
@@ -46,7 +51,9 @@ func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *p
 		return nil, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
 	}
 	begun := time.Now()
-	b.o.Events(Event{Kind: EventStart, Project: p.Project.Tag, Node: n.Path, Why: b.why(n, c, in)})
+	ev := about(p, n)
+	ev.Kind, ev.Why = EventStart, b.why(n, c, in)
+	b.o.Events(ev)
 	rec, err := b.execute(ctx, p, n, c, k.key, emulation)
 	if err != nil {
 		return nil, err
@@ -55,14 +62,13 @@ func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *p
 		return nil, err
 	}
 	b.count(true)
-	state := StateBuilt
+	ev = about(p, n)
+	ev.Kind, ev.State, ev.Digest = EventNode, StateBuilt, rec.DiffID
 	if rec.DiffID == "" {
-		state = StateNothing
+		ev.State = StateNothing
 	}
-	b.o.Events(Event{
-		Kind: EventNode, Project: p.Project.Tag, Node: n.Path, State: state, Digest: rec.DiffID,
-		Entries: rec.Entries, Bytes: rec.Bytes, Elapsed: time.Since(begun),
-	})
+	ev.Entries, ev.Bytes, ev.Elapsed = rec.Entries, rec.Bytes, time.Since(begun)
+	b.o.Events(ev)
 	return c.after(k.key, n, rec), nil
 }
 
@@ -76,7 +82,9 @@ func (b *build) cached(p *projects.PlannedProject, n *projects.Node, c *chain, k
 		return nil, false
 	}
 	b.count(false)
-	b.o.Events(Event{Kind: EventNode, Project: p.Project.Tag, Node: n.Path, State: StateCached, Digest: rec.DiffID})
+	ev := about(p, n)
+	ev.Kind, ev.State, ev.Digest = EventNode, StateCached, rec.DiffID
+	b.o.Events(ev)
 	return c.after(k.key, n, rec), true
 }
 
@@ -130,7 +138,7 @@ func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *proj
 	}
 	rec, err = b.commit(ctx, c, holder, st)
 	if err != nil {
-		return rec, fmt.Errorf("node %s of project %s: commit its layer: %w", n.Path, p.Project.Tag, err)
+		return rec, fmt.Errorf("node %s of project %s: commit its layer: %w", n.Path, p.Label(), err)
 	}
 	rec.Script = n.ScriptDigest()
 	return rec, nil

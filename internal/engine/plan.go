@@ -17,9 +17,22 @@ func (b *build) selected() []*projects.PlannedProject {
 	return out
 }
 
-// hasNodes says whether a node is executed in the tree of projects that begins with this root.
-func (b *build) hasNodes(root *projects.PlannedProject) bool {
+// byProject puts together what is planned for one project: one for each platform that is built.
+func (b *build) byProject() [][]*projects.PlannedProject {
+	var out [][]*projects.PlannedProject
+	for _, p := range b.plan.Projects { // one after the other there
+		if n := len(out); n > 0 && out[n-1][0].Project == p.Project {
+			out[n-1] = append(out[n-1], p)
+			continue
+		}
+		out = append(out, []*projects.PlannedProject{p})
+	}
+	return out
+}
+
+// hasNodes says whether a node is executed in the tree of projects on this base.
+func (b *build) hasNodes(base *projects.Base) bool {
 	return slices.ContainsFunc(b.plan.Projects, func(p *projects.PlannedProject) bool {
-		return len(p.Nodes) > 0 && p.Project.Root() == root.Project
+		return len(p.Nodes) > 0 && p.Base == base
 	})
 }

@@ -32,7 +32,7 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 		node.Network = chroot.NetworkNone
 	}
 	if node.Files, err = runFiles(n); err != nil {
-		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
+		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
 	}
 	logPath := b.o.Store.LogPath(key, p.Project.Tag+"-"+n.Path)
 	log, err := os.Create(logPath)
@@ -40,7 +40,7 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 		return fmt.Errorf("keep what node %s prints: %w", n.Path, err)
 	}
 	lines := &lineWriter{secrets: n.Secrets(), emit: func(line string) error {
-		b.o.Events(Event{Kind: EventOutput, Project: p.Project.Tag, Node: n.Path, Text: line})
+		b.o.Events(Event{Kind: EventOutput, Project: p.Project.Tag, Platform: p.Platform(), Node: n.Path, Text: line})
 		_, err := log.WriteString(line + "\n")
 		return err
 	}}
@@ -51,7 +51,7 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 	}
 	exit, err := host.Run(ctx, node)
 	if err := errors.Join(err, lines.flush(), log.Close()); err != nil {
-		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
+		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
 	}
 	if exit.Code == 0 {
 		return nil
@@ -61,7 +61,7 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 		what = fmt.Sprintf("was killed by signal %d (%s)", int(exit.Signal), exit.Signal)
 	}
 	return &ScriptError{
-		Project: p.Project.Tag, Node: n.Path, Pos: n.Pos, What: what, Log: logPath, Elapsed: time.Since(begun),
+		Project: p.Project.Tag, Platform: p.Platform(), Node: n.Path, Pos: n.Pos, What: what, Log: logPath, Elapsed: time.Since(begun),
 	}
 }
 

@@ -49,13 +49,17 @@ func (b *build) sifTargets() ([]sifTarget, error) {
 	case b.o.SIF == "":
 	case isDir:
 		for _, p := range selected {
-			targets = append(targets, sifTarget{project: p, path: filepath.Join(b.o.SIF, projects.SIFName(p.Project.Tag))})
+			targets = append(targets, sifTarget{project: p, path: filepath.Join(b.o.SIF, p.SIFName())})
 		}
 	case len(selected) == 1:
 		targets = append(targets, sifTarget{project: selected[0], path: b.o.SIF})
+	case countProjects(selected) == 1:
+		for _, p := range selected {
+			targets = append(targets, sifTarget{project: p, path: projects.SIFPath(b.o.SIF, p.Platform())})
+		}
 	default:
 		return nil, &UsageError{
-			Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", b.o.SIF, len(selected)),
+			Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", b.o.SIF, countProjects(selected)),
 			Todo: "name one project, or give a directory: --sif " + b.o.SIF + "/",
 		}
 	}
@@ -65,6 +69,15 @@ func (b *build) sifTargets() ([]sifTarget, error) {
 		}
 	}
 	return targets, nil
+}
+
+// countProjects counts a project that is built for several platforms once.
+func countProjects(list []*projects.PlannedProject) int {
+	seen := map[*projects.Project]bool{}
+	for _, p := range list {
+		seen[p.Project] = true
+	}
+	return len(seen)
 }
 
 // checkWritable says whether a file or directory can be made, or is there and can be written to.

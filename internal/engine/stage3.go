@@ -16,7 +16,7 @@ import (
 )
 
 // stage3Arch is the architecture that was declared, or else the one that the programs of the stage3 are for.
-func stage3Arch(r *projects.Project, s *unpack.Summary) (qemu.Arch, error) {
+func stage3Arch(r *projects.Base, s *unpack.Summary) (qemu.Arch, error) {
 	counts := map[qemu.ELF]int{}
 	machines := s.StandardMachines
 	if len(machines) == 0 {
@@ -25,24 +25,24 @@ func stage3Arch(r *projects.Project, s *unpack.Summary) (qemu.Arch, error) {
 	for m, n := range machines {
 		counts[qemu.ELF{Machine: elf.Machine(m.Machine), Class: elf.Class(m.Class), Data: elf.Data(m.Data)}] += n
 	}
-	if r.Base.Arch.IsZero() {
+	if r.Arch.IsZero() {
 		a, err := qemu.Detect(counts)
 		if err != nil {
-			return a, fmt.Errorf("%s: stage3 %s: %w: declare its arch", r.Base.Pos, r.Base.Path, err)
+			return a, fmt.Errorf("%s: stage3 %s: %w: declare its arch", r.Pos, r.Path, err)
 		}
 		return a, nil
 	}
-	if err := r.Base.Arch.Check(counts); err != nil {
-		return qemu.Arch{}, fmt.Errorf("%s: stage3 %s: %w", r.Base.Pos, r.Base.Path, err)
+	if err := r.Arch.Check(counts); err != nil {
+		return qemu.Arch{}, fmt.Errorf("%s: stage3 %s: %w", r.Pos, r.Path, err)
 	}
-	return r.Base.Arch, nil
+	return r.Arch, nil
 }
 
 // importStage3 reads a stage3 once: its tar stream becomes a blob, and a layer directory if unpacked.
-func (b *build) importStage3(ctx context.Context, r *projects.Project, id base, unpacked bool) (baseRecord, error) {
-	rec, err := b.readStage3(ctx, r, id, r.Exclude, unpacked)
+func (b *build) importStage3(ctx context.Context, r *projects.Base, id base, unpacked bool) (baseRecord, error) {
+	rec, err := b.readStage3(ctx, r, id, r.Project.Exclude, unpacked)
 	if late := (*lateError)(nil); errors.As(err, &late) {
-		rec, err = b.readStage3(ctx, r, id, append(slices.Clone(r.Exclude), late.patterns...), unpacked)
+		rec, err = b.readStage3(ctx, r, id, append(slices.Clone(r.Project.Exclude), late.patterns...), unpacked)
 		if err == nil { // patterns of ours that match nothing are nobody's mistake
 			rec.Summary.UnusedExcludes = late.unused
 		}
@@ -51,7 +51,7 @@ func (b *build) importStage3(ctx context.Context, r *projects.Project, id base, 
 		return baseRecord{}, fmt.Errorf("stage3 %s: %w", id.path, err)
 	}
 	for _, p := range rec.Summary.UnusedExcludes {
-		b.o.Events(Event{Kind: EventWarning, Text: fmt.Sprintf("%s: exclude %q matches nothing in %s", r.Base.Pos, p, id.path)})
+		b.o.Events(Event{Kind: EventWarning, Text: fmt.Sprintf("%s: exclude %q matches nothing in %s", r.Pos, p, id.path)})
 	}
 	return rec, nil
 }
@@ -62,7 +62,7 @@ type lateError struct{ patterns, unused []string }
 func (e *lateError) Error() string { return "symbolic links came late" }
 
 // readStage3 does the work of importStage3 once. After an error nothing of it is in the store.
-func (b *build) readStage3(ctx context.Context, r *projects.Project, id base, exclude []string, unpacked bool) (rec baseRecord, err error) {
+func (b *build) readStage3(ctx context.Context, r *projects.Base, id base, exclude []string, unpacked bool) (rec baseRecord, err error) {
 	open := func(ctx context.Context) (io.ReadCloser, error) {
 		in, _, err := unpack.Open(ctx, id.path, unpack.OpenOptions{Jobs: b.o.Jobs, Log: b.o.Log})
 		return in, err

@@ -14,7 +14,9 @@ import (
 // A ProjectStatus says what a build would do for a project.
 type ProjectStatus struct {
 	Project string `json:"project"`
-	Parent  string `json:"parent,omitempty"`
+	// Platform, as "arm-64bit/raspi4", where the tag has several.
+	Platform string `json:"platform,omitempty"`
+	Parent   string `json:"parent,omitempty"`
 	// Base is what a root starts from.
 	Base string `json:"base,omitempty"`
 	// Cached: nothing of it would be executed or read.
@@ -66,18 +68,18 @@ func Status(ctx context.Context, plan *projects.Plan, o Options) ([]ProjectStatu
 
 // status follows a project's chain as far as the cache has it. The chain it returns is nil if that is not to its end.
 func (b *build) status(ctx context.Context, p *projects.PlannedProject, below *chain) (ProjectStatus, *chain, error) {
-	s := ProjectStatus{Project: p.Project.Tag, Cached: true, Nodes: []NodeStatus{}}
+	s := ProjectStatus{Project: p.Project.Tag, Platform: p.Platform(), Cached: true, Nodes: []NodeStatus{}}
 	c := below
 	if p.Parent != nil {
 		s.Parent = p.Parent.Project.Tag
 	} else {
-		s.Base = p.Project.Base.Text
-		id, err := b.identifyBase(ctx, p.Project)
+		s.Base = p.Base.Text
+		id, err := b.identifyBase(ctx, p.Base)
 		if err != nil {
 			return s, nil, err
 		}
 		var known bool
-		c, known, err = b.lookupBase(p.Project, id)
+		c, known, err = b.lookupBase(p.Base, id)
 		if err != nil {
 			return s, nil, err
 		}
@@ -166,9 +168,9 @@ func changedInputs(old, now []Input) []string {
 	return out
 }
 
-// lastKey names a node of a directory, whatever it is made from.
+// lastKey names a node of a directory on an architecture, whatever it is made from.
 func (b *build) lastKey(n *projects.Node) digest.Digest {
-	return keyOf("last", n.Project.Project.Dir, n.Path)
+	return keyOf("last", n.Project.Project.Dir, n.Path, n.Project.Arch.String())
 }
 
 // A UsageError says that what was asked for does not fit together.

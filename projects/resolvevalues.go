@@ -1,0 +1,177 @@
+package projects
+
+import (
+	"fmt"
+	"strings"
+)
+
+// values gives the project its values. A value that is missing or wrong stays out of the
+// map, and so do those that depend on it: it is reported once.
+func (r *resolver) values(q *PlannedProject) {
+	p := q.Project
+	q.Values = map[string]Value{}
+	own := map[string]*declaration{}
+	for _, c := range p.values {
+		own[c.name] = c
+	}
+	done := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		if done[name] {
+			return
+		}
+		done[name] = true // Load has refused cycles
+		c := own[name]
+		if c != nil {
+			for _, used := range c.uses() {
+				visit(used)
+			}
+		}
+		if v, ok := r.value(q, name, c); ok {
+			q.Values[name] = v
+		}
+	}
+	for _, name := range sortedKeys(p.visible) {
+		visit(name)
+	}
+}
+
+// value finds one value; c is nil where the project does not declare it itself.
+func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value, bool) {
+	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
+		return r.givenValue(q, name, g)
+	}
+	var inherited Value
+	inherits := false
+	if q.Parent != nil {
+		inherited, inherits = q.Parent.Values[name]
+	}
+	if c == nil {
+		return inherited, inherits
+	}
+	if len(c.byArch) > 0 && q.Arch.IsZero() {
+		if !r.early {
+			r.probs.addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
+		}
+		return Value{}, false
+	}
+	def := c.defaultFor(q.Arch)
+	switch {
+	case def != nil:
+		return r.defaultValue(q, c, def)
+	case inherits:
+		// The declaration here may allow less than the one above.
+		v, err := c.value(inherited.reveal(), inherited.items())
+		if err != nil {
+			r.probs.addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
+		}
+		return v, err == nil
+	case q.Project.inherits(name):
+		return Value{}, false // missing there, and reported
+	}
+	r.miss(q, c)
+	return Value{}, false
+}
+
+// miss notes a value that nobody gave, once for all platforms.
+func (r *resolver) miss(q *PlannedProject, c *declaration) {
+	platform := ""
+	if len(c.byArch) > 0 {
+		platform = q.Platform()
+	}
+	for i, m := range r.missing {
+		if m.Project == q.Project.Tag && m.Name == c.name {
+			if platform != "" {
+				r.missing[i].Platforms = append(m.Platforms, platform)
+			}
+			return
+		}
+	}
+	m := Missing{Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm), Pos: c.pos}
+	if m.Prompt == "" {
+		m.Prompt = c.name
+	}
+	if platform != "" {
+		m.Platforms = []string{platform}
+	}
+	r.missing = append(r.missing, m)
+}
+
+// reveal and items give back what a value was made of.
+func (v Value) reveal() string {
+	if v.secret != nil {
+		return v.secret.Reveal()
+	}
+	return v.text
+}
+
+func (v Value) items() []string {
+	if v.secret == nil && v.Type == TypeList {
+		return append([]string{}, v.list...)
+	}
+	return nil
+}
+
+func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Value, bool) {
+	c := q.Project.visible[name]
+	text, items := g.text, g.list
+	if g.cli && c.valueType() == TypeList && !isSet(c.secret) {
+		text, items = "", []string{}
+		for _, word := range strings.Split(g.text, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				items = append(items, word)
+			}
+		}
+	}
+	v, err := c.value(text, items)
+	if err != nil {
+		r.probs.hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
+	}
+	return v, err == nil
+}
+
+func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (Value, bool) {
+	s := r.scope(q, isSet(c.secret))
+	for _, name := range def.uses() {
+		if name == c.name && q.Parent != nil { // means the inherited one
+			v, ok := q.Parent.Values[name]
+			if !ok {
+				return Value{}, false
+			}
+			s.values[name] = v.data()
+			if isSet(c.secret) {
+				s.values[name] = v.reveal()
+			}
+		}
+		if _, ok := s.values[name]; !ok {
+			return Value{}, false // missing or wrong, and reported
+		}
+	}
+	if r.early && q.Arch.IsZero() && def.usesArch() {
+		return Value{}, false
+	}
+	text, items, err := def.render(s)
+	var v Value
+	if err == nil {
+		v, err = c.value(text, items)
+	}
+	if err != nil {
+		r.probs.addf(def.pos, "%s: %v", c.titleOf(def), err)
+	}
+	return v, err == nil
+}
+
+// scope is what templates of the project see of what is known so far.
+func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
+	s := scope{project: q.Project, arch: q.Arch.Name, subarch: q.Arch.Subarch, values: map[string]any{}}
+	for name, v := range q.Values {
+		switch {
+		case !v.IsSecret():
+			s.values[name] = v.data()
+		case secrets:
+			s.values[name] = v.reveal()
+		}
+	}
+	return s
+}

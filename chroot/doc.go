@@ -39,6 +39,12 @@
 // expects to find (/proc, /sys read-only, a small /dev, /run, /tmp, resolv.conf, hosts, volumes), becomes the
 // init of it, and removes all traces of the mounts from the upper directory when the process has ended.
 //
+// # Emulation
+//
+// [Host.Emulate] finds out how programs of another architecture are executed here, and a [Node] is told by its field
+// Emulation. On Linux 6.7 and later that is a binfmt_misc of the node's own user namespace, mounted nowhere: the
+// file system lives as long as init has its directory open.
+//
 // Limits: in the single tier the supplementary groups of the user stay with every process (setgroups(2) is
 // forbidden there) and show as group 65534. When real root builds, /proc/sys and its like are read-only, because the
 // kernel lets id 0 write to them from any namespace; a whole /proc cannot be mounted once more inside of such a node, as

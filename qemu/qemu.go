@@ -2,8 +2,9 @@
 // publishes a stage3 under, the platform of an OCI image, the machine of an ELF header, the code in a SIF
 // file, the CHOST of a compiler, and the emulator that runs them.
 //
-// It is a table and the ways to look into it. Nothing here reads the machine xtoo runs on, except [Host],
-// which knows what the program was compiled for.
+// It is a table and the ways to look into it; [Find], which looks for an emulator on this machine; and what binfmt_misc
+// is told ([Rule]) and tells ([Registrations]). [Host] knows what the program was compiled for. Nothing here executes,
+// mounts or registers anything: that is the executor's.
 package qemu
 
 import (

@@ -48,7 +48,7 @@ func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *p
 	defer release()
 	emulation, err := b.emulation(ctx, c.arch)
 	if err != nil {
-		return nil, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Project.Tag, err)
+		return nil, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
 	}
 	begun := time.Now()
 	ev := about(p, n)

@@ -32,7 +32,7 @@ test: ## go vet and all tests, under the race detector where there is a C compil
 lint: ## format, vet, golangci-lint, tidy modules, generated files
 	@sh scripts/lint.sh
 
-bench: bin/xtoo ## the table of costs (BENCH="-stage3-full FILE -stage3-mini FILE" for real stage3s)
+bench: bin/xtoo ## the table of costs (BENCH="-stage3-full FILE -stage3-mini FILE -stage3-arm FILE" for real stage3s)
 	@$(GO) run -buildvcs=false -tags "$(TAGS)" ./internal/bench -xtoo bin/xtoo $(BENCH)
 
 install: bin/xtoo ## the program, its man pages and completions into $(DESTDIR)$(PREFIX)

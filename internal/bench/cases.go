@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,10 @@ func (b *bench) findStages(ctx context.Context) error {
 		}
 		b.full, b.mini = demo, demo
 	}
-	for _, p := range []*string{&b.full, &b.mini} {
+	for _, p := range []*string{&b.full, &b.mini, &b.arm} {
+		if *p == "" {
+			continue // there is none of -stage3-arm to make up for
+		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -74,6 +78,15 @@ func untar() string {
 		return "tar -x --exclude './dev/*'"
 	}
 	return "tar -x"
+}
+
+// unpack unpacks a stage3 into a new directory with tar.
+func (b *bench) unpack(ctx context.Context, stage3, root string) error {
+	if err := os.Mkdir(root, 0o755); err != nil {
+		return err
+	}
+	_, err := command(ctx, root, nil, "bash", "-c", untar()+` -f "$1"`, "untar", stage3)
+	return err
 }
 
 // cold: a full stage3 and three small nodes into an OCI layout, against the usual pipeline.
@@ -131,10 +144,7 @@ func (b *bench) sif(ctx context.Context) ([]row, error) {
 	var theirs func(int) (sample, error)
 	missing := lacks("mksquashfs", "tar", "bash")
 	if missing == "" {
-		if err := os.Mkdir(root, 0o755); err != nil {
-			return nil, err
-		}
-		if _, err := command(ctx, root, nil, "bash", "-c", untar()+` -f "$1"`, "untar", b.full); err != nil {
+		if err := b.unpack(ctx, b.full, root); err != nil {
 			return nil, err
 		}
 		theirs = func(int) (sample, error) {
@@ -200,11 +210,12 @@ func (b *bench) nothing(ctx context.Context) ([]row, error) {
 // change: a node that changes one file, on the full stage3 and on the small one.
 func (b *bench) change(ctx context.Context) ([]row, error) {
 	const what = "a node that changes one file, full stage3"
-	full, err := b.changer(ctx, "full", what, b.full)
+	const script = "echo %s > /etc/bench-change"
+	full, err := b.changer(ctx, change{"full", what, b.full, notes(2), script})
 	if err != nil {
 		return nil, err
 	}
-	mini, err := b.changer(ctx, "mini", what+" (mini)", b.mini)
+	mini, err := b.changer(ctx, change{"mini", what + " (mini)", b.mini, notes(2), script})
 	if err != nil {
 		return nil, err
 	}
@@ -219,15 +230,24 @@ func (b *bench) change(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// changer builds a stage3 with three nodes and returns what changes the script of the last one and builds again.
-func (b *bench) changer(ctx context.Context, name, what, stage3 string) (func(int) (sample, error), error) {
-	store, out := filepath.Join(b.dir, name+"-store"), filepath.Join(b.dir, name+"-oci")
+// change is a project whose last script changes.
+type change struct {
+	name   string   // of its directories
+	what   string   // the row it is for
+	stage3 string   // a file
+	below  []string // scripts that stay
+	script string   // has a %s for what is new each time
+}
+
+// changer builds a project and returns what changes the script of its last node and builds again.
+func (b *bench) changer(ctx context.Context, c change) (func(int) (sample, error), error) {
+	store, out := filepath.Join(b.dir, c.name+"-store"), filepath.Join(b.dir, c.name+"-oci")
 	again := func(script string) (sample, error) {
-		work, err := b.tree("change-"+name, stage3, append(notes(2), script)...)
+		work, err := b.tree("change-"+c.name, c.stage3, slices.Concat(c.below, []string{script})...)
 		if err != nil {
 			return sample{}, err
 		}
-		return b.build(ctx, what, store, work, "--oci-layout", out)
+		return b.build(ctx, c.what, store, work, "--oci-layout", out)
 	}
 	if _, err := again("true"); err != nil {
 		return nil, err
@@ -235,6 +255,6 @@ func (b *bench) changer(ctx context.Context, name, what, stage3 string) (func(in
 	// Unlike any run of the past, whatever the store remembers.
 	token := strconv.FormatInt(time.Now().UnixNano(), 36)
 	return func(i int) (sample, error) {
-		return again(fmt.Sprintf("echo %s-%d > /etc/bench-change", token, i))
+		return again(fmt.Sprintf(c.script, fmt.Sprintf("%s-%d", token, i)))
 	}, nil
 }

@@ -1,7 +1,7 @@
 // Command bench measures what a build costs against what the same work costs with the tools everyone has, and
 // prints a Markdown table with the ratios and the limits that the project sets itself.
 //
-//	go run ./internal/bench -stage3-full FILE -stage3-mini FILE [-runs 5] [-strict]
+//	go run ./internal/bench -stage3-full FILE -stage3-mini FILE [-stage3-arm FILE] [-runs 5] [-strict]
 //
 // Each comparison is measured side by side in one run: ours, theirs, ours, theirs …, and the median of each counts.
 // Times are wall times of whole processes; memory is the largest resident set of any one process (rusage of the child
@@ -27,6 +27,7 @@ func main() {
 	flag.StringVar(&o.xtoo, "xtoo", "bin/xtoo", "the `PROGRAM` to measure")
 	flag.StringVar(&o.full, "stage3-full", "", "a full stage3 `FILE` (.tar.xz)")
 	flag.StringVar(&o.mini, "stage3-mini", "", "a small stage3 `FILE`")
+	flag.StringVar(&o.arm, "stage3-arm", "", "a small stage3 `FILE` for arm-64bit: measures emulation, too, by qemu-aarch64-static")
 	flag.IntVar(&o.runs, "runs", 5, "how often each is measured; the median counts")
 	flag.BoolVar(&o.strict, "strict", false, "exit with 1 when a limit is missed")
 	flag.StringVar(&o.tmp, "tmp", "", "work below this `DIR`, on a disk with room for several unpacked stage3s (default: the system's)")
@@ -45,9 +46,9 @@ func main() {
 }
 
 type options struct {
-	xtoo, full, mini, tmp string
-	runs                  int
-	strict                bool
+	xtoo, full, mini, arm, tmp string
+	runs                       int
+	strict                     bool
 }
 
 // errMissed is what -strict makes of a missed limit.
@@ -69,7 +70,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	var rows []row
-	for _, measure := range []func(context.Context) ([]row, error){b.cold, b.sif, b.nothing, b.change} {
+	for _, measure := range []func(context.Context) ([]row, error){b.cold, b.sif, b.nothing, b.change, b.emulation} {
 		more, err := measure(ctx)
 		if err != nil {
 			return err

@@ -51,8 +51,11 @@ func (r row) verdict() string {
 // cells are the columns as print has them.
 func (r row) cells() []string {
 	figure := fmt.Sprintf("%.2f %s", r.figure, r.unit)
-	if r.unit == "MB" {
+	switch r.unit {
+	case "MB":
 		figure = fmt.Sprintf("%.0f MB", r.figure)
+	case "s":
+		figure = fmt.Sprintf("%.3f s", r.figure)
 	}
 	if r.missing != "" {
 		figure = "–"
@@ -64,7 +67,7 @@ func (r row) cells() []string {
 func (b *bench) print(w io.Writer, rows []row) error {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%d cores, %s/%s, user %d, median of %d runs\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, os.Geteuid(), b.runs)
-	for _, s := range []struct{ label, path string }{{"full", b.full}, {"mini", b.mini}} {
+	for _, s := range []struct{ label, path string }{{"full", b.full}, {"mini", b.mini}, {"arm", b.arm}} {
 		if info, err := os.Stat(s.path); err == nil {
 			fmt.Fprintf(&t, "%s stage3: `%s`, %s\n", s.label, filepath.Base(s.path), megabytes(info.Size()))
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,19 +16,29 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"xtoo/internal/testutil"
+	"xtoo/qemu"
 )
 
-func build(t *testing.T, name, goarch string) string {
+func build(t *testing.T, name, arch string) string {
 	t.Helper()
 	testutil.Need(t, "go")
 	path := filepath.Join(t.TempDir(), name)
-	if err := run(t.Context(), options{out: path, goarch: goarch, goProgram: "go"}); err != nil {
+	if err := run(t.Context(), options{out: path, arch: arch, goProgram: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// read returns the headers of a .tar.xz by name, and the content of the multi-call binary.
+func contents(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// read returns the headers of a .tar or .tar.xz by name, and the content of the multi-call binary.
 func read(t *testing.T, path string) (map[string]*tar.Header, []byte) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -35,9 +46,11 @@ func read(t *testing.T, path string) (map[string]*tar.Header, []byte) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	x, err := xz.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
+	var x io.Reader = f
+	if strings.HasSuffix(path, ".xz") {
+		if x, err = xz.NewReader(f); err != nil {
+			t.Fatal(err)
+		}
 	}
 	all := map[string]*tar.Header{}
 	var box []byte
@@ -67,16 +80,75 @@ func read(t *testing.T, path string) (map[string]*tar.Header, []byte) {
 }
 
 func TestSameBytes(t *testing.T) {
-	a, err := os.ReadFile(build(t, "a.tar.xz", "amd64"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(build(t, "b.tar.xz", "amd64"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, b := contents(t, build(t, "a.tar.xz", "")), contents(t, build(t, "b.tar.xz", ""))
 	if !bytes.Equal(a, b) {
 		t.Error("two stage3s of one source differ")
+	}
+}
+
+// TestArchitectures: whatever qemu's table calls an architecture, the shell is a program for it, twice the same, and
+// its emulator runs it.
+func TestArchitectures(t *testing.T) {
+	for _, c := range []struct{ name, want, emulator string }{
+		{"amd64", "x86-64bit/generic_64", ""},
+		{"x86-32bit", "x86-32bit/generic_32", ""}, // qemu-i386 runs no Go programs
+		{"arm-64bit/raspi4", "arm-64bit/raspi4", "qemu-aarch64-static"},
+		{"arm-32bit/raspi2", "arm-32bit/raspi2", "qemu-arm-static"},
+		{"arm-32bit/raspi", "arm-32bit/raspi", "qemu-arm-static"}, // ARM v6
+		{"riscv-64bit", "riscv-64bit/sifive-fu740", "qemu-riscv64-static"},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			arch, err := qemu.Lookup(c.name, "")
+			if err != nil || arch.String() != c.want {
+				t.Fatalf("%s is %v, %v", c.name, arch, err)
+			}
+			first, second := build(t, "a.tar", c.name), build(t, "b.tar", c.name)
+			if a, b := contents(t, first), contents(t, second); !bytes.Equal(a, b) {
+				t.Error("two stage3s of one source differ")
+			}
+			all, box := read(t, first)
+			if h := all["./bin/sh"]; h == nil || h.Linkname != "box" {
+				t.Errorf("bin/sh is %+v", h)
+			}
+			e, err := elf.NewFile(bytes.NewReader(box))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := (qemu.ELF{Machine: e.Machine, Class: e.Class, Data: e.Data}); got != arch.ELF {
+				t.Errorf("bin/box is for %v, want %v", got, arch.ELF)
+			}
+			if c.emulator != "" {
+				t.Run("emulated", func(t *testing.T) { emulate(t, c.emulator, arch, box) })
+			}
+		})
+	}
+}
+
+// emulate runs the shell under an emulator, as the processor that xtoo asks of it.
+func emulate(t *testing.T, emulator string, arch qemu.Arch, box []byte) {
+	testutil.Need(t, emulator)
+	path := filepath.Join(t.TempDir(), "box")
+	if err := os.WriteFile(path, box, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := "set -e; true; ! false; echo $(seq 3 | wc -l) $(echo abc | tr a-c A-C)"
+	for _, run := range []struct {
+		args []string
+		want string
+	}{{[]string{"uname", "-m"}, arch.Uname}, {[]string{"sh", "-c", script}, "3 ABC"}} {
+		cmd := exec.CommandContext(t.Context(), emulator, append([]string{path}, run.args...)...)
+		cmd.Env = append(os.Environ(), "QEMU_CPU="+arch.CPU)
+		if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != run.want {
+			t.Errorf("%v under %s: %v\n%s", run.args, emulator, err, out)
+		}
+	}
+}
+
+// TestNearestName: a name that is not in the table is answered with one that is.
+func TestNearestName(t *testing.T) {
+	err := run(t.Context(), options{out: filepath.Join(t.TempDir(), "s.tar"), arch: "arm-64bti", goProgram: "go"})
+	if !errors.Is(err, qemu.ErrUnknown) || !strings.Contains(err.Error(), "arm-64bit") {
+		t.Errorf("the error is %v", err)
 	}
 }
 
@@ -88,7 +160,7 @@ func TestLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []bool{true, false} {
-		if err := run(t.Context(), options{out: path, goarch: "amd64", goProgram: "go"}); err != nil {
+		if err := run(t.Context(), options{out: path, arch: "amd64", goProgram: "go"}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path)
@@ -151,9 +223,9 @@ func TestMembers(t *testing.T) {
 func TestWrongOutput(t *testing.T) {
 	dir := t.TempDir()
 	for _, o := range []options{
-		{out: filepath.Join(dir, "s.tar.lzma"), goarch: "amd64", goProgram: "go"},
-		{out: filepath.Join(dir, "s.tar.xz"), goarch: "m68k", goProgram: "go"},
-		{out: filepath.Join(dir, "s.tar.xz"), goarch: "amd64", goProgram: filepath.Join(dir, "no-go")},
+		{out: filepath.Join(dir, "s.tar.lzma"), arch: "amd64", goProgram: "go"},
+		{out: filepath.Join(dir, "s.tar.xz"), arch: "m68k", goProgram: "go"},
+		{out: filepath.Join(dir, "s.tar.xz"), arch: "amd64", goProgram: filepath.Join(dir, "no-go")},
 	} {
 		if err := run(t.Context(), o); err == nil {
 			t.Errorf("%+v: no error", o)

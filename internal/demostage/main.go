@@ -5,8 +5,9 @@
 //	go run ./internal/demostage -o .demo/stage3.tar.xz
 //
 // The suffix of the output chooses the compression: .tar, .tar.gz, .tar.xz or .tar.zst. The same source, compiler
-// and architecture give the same bytes. -goarch makes one for another architecture; GOARCH in the environment would
-// make a demostage that runs there.
+// and architecture give the same bytes. -arch makes one for another architecture (GOARCH in the environment would
+// make a demostage that runs there). Its programs run under qemu-user, too, all but those for x86-32bit: Go's crash
+// under qemu-i386, but a 64-bit x86 runs them itself.
 package main
 
 import (
@@ -18,11 +19,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strings"
 
 	"xtoo/internal/atomicfile"
 	"xtoo/qemu"
@@ -33,7 +31,7 @@ func main() {
 	defer stop()
 	var o options
 	flag.StringVar(&o.out, "o", "", "write the stage3 to `FILE` (.tar, .tar.gz, .tar.xz or .tar.zst)")
-	flag.StringVar(&o.goarch, "goarch", runtime.GOARCH, "build the stage3 for this `ARCH`, in Go's words")
+	flag.StringVar(&o.arch, "arch", "", "build the stage3 for the architecture of this `NAME`, say arm-64bit/raspi4 (default: this machine's)")
 	flag.StringVar(&o.goProgram, "go", "go", "the `PROGRAM` that compiles")
 	flag.Parse()
 	if o.out == "" || flag.NArg() > 0 {
@@ -47,13 +45,17 @@ func main() {
 	}
 }
 
-type options struct{ out, goarch, goProgram string }
+// options are the flags; an empty arch is this machine's.
+type options struct{ out, arch, goProgram string }
 
 // run writes the stage3 to o.out, whole or not at all. A file that has these bytes already is left alone.
 func run(ctx context.Context, o options) error {
-	arch, err := qemu.ByPlatform(o.goarch, "")
-	if err != nil {
-		return err
+	arch := qemu.Host()
+	if o.arch != "" || arch.IsZero() {
+		var err error
+		if arch, err = qemu.Lookup(o.arch, ""); err != nil {
+			return err
+		}
 	}
 	pack, err := packer(o.out)
 	if err != nil {
@@ -64,11 +66,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(tmp) // a compiled binary and nothing else
-	box, err := compile(ctx, o, tmp)
+	box, err := compile(ctx, o.goProgram, tmp, arch)
 	if err != nil {
 		return err
 	}
-	tools, err := toolNames(ctx, o, tmp, box)
+	tools, err := toolNames(ctx, o.goProgram, tmp, box, arch)
 	if err != nil {
 		return err
 	}
@@ -118,33 +120,4 @@ func sameFile(f *os.File, path string) (bool, error) {
 		return false, err
 	}
 	return bytes.Equal(data, old), nil
-}
-
-// compile builds the multi-call binary for o.goarch and returns its path.
-func compile(ctx context.Context, o options, dir string) (string, error) {
-	path := filepath.Join(dir, "box-"+o.goarch)
-	cmd := exec.CommandContext(ctx, o.goProgram, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", path, "xtoo/internal/demostage/box")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+o.goarch)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compile the multi-call binary for %s: %w\n%s", o.goarch, err, out)
-	}
-	return path, nil
-}
-
-// toolNames asks the binary for the names it answers to; for another architecture, a native one is asked.
-func toolNames(ctx context.Context, o options, dir, box string) ([]string, error) {
-	if o.goarch != runtime.GOARCH {
-		o.goarch = runtime.GOARCH
-		var err error
-		if box, err = compile(ctx, o, dir); err != nil {
-			return nil, err
-		}
-	}
-	cmd := exec.CommandContext(ctx, box, "--list")
-	cmd.Args[0] = "box"
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("ask the multi-call binary for its tools: %w", err)
-	}
-	return strings.Fields(string(out)), nil
 }

@@ -10,6 +10,7 @@ packages=(
   acl attr libcap2-bin                            # what archives carry
   gpg python3 jq strace man-db shellcheck util-linux procps file
   mmdebstrap arch-test                            # a root of real programs
+  qemu-user-static                                # one of another architecture; without binfmt-support: it must not need it
 )
 missing=()
 for p in "${packages[@]}"; do

@@ -10,16 +10,6 @@ tmp=$(mktemp -d "$dir/judge.XXXXXX")
 chmod 755 "$tmp"
 trap 'umount "$tmp/sif" 2>/dev/null; rm -rf "$tmp"' EXIT
 
-judge() { # judge TITLE COMMAND…: prints a line in the manner of a test
-  local title=$1
-  shift
-  if "$@" > "$tmp/log" 2>&1; then echo "--- PASS: $title"; else
-    echo "--- FAIL: $title"
-    sed 's/^/    /' "$tmp/log" | tail -n 40
-    rc=1
-  fi
-}
-
 base_is_the_stage3() { # without excludes the base layer's diff id is the sha256 of the decompressed stage3
   local want
   case $stage3 in *.xz) want=$(xz -dc "$stage3" | sha256sum) ;; *.zst) want=$(zstd -dc "$stage3" | sha256sum) ;; *) want=$(sha256sum < "$stage3") ;; esac

@@ -55,3 +55,17 @@ as() {
 VARIABLES=()
 
 say() { echo "ci: $*"; }
+
+# judge TITLE COMMAND…: prints a line in the manner of a test; where the command fails, what it said, and rc is 1.
+judge() {
+  local title=$1 log
+  shift
+  log=$(mktemp)
+  if "$@" > "$log" 2>&1; then echo "--- PASS: $title"; else
+    echo "--- FAIL: $title"
+    sed 's/^/    /' "$log" | tail -n 40
+    # shellcheck disable=SC2034 # theirs who source this
+    rc=1
+  fi
+  rm -f "$log"
+}

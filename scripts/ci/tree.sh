@@ -1,14 +1,15 @@
 #!/bin/bash
-# tree.sh DIR STAGE3: a work directory that does to a stage3 what layers are bad at.
+# tree.sh DIR ROOT STAGE3 [ARCH/SUBARCH]: a work directory whose root project does to a stage3 what layers are bad at.
 set -euo pipefail
-dir=$1 stage3=$2
-mkdir -p "$dir/next/host/web" "$dir/next/owners"
-cat > "$dir/next/.xtoo-config.yaml" <<END
-stage3: {file: "$stage3"}
+root=$1/$2 stage3="file: \"$3\"" arch=${4:-}
+[ -z "$arch" ] || stage3+=", arch: ${arch%/*}, subarch: ${arch#*/}"
+mkdir -p "$root/host/web" "$root/owners"
+cat > "$root/.xtoo-config.yaml" <<END
+stage3: {$stage3}
 network: none
 image: {cmd: [/bin/sh], env: {PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}}
 END
-cat > "$dir/next/host/.xtoo-config.yaml" <<'END'
+cat > "$root/host/.xtoo-config.yaml" <<'END'
 values: {hostname: "{{ .project.name }}"}
 scripts:
   - name: files
@@ -27,9 +28,10 @@ scripts:
       rm -r /srv/opaque; mkdir /srv/opaque; echo new > /srv/opaque/new
       rm -r /srv/gone; chmod 700 /srv/mode; echo more >> /srv/one
       echo "$XTOO_HOSTNAME" > /etc/hostname; mkdir -p /etc/conf.d; echo "hostname=\"$XTOO_HOSTNAME\"" > /etc/conf.d/hostname
+  - {name: machine, run: uname -m > /etc/machine}
   - {name: nothing, run: "true"}
 END
-cat > "$dir/next/host/web/.xtoo-config.yaml" <<'END'
+cat > "$root/host/web/.xtoo-config.yaml" <<'END'
 scripts:
   - name: page
     run: mkdir -p /srv/www && echo hello > /srv/www/index.html
@@ -39,7 +41,7 @@ image:
   labels: {org.opencontainers.image.title: web}
   ports: [80/tcp]
 END
-cat > "$dir/next/owners/.xtoo-config.yaml" <<'END'
+cat > "$root/owners/.xtoo-config.yaml" <<'END'
 scripts:
   - name: owners
     run: |

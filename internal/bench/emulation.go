@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"xtoo/qemu"
+)
+
+// loops is how many programs the script of [bench.loop] starts.
+const loops = 1000
+
+// loop is that script, for any /bin/sh.
+func loop(n int) string {
+	return fmt.Sprintf("i=0; while [ $i -lt %d ]; do /bin/true; i=$((i+1)); done", n)
+}
+
+// emulated is the architecture of -stage3-arm.
+func emulated() (qemu.Arch, error) { return qemu.Lookup("arm-64bit", "") }
+
+// lacksEmulation names what there is no emulation without, or "".
+func (b *bench) lacksEmulation(a qemu.Arch, programs ...string) string {
+	if b.arm == "" {
+		return "-stage3-arm FILE"
+	}
+	return lacks(append([]string{a.Emulator + "-static"}, programs...)...)
+}
+
+// emulation: what xtoo adds to what qemu-user costs.
+func (b *bench) emulation(ctx context.Context) ([]row, error) {
+	loop, err := b.loop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	start, err := b.start(ctx)
+	return []row{loop, start}, err
+}
+
+// loop: a node that starts many programs, against the same in a plain chroot.
+func (b *bench) loop(ctx context.Context) (row, error) {
+	const what = "1,000 × /bin/true under emulation"
+	const than = "the same loop in a plain chroot"
+	arch, err := emulated()
+	if err != nil {
+		return row{}, err
+	}
+	missing := b.lacksEmulation(arch, "bash", "tar", "unshare", "mount", "chroot")
+	if missing != "" {
+		return compare(what, than, pair{}, 1.1, missing), nil
+	}
+	root := filepath.Join(b.dir, "arm-root")
+	if err := b.unpack(ctx, b.arm, root); err != nil {
+		return row{}, err
+	}
+	ours, err := b.changer(ctx, change{name: "loop", what: what, stage3: b.arm, script: loop(loops) + "; echo %s > /etc/bench"})
+	if err != nil {
+		return row{}, err
+	}
+	p, err := b.sideBySide(ours, func(int) (sample, error) { return emulatedChroot(ctx, arch, root, loop(loops)) })
+	if err != nil {
+		return row{}, err
+	}
+	return compare(what, than, p, 1.1, ""), b.remove(ctx, root)
+}
+
+// start: what a node costs more because it is emulated.
+func (b *bench) start(ctx context.Context) (row, error) {
+	r := row{what: "start of an emulated node", limit: 0.05, unit: "s"}
+	arch, err := emulated()
+	if err != nil {
+		return row{}, err
+	}
+	if r.missing = b.lacksEmulation(arch); r.missing != "" {
+		return r, nil
+	}
+	var node [2]func(int) (sample, error)
+	for i, c := range []change{{name: "start-arm", stage3: b.arm}, {name: "start-mini", stage3: b.mini}} {
+		c.what, c.script = r.what, "echo %s > /etc/bench"
+		if node[i], err = b.changer(ctx, c); err != nil {
+			return row{}, err
+		}
+	}
+	p, err := b.sideBySide(node[0], node[1])
+	if err != nil {
+		return row{}, err
+	}
+	r.ours, r.theirs = seconds(p.ours.wall), "the same node on the mini stage3: "+seconds(p.theirs.wall)
+	r.figure = (p.ours.wall - p.theirs.wall).Seconds()
+	return r, nil
+}
+
+// registration is what one writes into binfmt_misc's file "register" for programs of a little-endian architecture.
+// The kernel reads the escapes. Everything of the header's first 20 bytes counts but the ABI, and a program may be
+// position-independent (ET_DYN) or not (ET_EXEC). The flags: the emulator is opened now (F), for a chroot has none; it
+// is handed the open program (O), with the rights that the program gives (C).
+func registration(a qemu.Arch, emulator string) string {
+	magic := fmt.Sprintf(`\x7fELF\x%02x\x%02x\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x%02x\x%02x`,
+		byte(a.ELF.Class), byte(a.ELF.Data), byte(a.ELF.Machine), byte(a.ELF.Machine>>8))
+	const mask = `\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`
+	return ":xtoo:M::" + magic + ":" + mask + ":" + emulator + ":OCF"
+}
+
+// emulatedChroot runs a script by /bin/sh in a root of another architecture, as one would without xtoo: by chroot(1)
+// in namespaces with a binfmt_misc of their own (Linux 6.7), whoever the user is.
+func emulatedChroot(ctx context.Context, a qemu.Arch, root, script string) (sample, error) {
+	emulator, err := exec.LookPath(a.Emulator + "-static")
+	if err != nil {
+		return sample{}, err
+	}
+	const enter = `mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+printf %s "$1" > /proc/sys/fs/binfmt_misc/register
+exec chroot "$2" /bin/sh -ec "$3"`
+	env := []string{"QEMU_CPU=" + a.CPU, "PATH=" + os.Getenv("PATH") + ":/usr/bin:/bin:/usr/sbin:/sbin"}
+	return command(ctx, "", env, "unshare", "--user", "--map-root-user", "--mount",
+		"sh", "-ec", enter, "sh", registration(a, emulator), root, script)
+}

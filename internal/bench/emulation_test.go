@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"xtoo/internal/testutil"
+)
+
+func TestRegistration(t *testing.T) {
+	arch, err := emulated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `:xtoo:M:` +
+		`:\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00` +
+		`:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff` +
+		`:/usr/bin/qemu-aarch64-static:OCF`
+	if got := registration(arch, "/usr/bin/qemu-aarch64-static"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestLacksEmulation: the rows say what is lacking instead of failing.
+func TestLacksEmulation(t *testing.T) {
+	for _, c := range []struct{ arm, want string }{
+		{"", "| no -stage3-arm FILE |"},
+		{"stage3.tar.xz", "| no qemu-aarch64-static |"},
+	} {
+		t.Setenv("PATH", t.TempDir())
+		b := &bench{options: options{arm: c.arm}}
+		rows, err := b.emulation(t.Context())
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%v, %v", rows, err)
+		}
+		var out strings.Builder
+		if err := b.print(&out, rows); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(out.String(), c.want) != 2 {
+			t.Errorf("want %s twice in\n%s", c.want, out.String())
+		}
+	}
+}
+
+// TestEmulatedChroot: what emulation is compared with works, whoever the user is.
+func TestEmulatedChroot(t *testing.T) {
+	arch, err := emulated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testutil.Need(t, arch.Emulator+"-static", "go", "bash", "tar", "unshare", "mount", "chroot")
+	if out, err := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount",
+		"mount", "-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc").CombinedOutput(); err != nil {
+		testutil.SkipOrFail(t, "no binfmt_misc in a namespace of its own (Linux 6.7): %s", out)
+	}
+	dir := t.TempDir()
+	stage3, root := filepath.Join(dir, "stage3.tar"), filepath.Join(dir, "root")
+	if _, err := command(t.Context(), "", []string{"CGO_ENABLED=0"}, "go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-arch", arch.String(), "-o", stage3); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{dir: dir}
+	if err := b.unpack(t.Context(), stage3, root); err != nil {
+		t.Fatal(err)
+	}
+	s, err := emulatedChroot(t.Context(), arch, root, loop(2)+"; uname -m > /tmp/machine")
+	if err != nil || s.wall <= 0 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got, err := os.ReadFile(filepath.Join(root, "tmp/machine")); err != nil || string(got) != arch.Uname+"\n" {
+		t.Errorf("uname -m is %q, %v", got, err)
+	}
+	if _, err := emulatedChroot(t.Context(), arch, root, "echo why >&2; exit 3"); err == nil || !strings.Contains(err.Error(), "why") {
+		t.Errorf("the error does not say why: %v", err)
+	}
+}

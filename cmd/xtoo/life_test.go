@@ -30,7 +30,7 @@ type bench struct {
 
 func newBench(t *testing.T, config string) *bench {
 	t.Helper()
-	stage, err := demoStage()
+	stage, err := demoStage("")
 	if err != nil {
 		t.Fatal(err)
 	}

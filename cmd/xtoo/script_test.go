@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"xtoo/chroot"
 	"xtoo/internal/engine"
 	"xtoo/internal/testutil"
+	"xtoo/qemu"
 )
 
 func TestMain(m *testing.M) {
@@ -24,20 +26,57 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// demoStage makes the stage3 of the examples, once for all tests.
-var demoStage = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "xtoo-test-stage3-")
+// stages are the demo's stage3s, by architecture ("" is this machine's), each made once for all tests.
+var stages struct {
+	sync.Mutex
+	dir  string
+	made map[string]error
+}
+
+// demoStage makes the stage3 of the examples for an architecture.
+func demoStage(arch string) (string, error) {
+	stages.Lock()
+	defer stages.Unlock()
+	if stages.dir == "" {
+		dir, err := os.MkdirTemp("", "xtoo-test-stage3-")
+		if err != nil {
+			return "", err
+		}
+		stages.dir, stages.made = dir, map[string]error{}
+	}
+	path := filepath.Join(stages.dir, strings.ReplaceAll("stage3"+arch, "/", "-")+".tar.xz")
+	err, ok := stages.made[arch]
+	if !ok {
+		cmd := exec.Command("go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-o", path, "-arch", arch)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, runErr := cmd.CombinedOutput(); runErr != nil {
+			err = fmt.Errorf("make the demo stage3: %w\n%s", runErr, out)
+		}
+		stages.made[arch] = err
+	}
+	return path, err
+}
+
+// canEmulate reports whether scripts of the architectures that the tests use can be executed by emulators here.
+func canEmulate() (bool, error) {
+	h, err := chroot.Probe()
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	path := filepath.Join(dir, "stage3.tar.xz")
-	cmd := exec.Command("go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-o", path)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("make the demo stage3: %w\n%s", err, out)
+	for _, name := range []string{"arm-64bit", "arm-32bit", "riscv-64bit"} {
+		a, err := qemu.Lookup(name, "")
+		if err != nil {
+			return false, err
+		}
+		if _, err = h.Emulate(context.Background(), a, nil); err != nil {
+			if os.Getenv(testutil.NoSkipVar) != "" {
+				return false, err
+			}
+			return false, nil
+		}
 	}
-	return path, nil
-})
+	return true, nil
+}
 
 // TestScripts runs testdata/script/*.txtar: the whole command line, one file a command or a kind of mistake.
 // Each script finds the demo stage3 as $STAGE3 and has a store of its own.
@@ -47,7 +86,7 @@ func TestScripts(t *testing.T) {
 	} else {
 		t.Logf("tier %s: %s", h.Tier, h.Reason)
 	}
-	stage, err := demoStage()
+	stage, err := demoStage("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +99,11 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("STAGE3", stage)
+			if a, err := qemu.Lookup("arm-64bit", ""); err == nil {
+				if path, err := qemu.Find(a, nil); err == nil {
+					e.Setenv("QEMU", path)
+				}
+			}
 			e.Setenv("XTOO_STORE", filepath.Join(e.WorkDir, ".store"))
 			e.Setenv("XTOO_TIER", os.Getenv("XTOO_TIER"))
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
@@ -75,6 +119,8 @@ func TestScripts(t *testing.T) {
 			case "mapped":
 				h, err := chroot.Probe()
 				return err == nil && h.Tier == chroot.TierMapped, err
+			case "emulators":
+				return canEmulate()
 			case "skopeo": // judges indexes where it is there
 				_, err := exec.LookPath(cond)
 				if err != nil && os.Getenv(testutil.NoSkipVar) != "" {
@@ -86,6 +132,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tree-is-empty": cmdTreeIsEmpty,
+			"stage3":        cmdStage3,
 			"truncate":      cmdTruncate,
 			"flip":          cmdFlip,
 			"same-digest":   cmdSameDigest,
@@ -139,6 +186,16 @@ func cmdTreeIsEmpty(ts *testscript.TestScript, neg bool, args []string) {
 	if (len(found) > 0) != neg {
 		ts.Fatalf("below %s: %s", args[0], strings.Join(found, " "))
 	}
+}
+
+// stage3 ARCH FILE: the demo's stage3 for an architecture.
+func cmdStage3(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: stage3 ARCH FILE")
+	}
+	path, err := demoStage(args[0])
+	ts.Check(err)
+	ts.Check(os.Symlink(path, ts.MkAbs(args[1])))
 }
 
 // truncate FROM TO SIZE: a copy of FROM cut to SIZE bytes; a negative SIZE counts from the end.

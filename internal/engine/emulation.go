@@ -57,9 +57,9 @@ func emulationText(e chroot.Emulation) string {
 	}
 	text := "emulated by " + e.String()
 	if e.Arch.CPU != "" {
-		text += ", as a " + e.Arch.CPU
+		text += ", cpu " + e.Arch.CPU
 	}
-	return text + "; Portage's sandboxes do not work so: FEATURES=\"" + portageFeatures + "\""
+	return text + "; Portage's sandboxes do not work there: FEATURES=\"" + portageFeatures + "\""
 }
 
 // emulatedEnvironment adds what programs need in their environment under an emulator. Like the tier, it is of the host

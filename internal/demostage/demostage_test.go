@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,10 +91,8 @@ func TestSameBytes(t *testing.T) {
 // its emulator runs it.
 func TestArchitectures(t *testing.T) {
 	for _, c := range []struct{ name, want, emulator string }{
-		{"amd64", "x86-64bit/generic_64", ""},
 		{"x86-32bit", "x86-32bit/generic_32", ""}, // qemu-i386 runs no Go programs
 		{"arm-64bit/raspi4", "arm-64bit/raspi4", "qemu-aarch64-static"},
-		{"arm-32bit/raspi2", "arm-32bit/raspi2", "qemu-arm-static"},
 		{"arm-32bit/raspi", "arm-32bit/raspi", "qemu-arm-static"}, // ARM v6
 		{"riscv-64bit", "riscv-64bit/sifive-fu740", "qemu-riscv64-static"},
 	} {
@@ -121,6 +120,22 @@ func TestArchitectures(t *testing.T) {
 				t.Run("emulated", func(t *testing.T) { emulate(t, c.emulator, arch, box) })
 			}
 		})
+	}
+}
+
+// TestInstructions: programs need no more of a processor than the subarch's machines have.
+func TestInstructions(t *testing.T) {
+	for name, want := range map[string]string{
+		"amd64": "GOAMD64=v1", "i486": "GO386=softfloat", "raspi4": "GOARM64=v8.0", "raspi": "GOARM=6",
+		"raspi2": "GOARM=7", "armv7a_hardfp": "GOARM=7", "riscv-64bit": "GORISCV64=rva20u64",
+	} {
+		arch, err := qemu.Lookup(name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if env := goEnv(arch); !slices.Contains(env, want) || !slices.Contains(env, "GOARCH="+arch.Architecture) {
+			t.Errorf("%s: %v, want %s", name, env, want)
+		}
 	}
 }
 

@@ -92,17 +92,6 @@ func (b *bench) start(ctx context.Context) (row, error) {
 	return r, nil
 }
 
-// registration is what one writes into binfmt_misc's file "register" for programs of a little-endian architecture.
-// The kernel reads the escapes. Everything of the header's first 20 bytes counts but the ABI, and a program may be
-// position-independent (ET_DYN) or not (ET_EXEC). The flags: the emulator is opened now (F), for a chroot has none; it
-// is handed the open program (O), with the rights that the program gives (C).
-func registration(a qemu.Arch, emulator string) string {
-	magic := fmt.Sprintf(`\x7fELF\x%02x\x%02x\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x%02x\x%02x`,
-		byte(a.ELF.Class), byte(a.ELF.Data), byte(a.ELF.Machine), byte(a.ELF.Machine>>8))
-	const mask = `\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`
-	return ":xtoo:M::" + magic + ":" + mask + ":" + emulator + ":OCF"
-}
-
 // emulatedChroot runs a script by /bin/sh in a root of another architecture, as one would without xtoo: by chroot(1)
 // in namespaces with a binfmt_misc of their own (Linux 6.7), whoever the user is.
 func emulatedChroot(ctx context.Context, a qemu.Arch, root, script string) (sample, error) {
@@ -110,10 +99,11 @@ func emulatedChroot(ctx context.Context, a qemu.Arch, root, script string) (samp
 	if err != nil {
 		return sample{}, err
 	}
+	const flags = qemu.FlagOpen + qemu.FlagCredentials + qemu.FlagFix
 	const enter = `mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 printf %s "$1" > /proc/sys/fs/binfmt_misc/register
 exec chroot "$2" /bin/sh -ec "$3"`
-	env := []string{"QEMU_CPU=" + a.CPU, "PATH=" + os.Getenv("PATH") + ":/usr/bin:/bin:/usr/sbin:/sbin"}
+	env := []string{qemu.CPUVar + "=" + a.CPU, "PATH=" + os.Getenv("PATH") + ":/usr/bin:/bin:/usr/sbin:/sbin"}
 	return command(ctx, "", env, "unshare", "--user", "--map-root-user", "--mount",
-		"sh", "-ec", enter, "sh", registration(a, emulator), root, script)
+		"sh", "-ec", enter, "sh", qemu.Rule("xtoo", a, emulator, flags), root, script)
 }

@@ -10,20 +10,6 @@ import (
 	"xtoo/internal/testutil"
 )
 
-func TestRegistration(t *testing.T) {
-	arch, err := emulated()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `:xtoo:M:` +
-		`:\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00` +
-		`:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff` +
-		`:/usr/bin/qemu-aarch64-static:OCF`
-	if got := registration(arch, "/usr/bin/qemu-aarch64-static"); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
 // TestLacksEmulation: the rows say what is lacking instead of failing.
 func TestLacksEmulation(t *testing.T) {
 	for _, c := range []struct{ arm, want string }{

@@ -25,7 +25,7 @@ type tryout struct {
 const trialProgram = "/trial"
 
 func newTryout(a qemu.Arch) (*tryout, error) {
-	root, err := detached("tmpfs", map[string]string{"mode": "0755"})
+	root, err := emptyRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +34,20 @@ func newTryout(a qemu.Arch) (*tryout, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	return t, nil
+}
+
+// emptyRoot makes a root that is mounted nowhere, or, before Linux 5.2, over a directory that this stage does not need
+// in a mount namespace that is its own.
+func emptyRoot() (*os.File, error) {
+	const options, place = "mode=0755", "/sys"
+	root, err := detached("tmpfs", map[string]string{"mode": "0755"})
+	if !errors.Is(err, unix.ENOSYS) {
+		return root, err
+	}
+	if err := unix.Mount("tmpfs", place, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		return nil, &mountError{kind: "tmpfs", at: place, err: err}
+	}
+	return os.Open(place)
 }
 
 func (t *tryout) close() { _ = t.root.Close() } // a scratch file system

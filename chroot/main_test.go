@@ -126,7 +126,8 @@ func guestProgram(t testing.TB, env ...string) string {
 		built.done[name] = err
 	}
 	if err != nil {
-		testutil.SkipOrFail(t, "build the program that the tests execute: %v", err)
+		testutil.Need(t, "go")
+		t.Fatalf("build the program that the tests execute: %v", err)
 	}
 	return filepath.Join(built.dir, name)
 }

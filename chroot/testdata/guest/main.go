@@ -229,7 +229,7 @@ func split(a []string) []string {
 	return out
 }
 
-func chars(c [65]int8) string {
+func chars[T int8 | uint8](c [65]T) string {
 	var b []byte
 	for _, x := range c {
 		if x == 0 {

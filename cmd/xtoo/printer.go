@@ -100,7 +100,7 @@ func describe(e engine.Event) string {
 		}
 		return fmt.Sprintf("%s  image %s", name, e.Digest)
 	case engine.EventWaiting:
-		return fmt.Sprintf("%s  waiting for another build that does the same", name)
+		return fmt.Sprintf("%s  waiting: the same is being done elsewhere", name)
 	case engine.EventEmulation:
 		return fmt.Sprintf("%s  %s", e.Platform, e.Text)
 	case engine.EventWritten:

@@ -17,7 +17,7 @@ const (
 	EventOutput  EventKind = "output"  // a line that a node printed
 	EventNode    EventKind = "node"    // a node is done; State says how
 	EventImage   EventKind = "image"   // a project's image is complete; State says if it is the index of several
-	EventWaiting EventKind = "waiting" // another build is doing what this one needs
+	EventWaiting EventKind = "waiting" // another build, or another project of this one, is doing what is needed
 	EventWritten EventKind = "written" // an output was written, or found up to date
 	EventWarning EventKind = "warning" // something the user should know
 	// EventEmulation: nodes of an architecture that is not this machine's own are executed, and how.

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"runtime"
@@ -118,6 +119,15 @@ func Detect(counts map[ELF]int) (Arch, error) {
 	}
 	sort.Strings(other)
 	return Arch{}, fmt.Errorf("%w: programs for %s", ErrUnknown, strings.Join(other, "; "))
+}
+
+// Doubt says what [Detect] cannot know of an architecture that it found, and that matters: which of several the
+// programs need. It is empty where the default subarch is right whatever they need.
+func (a Arch) Doubt() string {
+	if a.ELF.Machine == elf.EM_ARM {
+		return "the headers of its programs do not tell ARMv6 from ARMv7"
+	}
+	return ""
 }
 
 // Check compares what was declared with the programs that are there, counted by their ELF headers. A root

@@ -159,6 +159,12 @@ func TestDetect(t *testing.T) {
 		}
 	}
 
+	for name, doubt := range map[string]bool{"arm": true, "arm64": false, "amd64": false} {
+		if a, _ := Lookup(name, ""); (a.Doubt() != "") != doubt {
+			t.Errorf("%s: doubt %q", name, a.Doubt())
+		}
+	}
+
 	pi, _ := Lookup("arm-64bit", "raspi4")
 	if err := pi.Check(map[ELF]int{pi.ELF: 3}); err != nil {
 		t.Error(err)

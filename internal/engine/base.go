@@ -128,6 +128,9 @@ func (b *build) baseLocked(ctx context.Context, r *projects.Base, id base, unpac
 		ev.Entries, ev.Bytes = rec.Summary.Entries, rec.Summary.Bytes
 	}
 	b.o.Events(ev)
+	if doubt := c.arch.Doubt(); doubt != "" && r.Arch.IsZero() && rec.Summary != nil {
+		b.o.Events(Event{Kind: EventWarning, Text: fmt.Sprintf("%s: %s, taken for %s: declare its subarch if it is another", r.Pos, doubt, c.arch)})
+	}
 	return c, nil
 }
 

@@ -38,7 +38,7 @@ bench: bin/xtoo ## the table of costs (BENCH="-stage3-full FILE -stage3-mini FIL
 install: bin/xtoo ## the program, its man pages and completions into $(DESTDIR)$(PREFIX)
 	@sh scripts/install.sh bin/xtoo "$(DESTDIR)$(PREFIX)"
 
-dist: ## dist/: tarballs of static binaries for amd64 and arm64, the same bytes every time
+dist: ## dist/: tarballs of static binaries for amd64, arm, arm64 and riscv64, the same bytes every time
 	@bash scripts/dist.sh
 
 clean: ## remove what the targets above made (the store is xtoo's own: bin/xtoo clean --all)

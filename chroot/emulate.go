@@ -16,6 +16,9 @@ const stageEmulate = "chroot.emulate"
 // kernel before 6.7: "host". It is there to test that.
 const BinfmtVar = "XTOO_BINFMT"
 
+// binfmtOfHost is the value of BinfmtVar.
+const binfmtOfHost = "host"
+
 // ErrNoEmulation says that there is no way to execute programs of an architecture on this host. It is a [HostError] whose
 // hint says what would help.
 var ErrNoEmulation = errors.New("its programs cannot be executed on this machine")
@@ -68,15 +71,22 @@ func (e Emulation) String() string {
 	return string(e.How)
 }
 
-// begin makes the namespace ready for the emulator, if it needs that. What it returns is closed when the last
-// process has ended.
+// ownBinfmt reports whether the namespaces of nodes get a binfmt_misc of their own, where the kernel has that. Native
+// nodes get an empty one: whether a program of another machine, which a configure script tries out, can be executed
+// shall not depend on what the host has registered.
+func (e Emulation) ownBinfmt() bool {
+	return e.How != HowHost && e.How != HowPlaced && os.Getenv(BinfmtVar) != binfmtOfHost
+}
+
+// begin makes the namespace's binfmt_misc and registers the emulator, if one is used. What it returns is closed when the
+// last process has ended.
 func (e Emulation) begin() (*binfmt, error) {
-	if e.How != HowOwn {
+	b, err := newBinfmt()
+	if errors.Is(err, errNoBinfmt) && e.How != HowOwn {
 		return nil, nil
 	}
-	b, err := newBinfmt()
-	if err != nil {
-		return nil, err
+	if err != nil || e.How != HowOwn {
+		return b, err
 	}
 	if err := b.register(e.Arch, e.Emulator, e.Flags); err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -106,8 +116,8 @@ func (h *Host) Emulate(ctx context.Context, a qemu.Arch, given []string) (Emulat
 	emulator, findErr := qemu.Find(a, given)
 	named := len(given) > 0 && (emulator != "" || errors.Is(findErr, qemu.ErrUnusable))
 	args := emulateArgs{Arch: a.Name, Subarch: a.Subarch, Emulator: emulator, Own: true}
-	own := emulateAnswer{How: howNothing, Unavailable: fmt.Sprintf("%s=host is set", BinfmtVar)}
-	if os.Getenv(BinfmtVar) != "host" {
+	own := emulateAnswer{How: howNothing, Unavailable: BinfmtVar + "=" + binfmtOfHost + " is set"}
+	if os.Getenv(BinfmtVar) != binfmtOfHost {
 		var err error
 		if own, err = h.tryEmulation(ctx, args); err != nil {
 			return Emulation{}, err

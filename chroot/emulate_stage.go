@@ -66,7 +66,7 @@ func emulateInside(ctx context.Context, s *Stage) error {
 	return s.Result(w)
 }
 
-// own tries this machine's 32-bit kind, and then the emulator in a binfmt_misc of our own.
+// own tries this machine's 32-bit kind, the machine itself, and then the emulator in a binfmt_misc of our own.
 func (t *tryout) own(ctx context.Context, emulator string) (emulateAnswer, error) {
 	b, err := newBinfmt()
 	if errors.Is(err, errNoBinfmt) {
@@ -78,6 +78,10 @@ func (t *tryout) own(ctx context.Context, emulator string) (emulateAnswer, error
 	defer func() { _ = b.Close() }() // it goes with the process
 	if works, err := t.compat(ctx); works || err != nil {
 		return emulateAnswer{How: HowCompat}, err
+	}
+	// A 32-bit xtoo may run on a kernel that executes 64-bit programs.
+	if out, err := t.run(ctx, false); out.works() || err != nil {
+		return emulateAnswer{How: HowNative}, err
 	}
 	if emulator == "" {
 		return emulateAnswer{How: howNothing}, nil

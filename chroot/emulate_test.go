@@ -115,6 +115,35 @@ func TestEmulatedTraces(t *testing.T) {
 	}
 }
 
+// TestNativeNodeIsAlone: what the host has registered does not reach a native node.
+func TestNativeNodeIsAlone(t *testing.T) {
+	ownBinfmt(t)
+	a := arch(t, "riscv64")
+	needForeign(t, a)
+	h := host(t)
+	emulator, err := qemu.Find(a, nil)
+	must(t, err)
+	for _, own := range []bool{true, false} {
+		r := newRoot(t, h, ordinary()...)
+		must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), a.Trial(), 0o755))
+		n := r.freshWork()
+		n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{"/bin/guest", "exec", "/bin/foreign"}}}
+		p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
+			Arch: "riscv64", Flags: "OCF", Interpreter: emulator, Node: n, Native: true, Own: own,
+		}})
+		must(t, err)
+		var got asHostResult
+		must(t, p.Wait(&got))
+		want := "exit status 1\n" // the trial counts its arguments
+		if own {
+			want = "exec format error"
+		}
+		if !strings.Contains(got.Said, want) {
+			t.Errorf("own %v: %+v", own, got)
+		}
+	}
+}
+
 // TestCompat: this machine's own 32-bit programs.
 func TestCompat(t *testing.T) {
 	if qemu.Host().Architecture != "amd64" {
@@ -189,7 +218,7 @@ type asHost struct {
 	Arch, Flags, Interpreter string
 	Given                    []string
 	Node                     Node
-	Args                     []string
+	Native, Own              bool // do not emulate; give namespaces a binfmt_misc of their own
 }
 
 // asHostResult is what came of it.
@@ -219,14 +248,19 @@ func emulateAsHost(ctx context.Context, s *Stage) error {
 			return err
 		}
 	}
-	if err := os.Setenv(BinfmtVar, "host"); err != nil {
-		return err
+	if !a.Own {
+		if err := os.Setenv(BinfmtVar, binfmtOfHost); err != nil {
+			return err
+		}
 	}
 	h, err := Probe()
 	if err != nil {
 		return err
 	}
 	var r asHostResult
+	if a.Native {
+		arch = qemu.Host()
+	}
 	if r.Found, err = h.Emulate(ctx, arch, a.Given); err != nil {
 		r.Error, r.Hint = err.Error(), Hint(err)
 		return s.Result(r)

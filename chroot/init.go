@@ -39,11 +39,13 @@ func runNode(ctx context.Context, s *Stage) error {
 			return err
 		}
 	}
-	emulator, err := a.Emulation.begin()
-	if err != nil {
-		return err
+	if a.OwnBinfmt {
+		b, err := a.Emulation.begin()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = b.Close() }() // it goes with the namespace
 	}
-	defer func() { _ = emulator.Close() }() // it goes with the namespace
 	g, err := furnish(&a)
 	if err != nil {
 		return err

@@ -100,6 +100,7 @@ type nodeArgs struct {
 	Guard   bool // id 0 is the id 0 of the host: protect the host's settings in /proc
 
 	Emulation Emulation
+	OwnBinfmt bool // the namespace gets a binfmt_misc of its own
 }
 
 // Run executes a node and waits for its end. The mounts are gone when it returns, and so is every process.
@@ -176,7 +177,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	}
 	return &nodeArgs{
 		Spec: spec, Lowers: n.Lowers, Upper: upper, Work: n.Work, Files: files, Network: network, Grace: grace,
-		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h), Emulation: n.Emulation,
+		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h), Emulation: n.Emulation, OwnBinfmt: n.Emulation.ownBinfmt(),
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -62,7 +63,8 @@ func (h *Host) attributes(namespaces uintptr) *syscall.SysProcAttr {
 func sysMap(m []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	s := make([]syscall.SysProcIDMap, len(m))
 	for i, r := range m {
-		s[i] = syscall.SysProcIDMap{ContainerID: int(r.ContainerID), HostID: int(r.HostID), Size: int(r.Size)}
+		// An int of 32 bits does not hold root's whole range: the upper half of all ids is nobody's.
+		s[i] = syscall.SysProcIDMap{ContainerID: int(r.ContainerID), HostID: int(r.HostID), Size: int(min(uint64(r.Size), math.MaxInt))}
 	}
 	return s
 }

@@ -66,7 +66,11 @@ type CaptureResult struct {
 func Capture(ctx context.Context, w io.Writer, upper string, lowers []string, o CaptureOptions) (CaptureResult, error) {
 	c := &capturer{ctx: ctx, created: map[string]bool{}, groups: map[inode]*group{}}
 	if !o.Epoch.IsZero() {
-		c.epoch = &unix.Timespec{Sec: o.Epoch.Unix(), Nsec: int64(o.Epoch.Nanosecond())}
+		epoch, err := unix.TimeToTimespec(o.Epoch)
+		if err != nil {
+			return c.res, fmt.Errorf("capture %s: time %s: %w", upper, o.Epoch, err)
+		}
+		c.epoch = &epoch
 	}
 	for _, p := range o.Created {
 		c.created[strings.TrimPrefix(path.Clean("/"+p), "/")] = true

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"os/user"
@@ -80,7 +81,7 @@ func namespaceCommand(t *testing.T, tier string, args []string) *exec.Cmd {
 	}
 	size := 1
 	if tier == "mapped" {
-		size = 1<<32 - 1
+		size = math.MaxInt32 // the most that an int holds everywhere
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{

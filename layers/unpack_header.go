@@ -41,10 +41,11 @@ func splitName(name string) ([]string, error) {
 
 // headerMeta returns what a member's header says. The type of a hard link is that of a regular file.
 func headerMeta(hdr *tar.Header) (*meta, error) {
-	m := &meta{
-		mode:  uint32(hdr.Mode) & 0o7777,
-		mtime: unix.Timespec{Sec: hdr.ModTime.Unix(), Nsec: int64(hdr.ModTime.Nanosecond())},
+	mtime, err := unix.TimeToTimespec(hdr.ModTime)
+	if err != nil { // beyond 2038 on a 32-bit machine
+		return nil, fmt.Errorf("time %s: %w", hdr.ModTime, err)
 	}
+	m := &meta{mode: uint32(hdr.Mode) & 0o7777, mtime: mtime}
 	switch hdr.Typeflag {
 	case tar.TypeReg, tar.TypeRegA, tar.TypeCont, tar.TypeGNUSparse: //nolint:staticcheck // old archives have TypeRegA
 		m.mode |= unix.S_IFREG

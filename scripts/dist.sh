@@ -11,13 +11,14 @@ umask 022
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 build() { # build GOARCH FILE
-  GOOS=linux GOARCH=$1 "$GO" build -trimpath -buildvcs=false -tags "$TAGS" -ldflags "-s -w -buildid= -X main.version=$VERSION" -o "$2" ./cmd/xtoo
+  # GOARM: the oldest Raspberry Pi.
+  GOOS=linux GOARCH=$1 GOARM=6 "$GO" build -trimpath -buildvcs=false -tags "$TAGS" -ldflags "-s -w -buildid= -X main.version=$VERSION" -o "$2" ./cmd/xtoo
 }
 
 rm -rf dist
 mkdir dist
 build "$("$GO" env GOHOSTARCH)" "$tmp/native" # tells man pages and completions
-for arch in amd64 arm64; do
+for arch in amd64 arm arm64 riscv64; do
   name=xtoo-$VERSION-linux-$arch
   build "$arch" "$tmp/xtoo-$arch"
   MANBINARY=$tmp/native sh scripts/install.sh "$tmp/xtoo-$arch" "$tmp/$name"

@@ -114,6 +114,10 @@ func do(verb string, a []string) error {
 		return syscall.Setresuid(num(0), num(0), num(0))
 	case "mknod":
 		return syscall.Mknod(arg(0), syscall.S_IFCHR|0o600, 1<<8|3)
+	case "exec":
+		out, err := exec.Command(arg(0), a[1:]...).CombinedOutput()
+		fmt.Print(string(out))
+		return err
 	case "umount":
 		return syscall.Unmount(arg(0), syscall.MNT_DETACH)
 	case "mount":

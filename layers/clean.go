@@ -149,7 +149,8 @@ func (s *Store) cleanLogs(done *Cleaned) error {
 // cleanRecords goes first: a record must never outlive what it names.
 func (s *Store) cleanRecords(k Keep, done *Cleaned) error {
 	stale := map[string]func(key digest.Digest) bool{
-		KindLayer: func(key digest.Digest) bool { return !k.Layers[key] },
+		KindEmulation: func(digest.Digest) bool { return true }, // found out again in no time
+		KindLayer:     func(key digest.Digest) bool { return !k.Layers[key] },
 		KindNode: func(key digest.Digest) bool {
 			var r struct {
 				DiffID digest.Digest `json:"diff_id"`

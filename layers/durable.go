@@ -24,8 +24,8 @@ const bootFile = "boot"
 // after about half a minute.
 const settleAge = 2 * time.Minute
 
-// bootID names this boot of the machine; empty where the kernel does not say.
-func bootID() string {
+// BootID names this boot of this machine; empty where the kernel does not say.
+func BootID() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
@@ -40,7 +40,7 @@ func (s *Store) HasLayerDir(diffID digest.Digest) bool {
 		return false
 	}
 	boot, err := os.ReadFile(filepath.Join(dir, bootFile))
-	return errors.Is(err, fs.ErrNotExist) || err == nil && string(boot) == bootID()
+	return errors.Is(err, fs.ErrNotExist) || err == nil && string(boot) == BootID()
 }
 
 // StaleLayerDir returns the directory that stands where the layer's should, if [Store.HasLayerDir] does not trust it.
@@ -54,7 +54,7 @@ func (s *Store) StaleLayerDir(diffID digest.Digest) (string, bool) {
 // AdoptLayerDir makes the directory holder, which must hold nothing but `fs`, the directory of a layer.
 // If the layer is there already, holder is left where it is: the caller removes it.
 func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
-	if err := os.WriteFile(filepath.Join(holder, bootFile), []byte(bootID()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(holder, bootFile), []byte(BootID()), 0o600); err != nil {
 		return err
 	}
 	err := os.Rename(holder, filepath.Dir(s.LayerDir(diffID)))
@@ -77,7 +77,7 @@ func (s *Store) Settle() error {
 		if err != nil || time.Since(fi.ModTime()) < settleAge {
 			continue
 		}
-		if boot, err := os.ReadFile(marker); err == nil && string(boot) == bootID() {
+		if boot, err := os.ReadFile(marker); err == nil && string(boot) == BootID() {
 			old = append(old, marker)
 		}
 	}

@@ -22,6 +22,8 @@ const (
 	KindBase  = "bases"  // digest of a stage3 file and what is excluded, or of an image → its layers
 	KindFile  = "files"  // path of a file outside → its identity and digest
 	KindLast  = "last"   // project and node → the inputs of its last execution
+
+	KindEmulation = "emulations" // architecture, emulator, boot of this machine → how programs are executed
 )
 
 // recordVersion is part of every record's name: records of another version are simply not found.

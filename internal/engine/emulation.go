@@ -3,9 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
+
 	"xtoo/chroot"
+	"xtoo/layers"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -20,7 +24,7 @@ type emulationResult struct {
 	err   error
 }
 
-// emulation says how nodes of an architecture are executed here. It is found out once a build, when the first node of the
+// emulation says how nodes of an architecture are executed here. It is looked up once a build, when the first node of the
 // architecture must be executed, and said where it is not natively.
 func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, error) {
 	if a.ELF == qemu.Host().ELF {
@@ -31,12 +35,8 @@ func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, e
 	if r, ok := b.emulations[a]; ok {
 		return r.found, r.err
 	}
-	host, err := b.o.Host()
-	if err != nil {
-		return chroot.Emulation{}, err
-	}
 	var r emulationResult
-	r.found, r.err = host.Emulate(ctx, a, b.o.Emulators)
+	r.found, r.err = b.findEmulation(ctx, a)
 	if ctx.Err() != nil {
 		return r.found, ctx.Err()
 	}
@@ -48,6 +48,40 @@ func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, e
 		b.o.Events(Event{Kind: EventEmulation, Platform: a.String(), Text: emulationText(r.found)})
 	}
 	return r.found, r.err
+}
+
+// findEmulation finds out how programs are executed, or remembers it.
+func (b *build) findEmulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, error) {
+	host, err := b.o.Host()
+	if err != nil {
+		return chroot.Emulation{}, err
+	}
+	key, remembers := b.emulationKey(host, a)
+	var found chroot.Emulation
+	if remembers && b.o.Store.Get(layers.KindEmulation, key, &found) && found.Arch == a {
+		return found, nil
+	}
+	found, err = host.Emulate(ctx, a, b.o.Emulators)
+	// What the host has registered may change at any time.
+	if err == nil && remembers && (found.How == chroot.HowOwn || found.How == chroot.HowCompat) {
+		err = b.o.Store.Put(layers.KindEmulation, key, found)
+	}
+	return found, err
+}
+
+// emulationKey is over everything that a trial depends on, as far as it can be known without one: the architecture, the
+// emulator's file, the tier, the kernel as it was booted. It is false where nothing is to be remembered.
+func (b *build) emulationKey(host *chroot.Host, a qemu.Arch) (digest.Digest, bool) {
+	boot := layers.BootID()
+	path, err := qemu.Find(a, b.o.Emulators)
+	if err != nil || boot == "" || os.Getenv(chroot.BinfmtVar) != "" {
+		return "", false
+	}
+	id, err := layers.IdentifyFile(path)
+	if err != nil {
+		return "", false
+	}
+	return keyOf("emulation", a.String(), fmt.Sprintf("%+v", id), string(host.Tier), boot), true
 }
 
 // emulationText tells the user what is done for an architecture.

@@ -46,7 +46,7 @@ func command(ctx context.Context, dir string, env []string, args ...string) (sam
 	if !ok {
 		return sample{}, fmt.Errorf("%s: the system tells no resource usage", args[0])
 	}
-	return sample{wall, int64(usage.Maxrss) * 1024}, nil // Linux counts in KiB
+	return sample{wall, int64(usage.Maxrss) * 1024}, nil //nolint:unconvert // int32 on 32-bit machines; Linux counts in KiB
 }
 
 // build runs `xtoo build` on a store and remembers its memory.

@@ -325,5 +325,5 @@ func peakMiB(t testing.TB) int64 {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
 		t.Fatal(err)
 	}
-	return int64(ru.Maxrss) >> 10
+	return int64(ru.Maxrss) >> 10 //nolint:unconvert // int32 on 32-bit machines
 }

@@ -59,8 +59,11 @@ func Lookup(arch, subarch string) (Arch, error) {
 		}
 	}
 	// "raspi4" alone is clear enough.
-	if found, err := bySubarch(a); err == nil && s == "" {
-		return found, nil
+	if found, err := bySubarch(a); err == nil {
+		if s == "" || s == a {
+			return found, nil
+		}
+		return Arch{}, fmt.Errorf("%w: %q is a subarch of %s, and cannot have the subarch %q", ErrUnknown, arch, found.Name, subarch)
 	}
 	return Arch{}, fmt.Errorf("%w %q%s", ErrUnknown, arch, suggest(a, names(), "known are "+strings.Join(descs(), ", ")))
 }

@@ -41,6 +41,7 @@ func TestLookup(t *testing.T) {
 		{"riscv64", "", "riscv-64bit/sifive-fu740", "linux/riscv64", "riscv64-unknown-linux-gnu", "riscv64", "12"},
 		{"", "raspi4", "arm-64bit/raspi4", "linux/arm64/v8", "aarch64-unknown-linux-gnu", "aarch64", "04"},
 		{"raspi4", "", "arm-64bit/raspi4", "linux/arm64/v8", "aarch64-unknown-linux-gnu", "aarch64", "04"},
+		{"raspi4", "raspi4", "arm-64bit/raspi4", "linux/arm64/v8", "aarch64-unknown-linux-gnu", "aarch64", "04"},
 	} {
 		a, err := Lookup(c.arch, c.subarch)
 		if err != nil {
@@ -68,7 +69,7 @@ func TestLookupErrors(t *testing.T) {
 		{"linux/s390x", "", "unknown architecture"},
 		{"a/b/c/d", "", "unknown architecture"},
 		{"/", "", "unknown architecture"},
-		{"raspi4", "generic_64", "unknown architecture"},
+		{"raspi4", "generic_64", `"raspi4" is a subarch of arm-64bit, and cannot have the subarch "generic_64"`},
 	} {
 		_, err := Lookup(c.arch, c.subarch)
 		if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), c.want) {

@@ -31,7 +31,7 @@ func TestNodeBasics(t *testing.T) {
 			t.Errorf("exit %+v", exit)
 		}
 		contains(t, out, "A=1 x|B=2|PATH=/bin\n", "/srv\n", "0 0 [", "0022\n", "kantoo (none) ", "0 1 2 \n", "0 18446744073709551615\n",
-			"/dev/null\n", "xtoo-init", "zombies 0", "CapInh:\t0000000000000000", "CapAmb:\t0000000000000000")
+			"/dev/null\n", "xtoo-init\x00", "xtoo-init\n", "zombies 0", "CapInh:\t0000000000000000", "CapAmb:\t0000000000000000")
 		if m := regexp.MustCompile(`(?m)^(\d+) 1 (\d+)$`).FindStringSubmatch(out); m == nil || m[1] != m[2] {
 			t.Errorf("the process is no child of init, or not in a session of its own:\n%s", out)
 		}

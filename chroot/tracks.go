@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +15,8 @@ const initName = "xtoo-init"
 // coverTracks overwrites the environment and the arguments with which this process was executed, as
 // /proc/1/environ and /proc/1/cmdline show them: a script shall not see a difference between machines.
 func coverTracks() error {
-	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(unsafe.StringData(initName+"\x00"))), 0, 0, 0); err != nil {
+	// The name of the whole process: prctl(2) would set that of the thread which happens to be here.
+	if err := os.WriteFile("/proc/self/comm", []byte(initName), 0); err != nil {
 		return fmt.Errorf("set the name of init: %w", err)
 	}
 	data, err := os.ReadFile("/proc/self/stat")

@@ -25,21 +25,25 @@ xtoo_as() {
   (cd / && as "$user" "$XTOO_CI/xtoo" "$@" </dev/null)
 }
 
+# for_all: more projects that build_as_all builds, as every user.
+for_all=()
+
 # build_as_all ROOT PROJECT…: tree.sh's projects of that root as each user, in empty stores, with different numbers of
 # jobs, into $work/USER/oci and $work/USER/host.sif. The PROJECTs named change owners: not for a user with one id.
 build_as_all() {
-  local root=$1 user jobs=1 start more
+  local root=$1 user jobs=1 start more tags
   shift
+  tags=("$root" "$root/host" "$root/host/web" "${for_all[@]}")
   for user in "${ci_users[@]}"; do
     more=("$@")
     [ "$user" != xtoo-one ] || more=()
     xtoo_as "$user" doctor || true # what is missing where is for the reader of this log
     start=$SECONDS
-    xtoo_as "$user" build "$root" "$root/host" "$root/host/web" "${more[@]}" -C "$work/tree" --jobs $jobs --oci-layout "$work/$user/oci"
+    xtoo_as "$user" build "${tags[@]}" "${more[@]}" -C "$work/tree" --jobs $jobs --oci-layout "$work/$user/oci"
     xtoo_as "$user" build "$root/host" -C "$work/tree" --jobs $jobs --sif "$work/$user/host.sif"
     say "built by $user with --jobs $jobs in $((SECONDS - start)) s"
     chmod -R a+rX "$work/$user/oci" "$work/$user/host.sif"
-    bash scripts/ci/digests.sh "$work/$user" "$root" "$root/host" "$root/host/web" > "$work/digests-$user"
+    bash scripts/ci/digests.sh "$work/$user" "${tags[@]}" > "$work/digests-$user"
     sha256sum < "$work/$user/host.sif" >> "$work/digests-$user"
     [ "$user" = xtoo-one ] || bash scripts/ci/digests.sh "$work/$user" "${more[@]}" > "$work/owners-$user"
     jobs=$((jobs + 1))

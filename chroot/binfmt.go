@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -70,22 +71,28 @@ func (b *binfmt) register(a qemu.Arch, emulator, flags string) error {
 	if err := unix.Symlinkat(fdPath(alone), int(home.Fd()), a.Emulator); err != nil {
 		return fmt.Errorf("name the emulator: %w", err)
 	}
-	back, err := openPath(".", unix.O_DIRECTORY)
-	if err != nil {
-		return err
-	}
-	defer back.Close() // was opened for its name only
-	if err := unix.Fchdir(int(home.Fd())); err != nil {
-		return fmt.Errorf("go to the emulator's directory: %w", err)
-	}
-	err = b.write("register", qemu.Rule(binfmtName, a, a.Emulator, flags+qemu.FlagFix))
-	if err := unix.Fchdir(int(back.Fd())); err != nil {
-		return fmt.Errorf("leave the emulator's directory: %w", err)
-	}
-	if err != nil {
+	rule := qemu.Rule(binfmtName, a, a.Emulator, flags+qemu.FlagFix)
+	if err := inDirectory(home, func() error { return b.write("register", rule) }); err != nil {
 		return fmt.Errorf("register the emulator %s: %w", emulator, err)
 	}
 	return nil
+}
+
+// inDirectory does something in another working directory: on a thread of its own, which has one, and ends.
+func inDirectory(dir *os.File, do func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		err := unix.Unshare(unix.CLONE_FS)
+		if err == nil {
+			err = unix.Fchdir(int(dir.Fd()))
+		}
+		if err == nil {
+			err = do()
+		}
+		done <- err
+	}()
+	return <-done
 }
 
 // binfmtName is the name of our registration.

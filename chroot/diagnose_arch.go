@@ -10,11 +10,11 @@ import (
 
 // archFindings executes a program of each architecture, and says how, or what would make it possible.
 func archFindings(ctx context.Context, h *Host, emulators []string) []Finding {
+	var found []Finding
 	registered, err := qemu.Registrations(qemu.BinfmtDir)
 	if err != nil {
-		return []Finding{failed("binfmt_misc", StateWarn, err)}
+		found = append(found, failed("binfmt_misc", StateWarn, err))
 	}
-	var found []Finding
 	for _, a := range qemu.Families() {
 		one := Finding{Name: a.Name, State: StateOK}
 		e, err := h.Emulate(ctx, a, emulators)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"xtoo/qemu"
 )
 
@@ -47,6 +49,8 @@ type Emulation struct {
 	// expects the emulator.
 	Flags       string
 	Interpreter string
+	// Unused is the emulator that the user named, where it is not used.
+	Unused string
 }
 
 // Emulated reports whether an emulator executes the programs.
@@ -66,7 +70,11 @@ func (e Emulation) String() string {
 	case HowPlaced:
 		return fmt.Sprintf("%s (%s), lent to each root as %s: the host's registration lacks flag F", e.Arch.Emulator, e.Emulator, e.Interpreter)
 	case HowHost:
-		return e.Arch.Emulator + ", as the host has it registered"
+		s := e.Arch.Emulator + ", as the host has it registered"
+		if e.Unused != "" {
+			s += " (" + e.Unused + " cannot be registered, and is not used)"
+		}
+		return s
 	}
 	return string(e.How)
 }
@@ -74,8 +82,9 @@ func (e Emulation) String() string {
 // ownBinfmt reports whether the namespaces of nodes get a binfmt_misc of their own, where the kernel has that. Native
 // nodes get an empty one: whether a program of another machine, which a configure script tries out, can be executed
 // shall not depend on what the host has registered.
-func (e Emulation) ownBinfmt() bool {
-	return e.How != HowHost && e.How != HowPlaced && os.Getenv(BinfmtVar) != binfmtOfHost
+func (e Emulation) ownBinfmt() (bool, error) {
+	ofHost, err := binfmtIsHost()
+	return e.How != HowHost && e.How != HowPlaced && !ofHost, err
 }
 
 // begin makes the namespace's binfmt_misc and registers the emulator, if one is used. What it returns is closed when the
@@ -85,11 +94,13 @@ func (e Emulation) begin() (*binfmt, error) {
 	if errors.Is(err, errNoBinfmt) && e.How != HowOwn {
 		return nil, nil
 	}
-	if err != nil || e.How != HowOwn {
-		return b, err
+	if err == nil && e.How == HowOwn {
+		if err = b.register(e.Arch, e.Emulator, e.Flags); err != nil {
+			err = errors.Join(err, b.Close())
+		}
 	}
-	if err := b.register(e.Arch, e.Emulator, e.Flags); err != nil {
-		return nil, errors.Join(err, b.Close())
+	if err != nil {
+		return nil, &HostError{Err: fmt.Errorf("%s: %w: %w", e.Arch, ErrNoEmulation, err), Hint: "see what xtoo doctor says about " + e.Arch.Name}
 	}
 	return b, nil
 }
@@ -108,40 +119,79 @@ func (g *guest) lend(emulator *os.File, at string) error {
 // own, on Linux 6.7 and later; or as the host's administrator has registered one. It takes a few hundredths of a
 // second where the architecture is not this machine's own, and leaves nothing behind.
 //
-// The error wraps [ErrNoEmulation], or is that of an emulator which was given and cannot be used.
+// The error wraps [ErrNoEmulation].
 func (h *Host) Emulate(ctx context.Context, a qemu.Arch, given []string) (Emulation, error) {
 	if a.IsZero() || a.ELF == qemu.Host().ELF {
 		return Emulation{Arch: a}, nil
 	}
-	emulator, findErr := qemu.Find(a, given)
-	named := len(given) > 0 && (emulator != "" || errors.Is(findErr, qemu.ErrUnusable))
-	args := emulateArgs{Arch: a.Name, Subarch: a.Subarch, Emulator: emulator, Own: true}
-	own := emulateAnswer{How: howNothing, Unavailable: BinfmtVar + "=" + binfmtOfHost + " is set"}
-	if os.Getenv(BinfmtVar) != binfmtOfHost {
-		var err error
-		if own, err = h.tryEmulation(ctx, args); err != nil {
-			return Emulation{}, err
-		}
-		if own.How != howNothing {
-			return own.emulation(a, emulator), nil
-		}
-	}
-	if named && own.Unavailable == "" { // what the user named is not passed over
-		return Emulation{}, noEmulation(a, named, emulator, findErr, own, emulateAnswer{})
-	}
-	args.Own = false
-	host, err := h.tryEmulation(ctx, args)
+	ofHost, err := binfmtIsHost()
 	if err != nil {
 		return Emulation{}, err
 	}
-	if host.How == howNothing {
-		return Emulation{}, noEmulation(a, named, emulator, findErr, own, host)
+	t := attempt{arch: a}
+	t.emulator, t.findErr = qemu.Find(a, given)
+	if t.findErr != nil && t.emulator.Given { // what the user named is not passed over
+		return Emulation{}, t.failed()
 	}
-	return host.emulation(a, emulator), nil
+	args := emulateArgs{Arch: a.Name, Subarch: a.Subarch, Emulator: t.emulator.Path, Own: true}
+	t.own = emulateAnswer{How: howNothing, Unavailable: BinfmtVar + "=" + binfmtOfHost + " is set"}
+	if !ofHost {
+		if t.own, err = h.tryEmulation(ctx, args); err != nil {
+			return Emulation{}, err
+		}
+	}
+	if t.own.How == howNothing && (t.own.Unavailable != "" || !t.emulator.Given) {
+		args.Own = false
+		if t.host, err = h.tryEmulation(ctx, args); err != nil {
+			return Emulation{}, err
+		}
+		if t.host.How != howNothing {
+			return t.emulation(t.host), nil
+		}
+	}
+	if t.own.How == howNothing {
+		return Emulation{}, t.failed()
+	}
+	return t.emulation(t.own), nil
+}
+
+// An attempt is what Emulate has tried so far.
+type attempt struct {
+	arch      qemu.Arch
+	emulator  qemu.Emulator
+	findErr   error
+	own, host emulateAnswer
+}
+
+// emulation is what an answer means.
+func (t *attempt) emulation(w emulateAnswer) Emulation {
+	e := Emulation{Arch: t.arch, How: w.How, Flags: w.Flags, Interpreter: w.Interpreter}
+	switch w.How {
+	case HowOwn, HowPlaced:
+		if e.Emulator = w.Emulator; e.Emulator == "" {
+			e.Emulator = t.emulator.Path
+		}
+	case HowHost:
+		if t.emulator.Given {
+			e.Unused = t.emulator.Path
+		}
+	}
+	return e
+}
+
+// binfmtIsHost reads BinfmtVar.
+func binfmtIsHost() (bool, error) {
+	switch v := os.Getenv(BinfmtVar); v {
+	case "", binfmtOfHost:
+		return v != "", nil
+	default:
+		return false, fmt.Errorf("environment variable %s=%q: must be %q or empty", BinfmtVar, v, binfmtOfHost)
+	}
 }
 
 func (h *Host) tryEmulation(ctx context.Context, args emulateArgs) (emulateAnswer, error) {
-	p, err := h.Start(ctx, Command{Stage: stageEmulate, Args: args})
+	// A process namespace of its own: nothing of what an emulator starts outlives the trial.
+	p, err := h.Start(ctx, Command{Stage: stageEmulate, Args: args, namespaces: unix.CLONE_NEWPID})
 	if err != nil {
 		return emulateAnswer{}, err
 	}

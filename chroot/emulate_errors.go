@@ -3,6 +3,7 @@ package chroot
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -10,44 +11,59 @@ import (
 	"xtoo/qemu"
 )
 
-// noEmulation words what was tried, and what would help here.
-func noEmulation(a qemu.Arch, named bool, emulator string, findErr error, own, host emulateAnswer) error {
+// failed words what was tried, and what would help here.
+func (t *attempt) failed() error {
 	var why, help []string
-	if findErr != nil {
-		why = append(why, findErr.Error())
+	if t.findErr != nil {
+		why = append(why, t.findErr.Error())
 	}
-	switch {
-	case named:
-		help = append(help, "name another emulator with --qemu, or leave --qemu out to use what is on the PATH")
-	case findErr != nil:
-		help = append(help, a.Packages())
-	case own.Why != "":
-		help = append(help, a.Packages())
-	}
-	for _, reason := range []string{own.Unavailable, own.Why, host.Why} {
+	for _, reason := range []string{t.own.Unavailable, t.own.Why, t.host.Why} {
 		if reason != "" {
 			why = append(why, reason)
 		}
 	}
-	if own.Unavailable != "" {
-		help = append(help, administrator(a, emulator))
+	switch wrong := t.findErr != nil || t.own.Blame; {
+	case wrong && t.emulator.Given:
+		help = append(help, "name another emulator with --qemu, or leave --qemu out to use what is on the PATH")
+	case wrong:
+		help = append(help, t.arch.Packages())
 	}
-	text := strings.Join(why, "; ")
-	return &HostError{Err: fmt.Errorf("%s: %w: %w", a, ErrNoEmulation, &worded{text: text, err: findErr}), Hint: strings.Join(help, "\n")}
+	if t.own.Unavailable != "" {
+		help = append(help, t.administrator())
+	}
+	err := fmt.Errorf("%s: %w: %w", t.arch, ErrNoEmulation, &worded{text: strings.Join(why, "; "), err: t.findErr})
+	return &HostError{Err: err, Hint: strings.Join(help, "\n")}
 }
 
 // administrator says what one does for every user of the machine.
-func administrator(a qemu.Arch, emulator string) string {
-	if emulator == "" {
-		emulator = "/usr/bin/" + a.Emulator + "-static"
+func (t *attempt) administrator() string {
+	a, release := t.arch, kernelRelease()
+	since := "Linux 6.7 or newer lets every user register an emulator; this is " + release + "."
+	if atLeast(release, 6, 7) {
+		since = "This Linux, " + release + ", lets every user register an emulator, but that was not to be had here."
 	}
-	since := "Linux 6.7 or newer lets every user register an emulator; this is " + kernelRelease() + "."
-	if atLeast(kernelRelease(), 6, 7) {
-		since = "This Linux, " + kernelRelease() + ", lets every user register an emulator, but something forbids it here."
+	lines := []string{
+		since + " An administrator can do it for all, as root:",
+		"  mountpoint -q " + qemu.BinfmtDir + " || mount -t binfmt_misc binfmt_misc " + qemu.BinfmtDir,
 	}
-	return since + " An administrator can do it for all, as root:\n" +
-		"  mountpoint -q " + qemu.BinfmtDir + " || mount -t binfmt_misc binfmt_misc " + qemu.BinfmtDir + "\n" +
-		"  printf '%s\\n' '" + qemu.Rule(a.Emulator, a, emulator, qemu.FlagOpen+qemu.FlagCredentials+qemu.FlagFix) + "' > " + qemu.BinfmtDir + "/register"
+	if all, err := qemu.Registrations(qemu.BinfmtDir); err == nil {
+		for _, r := range all {
+			if r.Runs(a) { // the name may be the one below
+				lines = append(lines, "  echo -1 > '"+qemu.BinfmtDir+"/"+r.Name+"'")
+			}
+		}
+	}
+	rule := qemu.Rule(a.Emulator, a, t.trusted(), qemu.FlagOpen+qemu.FlagCredentials+qemu.FlagFix)
+	return strings.Join(append(lines, "  printf '%s\\n' '"+rule+"' > "+qemu.BinfmtDir+"/register"), "\n")
+}
+
+// trusted is the emulator that an administrator may register for everybody: one of the system's, whoever found which.
+func (t *attempt) trusted() string {
+	p := t.emulator.Path
+	if filepath.Dir(p) == "/usr/bin" && !strings.ContainsAny(p, "':\n") {
+		return p
+	}
+	return "/usr/bin/" + t.arch.Emulator + "-static"
 }
 
 // explainBinfmt words why a user namespace gets no binfmt_misc.

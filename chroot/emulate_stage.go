@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,17 +28,8 @@ type emulateAnswer struct {
 	Interpreter string
 	Emulator    string // where it is not the one of the arguments
 	Why         string // where How is howNothing
+	Blame       bool   // Why is the emulator's fault
 	Unavailable string // why there is no binfmt_misc of one's own here
-}
-
-func (w emulateAnswer) emulation(a qemu.Arch, emulator string) Emulation {
-	if w.Emulator != "" {
-		emulator = w.Emulator
-	}
-	if w.How == HowCompat || w.How == HowHost {
-		emulator = ""
-	}
-	return Emulation{Arch: a, How: w.How, Emulator: emulator, Flags: w.Flags, Interpreter: w.Interpreter}
 }
 
 // emulateInside is the stage of Emulate.
@@ -45,6 +38,7 @@ func emulateInside(ctx context.Context, s *Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
+	unix.Umask(0)
 	arch, err := qemu.Lookup(a.Arch, a.Subarch)
 	if err != nil {
 		return err
@@ -101,15 +95,21 @@ func (t *tryout) own(ctx context.Context, emulator string) (emulateAnswer, error
 		if err := b.unregister(); err != nil {
 			return emulateAnswer{}, err
 		}
+		if out.late {
+			break
+		}
 	}
-	return emulateAnswer{How: howNothing, Why: fmt.Sprintf("the emulator %s %s", emulator, out)}, nil
+	return emulateAnswer{How: howNothing, Blame: true, Why: fmt.Sprintf("the emulator %s %s", emulator, out)}, nil
 }
 
 // host tries what the host has registered.
 func (t *tryout) host(ctx context.Context, emulator string) (emulateAnswer, error) {
 	none := emulateAnswer{How: howNothing}
-	if works, err := t.compat(ctx); works || err != nil {
-		return emulateAnswer{How: HowCompat}, err
+	registered, regErr := t.registered()
+	if len(registered) == 0 { // else it is the emulator that would execute them: binfmt_misc goes first
+		if works, err := t.compat(ctx); works || err != nil {
+			return emulateAnswer{How: HowCompat}, err
+		}
 	}
 	out, err := t.run(ctx, false)
 	switch {
@@ -119,49 +119,61 @@ func (t *tryout) host(ctx context.Context, emulator string) (emulateAnswer, erro
 		return emulateAnswer{How: HowHost}, nil
 	case errors.Is(out.err, unix.ENOEXEC):
 		none.Why = "the host has registered no emulator in binfmt_misc"
-		return none, nil
 	case !errors.Is(out.err, unix.ENOENT):
 		none.Why = "the emulator that the host has registered in binfmt_misc " + out.String()
-		return none, nil
+	case regErr != nil:
+		none.Why = regErr.Error()
+	default:
+		return t.placed(ctx, emulator, registered)
 	}
-	return t.placed(ctx, emulator)
+	return none, nil
 }
 
-// placed tries a registration of the host's that expects the emulator in the root.
-func (t *tryout) placed(ctx context.Context, emulator string) (emulateAnswer, error) {
-	none := emulateAnswer{How: howNothing}
+// registered lists what the host has for the architecture, as far as it shows.
+func (t *tryout) registered() ([]qemu.Registration, error) {
 	all, err := qemu.Registrations(qemu.BinfmtDir)
-	if err != nil {
-		return none, err
+	return slices.DeleteFunc(all, func(r qemu.Registration) bool { return !r.Runs(t.arch) }), err
+}
+
+// placed tries registrations of the host's that expect the emulator in the root.
+func (t *tryout) placed(ctx context.Context, emulator string, registered []qemu.Registration) (emulateAnswer, error) {
+	none := emulateAnswer{
+		How: howNothing,
+		Why: "the host's registration in binfmt_misc lacks flag F, and " + qemu.BinfmtDir + " does not show where it expects the emulator",
 	}
-	for _, r := range all {
-		if !r.Runs(t.arch) || !strings.HasPrefix(r.Interpreter, "/") {
-			continue
-		}
+	for _, r := range registered {
 		from := emulator
-		if from == "" {
+		switch {
+		case r.Fixed():
+			none.Why = fmt.Sprintf("the host's registration %s has flag F, but its emulator %s needs shared libraries", r.Name, r.Interpreter)
+			continue
+		case !strings.HasPrefix(r.Interpreter, "/"):
+			none.Why = fmt.Sprintf("the host's registration %s lacks flag F, and names its emulator by %q, which is no path", r.Name, r.Interpreter)
+			continue
+		case from == "":
 			from = r.Interpreter
 			if err := qemu.Usable(from); err != nil {
 				none.Why = fmt.Sprintf("the host's registration %s lacks flag F, and %v", r.Name, err)
 				continue
 			}
 		}
-		out, err := t.withEmulator(ctx, from, r.Interpreter)
-		if err != nil {
-			return none, err
+		at := path.Clean(r.Interpreter)
+		out, err := t.withEmulator(ctx, from, at)
+		if ctx.Err() != nil {
+			return none, ctx.Err()
 		}
-		if out.works() {
-			return emulateAnswer{How: HowPlaced, Interpreter: r.Interpreter, Emulator: from}, nil
+		if err == nil && out.works() {
+			return emulateAnswer{How: HowPlaced, Interpreter: at, Emulator: from}, nil
 		}
 		none.Why = fmt.Sprintf("the emulator %s %s", from, out)
-	}
-	if none.Why == "" {
-		none.Why = "the host's registration in binfmt_misc lacks flag F, and " + qemu.BinfmtDir + " does not show where it expects the emulator"
+		if err != nil {
+			none.Why = fmt.Sprintf("the emulator %s as %s: %v", from, at, err)
+		}
 	}
 	return none, nil
 }
 
-// withEmulator runs the trial with a copy of the emulator in the root.
+// withEmulator runs the trial with a copy of the emulator in the root. The error is that of making the copy.
 func (t *tryout) withEmulator(ctx context.Context, from, at string) (outcome, error) {
 	data, err := os.ReadFile(from)
 	if err != nil {

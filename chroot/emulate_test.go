@@ -121,8 +121,9 @@ func TestNativeNodeIsAlone(t *testing.T) {
 	a := arch(t, "riscv64")
 	needForeign(t, a)
 	h := host(t)
-	emulator, err := qemu.Find(a, nil)
+	found, err := qemu.Find(a, nil)
 	must(t, err)
+	emulator := found.Path
 	for _, own := range []bool{true, false} {
 		r := newRoot(t, h, ordinary()...)
 		must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), a.Trial(), 0o755))
@@ -279,8 +280,9 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 	ownBinfmt(t)
 	a := arch(t, "arm-64bit")
 	needForeign(t, a)
-	emulator, err := qemu.Find(a, nil)
+	found, err := qemu.Find(a, nil)
 	must(t, err)
+	emulator := found.Path
 	eachTier(t, func(t *testing.T, h *Host) {
 		for _, c := range []struct {
 			name, flags, interpreter string

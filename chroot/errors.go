@@ -58,7 +58,7 @@ func Hint(err error) string {
 // sentinels are the errors known on both sides of the border, by the name under which they cross it.
 func sentinels() map[string]error {
 	return map[string]error{
-		"no namespaces": ErrNoNamespaces, "no overlay": ErrNoOverlay, "too many layers": ErrTooManyLayers,
+		"no namespaces": ErrNoNamespaces, "no emulation": ErrNoEmulation, "no overlay": ErrNoOverlay, "too many layers": ErrTooManyLayers,
 		"not executable": ErrNotExecutable, "unsupported": ErrUnsupported, "stage died": ErrStageDied,
 		"exist": fs.ErrExist, "not exist": fs.ErrNotExist, "permission": fs.ErrPermission, "invalid": fs.ErrInvalid,
 		"closed": fs.ErrClosed, "unexpected eof": io.ErrUnexpectedEOF, "short write": io.ErrShortWrite,

@@ -171,13 +171,17 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if n.Emulation.How == HowCompat {
 		spec = with32Bit(spec)
 	}
+	ownBinfmt, err := n.Emulation.ownBinfmt()
+	if err != nil {
+		return nil, err
+	}
 	grace := n.GracePeriod
 	if grace <= 0 || grace > maxGrace {
 		grace = maxGrace
 	}
 	return &nodeArgs{
 		Spec: spec, Lowers: n.Lowers, Upper: upper, Work: n.Work, Files: files, Network: network, Grace: grace,
-		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h), Emulation: n.Emulation, OwnBinfmt: n.Emulation.ownBinfmt(),
+		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }
 

@@ -36,16 +36,16 @@ func newTryout(a qemu.Arch) (*tryout, error) {
 	return t, nil
 }
 
-// emptyRoot makes a root that is mounted nowhere, or, before Linux 5.2, over a directory that this stage does not need
-// in a mount namespace that is its own.
+// emptyRoot makes a root that is mounted nowhere, or, where that cannot be (before Linux 5.2, under some seccomp filters),
+// over a directory that this stage does not need in a mount namespace that is its own.
 func emptyRoot() (*os.File, error) {
 	const options, place = "mode=0755", "/sys"
 	root, err := detached("tmpfs", map[string]string{"mode": "0755"})
-	if !errors.Is(err, unix.ENOSYS) {
-		return root, err
+	if err == nil {
+		return root, nil
 	}
-	if err := unix.Mount("tmpfs", place, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return nil, &mountError{kind: "tmpfs", at: place, err: err}
+	if mountErr := unix.Mount("tmpfs", place, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); mountErr != nil {
+		return nil, errors.Join(err, &mountError{kind: "tmpfs", at: place, err: mountErr})
 	}
 	return os.Open(place)
 }
@@ -75,7 +75,7 @@ func (o outcome) String() string {
 	case o.late:
 		return fmt.Sprintf("did not execute a trial program within %s", trialTime)
 	case errors.Is(o.err, unix.ENOENT):
-		return "is registered without flag F, and is not in the root"
+		return "is not there, or needs shared libraries"
 	case o.err != nil:
 		return "cannot be executed: " + o.err.Error()
 	case o.ws.Signaled():
@@ -96,11 +96,10 @@ const trialTime = 10 * time.Second
 
 // run executes the trial program once.
 func (t *tryout) run(ctx context.Context, compat bool) (outcome, error) {
-	memory, err := unix.MemfdCreate("xtoo-trial-output", unix.MFD_CLOEXEC)
+	out, err := smallFile(maxPrinted)
 	if err != nil {
-		return outcome{}, fmt.Errorf("make an anonymous file: %w", err)
+		return outcome{}, err
 	}
-	out := os.NewFile(uintptr(memory), "output of the trial")
 	defer out.Close() // an anonymous file
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -131,10 +130,31 @@ func (t *tryout) run(ctx context.Context, compat bool) (outcome, error) {
 		end(pid, ended)
 		return o, ctx.Err()
 	}
-	said := make([]byte, 400)
+	said := make([]byte, maxPrinted)
 	n, _ := out.ReadAt(said, 0) // what it said is a courtesy
-	o.said = oneLine(said[:n])
+	said = bytes.TrimRight(said[:n], "\x00")
+	o.said = oneLine(said[:min(len(said), maxShown)])
 	return o, nil
+}
+
+// How much of what the trial program prints is kept, and how much of that is shown, in bytes.
+const maxPrinted, maxShown = 4096, 400
+
+// smallFile makes an anonymous file that cannot grow: an emulator may print without an end.
+func smallFile(size int64) (*os.File, error) {
+	fd, err := unix.MemfdCreate("xtoo-trial-output", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("make an anonymous file: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "output of the trial")
+	err = f.Truncate(size)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW|unix.F_SEAL_SHRINK)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make an anonymous file: %w", err), f.Close())
+	}
+	return f, nil
 }
 
 // startTrial starts the trial program on a thread of its own, which ends with it: the personality is the thread's, and

@@ -24,28 +24,35 @@ var (
 // staticSuffix ends the name of an emulator that needs no shared libraries, as distributions package it.
 const staticSuffix = "-static"
 
-// Find finds the emulator for an architecture and returns its absolute path.
+// An Emulator is what [Find] found.
+type Emulator struct {
+	Path string // absolute; empty beside an error
+	// Given says that the user named it; beside an error, that the error is about what the user named.
+	Given bool
+}
+
+// Find finds the emulator for an architecture.
 //
-// given are what the user named: emulators, or directories of them. A file there whose name is that of another
-// architecture's emulator (qemu-arm for arm-64bit) is passed over; one that applies is taken, and if it cannot be used that
-// is the error. Otherwise qemu-NAME-static and qemu-NAME are looked for on the PATH and where distributions
+// given are what the user named: emulators, or directories of them. A file there that is named like another emulator
+// (qemu-arm for arm-64bit) is passed over, and so is a directory that has none; one that applies is taken, and if it
+// cannot be used that is the error. Otherwise qemu-NAME-static and qemu-NAME are looked for on the PATH and where distributions
 // have them; of those found a static one is preferred.
 //
 // Only static emulators can be used: the root in which programs are executed has its own shared libraries, at the
 // same paths, for another machine. The error wraps [ErrNoEmulator] or [ErrUnusable].
-func Find(a Arch, given []string) (string, error) {
+func Find(a Arch, given []string) (Emulator, error) {
 	if a.Emulator == "" {
-		return "", fmt.Errorf("%s: %w: none is known for it", a, ErrNoEmulator)
+		return Emulator{}, fmt.Errorf("%s: %w: none is known for it", a, ErrNoEmulator)
 	}
 	path, err := findGiven(a, given)
 	if err == nil && path != "" {
 		err = Usable(path)
 	}
 	if err != nil {
-		return "", err
+		return Emulator{Given: true}, err
 	}
 	if path != "" {
-		return path, nil
+		return Emulator{path, true}, nil
 	}
 	var found []string
 	for _, name := range []string{a.Emulator + staticSuffix, a.Emulator} {
@@ -60,16 +67,16 @@ func Find(a Arch, given []string) (string, error) {
 	for _, p := range found {
 		err := Usable(p)
 		if err == nil {
-			return p, nil
+			return Emulator{Path: p}, nil
 		}
 		if first == nil {
 			first = err
 		}
 	}
 	if first != nil {
-		return "", first
+		return Emulator{}, first
 	}
-	return "", fmt.Errorf("%w for %s: neither %s%s nor %[3]s is on the PATH", ErrNoEmulator, a.Name, a.Emulator, staticSuffix)
+	return Emulator{}, fmt.Errorf("%w for %s: neither %s%s nor %[3]s is on the PATH", ErrNoEmulator, a.Name, a.Emulator, staticSuffix)
 }
 
 // findGiven looks through what the user named. An empty path means that nothing there is for the architecture.
@@ -100,18 +107,12 @@ func findGiven(a Arch, given []string) (string, error) {
 }
 
 // emulates reports whether a file of that name may be an emulator for the architecture: it is not named like
-// that of another.
+// another of qemu's.
 func emulates(name string, a Arch) bool {
-	name = strings.TrimSuffix(name, staticSuffix)
-	if name == a.Emulator {
+	if !strings.HasPrefix(name, "qemu-") {
 		return true
 	}
-	for _, f := range families() {
-		if f.arch.Emulator == name {
-			return false
-		}
-	}
-	return true
+	return name == a.Emulator || strings.HasPrefix(name, a.Emulator+"-")
 }
 
 // searchDirs are the directories of the PATH, and those of programs where the PATH does not have them.
@@ -145,6 +146,10 @@ func usable(path string) error {
 		return errors.New("it is no file")
 	}
 	if err := unix.Access(path, unix.X_OK); err != nil {
+		var fs unix.Statfs_t
+		if unix.Statfs(path, &fs) == nil && fs.Flags&unix.ST_NOEXEC != 0 {
+			return errors.New("its file system is mounted with noexec")
+		}
 		return fmt.Errorf("this user may not execute it (mode %04o): %w", info.Mode().Perm(), err)
 	}
 	f, err := os.Open(path)
@@ -152,12 +157,18 @@ func usable(path string) error {
 		return reason(err)
 	}
 	defer f.Close() // read only
-	program, err := elf.NewFile(f)
-	if err != nil {
+	magic := make([]byte, len(elf.ELFMAG))
+	if n, err := f.ReadAt(magic, 0); n < len(magic) || string(magic) != elf.ELFMAG {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return reason(err)
+		}
 		return errors.New("it is no ELF program")
 	}
-	of := ELF{Machine: program.Machine, Class: program.Class, Data: program.Data}
-	if host := Host(); !host.IsZero() && of != host.ELF {
+	program, err := elf.NewFile(f)
+	if err != nil {
+		return nil //nolint:nilerr // it may have odd sections, for which the kernel does not care: a trial will tell
+	}
+	if of := (ELF{Machine: program.Machine, Class: program.Class, Data: program.Data}); !executes(of) {
 		return fmt.Errorf("it is a program for another machine (%s)", of)
 	}
 	for _, p := range program.Progs {
@@ -172,6 +183,18 @@ func usable(path string) error {
 			"a static one is needed", strings.TrimRight(string(linker), "\x00"))
 	}
 	return nil
+}
+
+// executes reports whether this machine may execute such programs: they are its own, or xtoo is a 32-bit program on a
+// kernel for 64 bits.
+func executes(of ELF) bool {
+	host := Host()
+	for _, f := range families() {
+		if f.arch.ELF == of {
+			return host.IsZero() || host.ELF == of || f.arch.RunsAsCompat(host)
+		}
+	}
+	return host.IsZero()
 }
 
 // reason is what the system said, without operation and path.

@@ -100,8 +100,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("STAGE3", stage)
 			if a, err := qemu.Lookup("arm-64bit", ""); err == nil {
-				if path, err := qemu.Find(a, nil); err == nil {
-					e.Setenv("QEMU", path)
+				if found, err := qemu.Find(a, nil); err == nil {
+					e.Setenv("QEMU", found.Path)
 				}
 			}
 			e.Setenv("XTOO_STORE", filepath.Join(e.WorkDir, ".store"))

@@ -62,8 +62,8 @@ func (b *build) findEmulation(ctx context.Context, a qemu.Arch) (chroot.Emulatio
 		return found, nil
 	}
 	found, err = host.Emulate(ctx, a, b.o.Emulators)
-	// What the host has registered may change at any time.
-	if err == nil && remembers && (found.How == chroot.HowOwn || found.How == chroot.HowCompat) {
+	// What the host has registered may change at any time, and the rest costs nothing to find out.
+	if err == nil && remembers && found.How == chroot.HowOwn {
 		err = b.o.Store.Put(layers.KindEmulation, key, found)
 	}
 	return found, err
@@ -73,11 +73,11 @@ func (b *build) findEmulation(ctx context.Context, a qemu.Arch) (chroot.Emulatio
 // emulator's file, the tier, the kernel as it was booted. It is false where nothing is to be remembered.
 func (b *build) emulationKey(host *chroot.Host, a qemu.Arch) (digest.Digest, bool) {
 	boot := layers.BootID()
-	path, err := qemu.Find(a, b.o.Emulators)
+	emulator, err := qemu.Find(a, b.o.Emulators)
 	if err != nil || boot == "" || os.Getenv(chroot.BinfmtVar) != "" {
 		return "", false
 	}
-	id, err := layers.IdentifyFile(path)
+	id, err := layers.IdentifyFile(emulator.Path)
 	if err != nil {
 		return "", false
 	}

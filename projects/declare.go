@@ -167,15 +167,32 @@ func (c *declaration) valueType() ValueType {
 	case c.typ != "":
 		return c.typ
 	}
-	if defs := c.defaults(); len(defs) > 0 {
-		switch defs[0].kind {
-		case kindList:
-			return TypeList
-		case kindBool:
-			return TypeBool
-		case kindInt:
-			return TypeInt
+	if c.def != nil {
+		return c.def.valueType()
+	}
+	types := map[ValueType]bool{}
+	for _, def := range c.defaults() { // the order of keys in a mapping means nothing
+		if !def.dynamic() { // a template may give anything
+			types[def.valueType()] = true
 		}
+	}
+	if len(types) == 1 {
+		for only := range types {
+			return only
+		}
+	}
+	return TypeString
+}
+
+// valueType is the type that the value itself suggests.
+func (r *rawValue) valueType() ValueType {
+	switch r.kind {
+	case kindList:
+		return TypeList
+	case kindBool:
+		return TypeBool
+	case kindInt:
+		return TypeInt
 	}
 	return TypeString
 }

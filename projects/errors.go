@@ -176,6 +176,9 @@ func (e *MissingError) Error() string {
 			b.WriteString(": pass --values FILE")
 		} else {
 			fmt.Fprintf(&b, ": pass --set %s=… or --values FILE", m.Name)
+			if len(m.Platforms) > 0 {
+				b.WriteString(" (for every platform), or give it a default there")
+			}
 		}
 	}
 	return b.String()

@@ -14,6 +14,9 @@ type Given struct {
 	// every project that declares the value; TAG:NAME one project and, by inheritance, those below it, and
 	// goes before NAME. The items of a list are separated by commas.
 	Set []string
+	// Answers holds "TAG:NAME=VALUE" for values that were missing: they count where nothing else gives the value, so
+	// that what somebody is asked for one platform leaves the defaults of the others alone.
+	Answers []string
 	// Files are paths of YAML files: a mapping of names to values, and under the key `projects` a mapping
 	// of tags to such mappings, which goes before it. Of several files the last counts; Set goes before
 	// all.

@@ -83,11 +83,11 @@ func (r *resolver) choosePlatform(name string, bases []*Base, chosen map[*Base]b
 	if found || r.unknown(bases) {
 		return
 	}
-	of := "the tree has "
+	what, has := "there is no such platform in the tree", "the tree has "
 	if r.given.Named {
-		of = "what is to be built has "
+		what, has = "nothing of what is to be built has this platform", "it has "
 	}
-	r.probs.add(Problem{Msg: fmt.Sprintf("--platform %s: there is no such platform in the tree", name), Hint: of + r.list(bases)})
+	r.probs.add(Problem{Msg: fmt.Sprintf("--platform %s: %s", name, what), Hint: has + r.list(bases)})
 }
 
 // unknown reports whether it is too early to say what is not there: the architecture of a base is still to be found.

@@ -148,7 +148,7 @@ func TestPlatforms(t *testing.T) {
 		{"named", []string{"arm64"}, []string{"a/b"}, "a[arm-64bit/raspi4] a/b[arm-64bit/raspi4]"},
 		{"of a plain root", []string{"riscv64"}, []string{"z"}, "z"},
 		{"none", []string{"386"}, nil, `--platform 386: there is no such platform in the tree (the tree has arm-32bit/raspi2, arm-64bit/raspi4, riscv-64bit/sifive-fu740, x86-64bit/generic_64)`},
-		{"none of what is named", []string{"amd64"}, []string{"z"}, `--platform amd64: there is no such platform in the tree (what is to be built has riscv-64bit/sifive-fu740)`},
+		{"none of what is named", []string{"amd64"}, []string{"z"}, `--platform amd64: nothing of what is to be built has this platform (it has riscv-64bit/sifive-fu740)`},
 		{"not of all that are named", []string{"amd64"}, []string{"a", "z"}, `--platform amd64: project "z" has no such platform (it has riscv-64bit/sifive-fu740)`},
 		{"one is wrong", []string{"amd64", "linux/arm/v6", "rapsi4"}, nil, "--platform linux/arm/v6: there is no such platform in the tree (the tree has arm-32bit/raspi2, arm-64bit/raspi4, riscv-64bit/sifive-fu740, x86-64bit/generic_64)\n" +
 			`--platform "rapsi4": unknown architecture "rapsi4": did you mean "raspi4"?`},

@@ -50,6 +50,7 @@ type resolver struct {
 	tree    *Tree
 	given   Given
 	sources []source
+	answers source
 	probs   *problems
 	missing []Missing
 	planned map[plannedKey]*PlannedProject
@@ -65,6 +66,7 @@ type plannedKey struct {
 // plan lists the selected projects and those above them, with their values.
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
+	r.answers = r.tree.setSource(r.given.Answers, r.probs)
 	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {

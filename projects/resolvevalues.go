@@ -69,6 +69,9 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 	case q.Project.inherits(name):
 		return Value{}, false // missing there, and reported
 	}
+	if g, ok := r.answers.specific[q.Project.Tag][name]; ok {
+		return r.givenValue(q, name, g)
+	}
 	r.miss(q, c)
 	return Value{}, false
 }

@@ -166,7 +166,7 @@ func usable(path string) error {
 	}
 	program, err := elf.NewFile(f)
 	if err != nil {
-		return nil //nolint:nilerr // it may have odd sections, for which the kernel does not care: a trial will tell
+		return nil // it may have odd sections, for which the kernel does not care: a trial will tell
 	}
 	if of := (ELF{Machine: program.Machine, Class: program.Class, Data: program.Data}); !executes(of) {
 		return fmt.Errorf("it is a program for another machine (%s)", of)

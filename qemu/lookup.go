@@ -44,11 +44,16 @@ func Lookup(arch, subarch string) (Arch, error) {
 	if a == "" {
 		return bySubarch(s)
 	}
-	if s == "" && strings.Contains(a, "/") {
+	if strings.Contains(a, "/") {
 		if found, ok := byPlatformString(a); ok {
-			return found, nil
+			return found.of(arch, s)
 		}
-		a, s, _ = strings.Cut(a, "/")
+		if s == "" {
+			a, s, _ = strings.Cut(a, "/")
+			if s == "" {
+				return Arch{}, fmt.Errorf("%w %q: no subarch behind the slash", ErrUnknown, arch)
+			}
+		}
 	}
 	for _, f := range families() {
 		if f.named(a) {
@@ -66,6 +71,18 @@ func Lookup(arch, subarch string) (Arch, error) {
 		return Arch{}, fmt.Errorf("%w: %q is a subarch of %s, and cannot have the subarch %q", ErrUnknown, arch, found.Name, subarch)
 	}
 	return Arch{}, fmt.Errorf("%w %q%s", ErrUnknown, arch, suggest(a, names(), "known are "+strings.Join(descs(), ", ")))
+}
+
+// of is the row of a subarch which a platform, given by the name platform, has; without a subarch it is a itself.
+func (a Arch) of(platform, subarch string) (Arch, error) {
+	if subarch == "" {
+		return a, nil
+	}
+	found, err := Lookup(a.Name, subarch)
+	if err == nil && found.Variant != a.Variant && strings.Contains(platform, "/v") {
+		return Arch{}, fmt.Errorf("%w: %s is %s, not %s", ErrUnknown, found, found.PlatformString(), platform)
+	}
+	return found, err
 }
 
 // ByPlatform finds the default row of an OCI platform: the first one with this architecture and variant.
@@ -212,7 +229,9 @@ func byPlatformString(s string) (Arch, bool) {
 	}
 	variant := ""
 	if len(parts) == 2 {
-		variant = parts[1]
+		if variant = parts[1]; variant == "" {
+			return Arch{}, false
+		}
 	}
 	a, err := ByPlatform(parts[0], variant)
 	return a, err == nil

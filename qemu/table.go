@@ -23,7 +23,7 @@ const (
 //
 // An amd64 variant (the x86-64 psABI's micro-architecture levels) stands only where the -march that Funtoo
 // builds the subarch with demands every instruction of that level: bulldozer to steamroller have no AVX2,
-// the Celeron among the broadwells has no AVX at all, btver1 stops at SSSE3.
+// the Celeron among the broadwells has no AVX, but all of v2; btver1 stops at SSSE3.
 func families() []family {
 	return []family{
 		{
@@ -31,6 +31,7 @@ func families() []family {
 				Name: "x86-64bit", Subarch: "generic_64", Architecture: "amd64", SIF: "02",
 				ELF:   ELF{elf.EM_X86_64, elf.ELFCLASS64, elf.ELFDATA2LSB},
 				CHOST: "x86_64-pc-linux-gnu", Uname: "x86_64", Emulator: "qemu-x86_64",
+				CPU: "max", // the default of older emulators has the first level only
 			},
 			aliases: []string{"amd64", "x86_64", "x86-64", "x64"},
 			subarchs: []subarch{
@@ -51,7 +52,7 @@ func families() []family {
 				{name: "intel64-sandybridge", variant: "v2"}, {name: "intel64-ivybridge", variant: "v2"},
 				{name: "intel64-silvermont", variant: "v2"}, {name: "intel64-goldmont", variant: "v2"},
 				{name: "intel64-haswell", variant: "v3"}, {name: "intel64-broadwell", variant: "v3"},
-				{name: "intel64-broadwell-celeron-3215u"},
+				{name: "intel64-broadwell-celeron-3215u", variant: "v2"},
 				{name: "intel64-skylake", variant: "v3"}, {name: "intel64-skylake-avx512", variant: "v4"},
 			},
 		},
@@ -59,7 +60,7 @@ func families() []family {
 			arch: Arch{
 				Name: "x86-32bit", Subarch: "generic_32", Architecture: "386", SIF: "01",
 				ELF:   ELF{elf.EM_386, elf.ELFCLASS32, elf.ELFDATA2LSB},
-				CHOST: "i686-pc-linux-gnu", Uname: "i686", Emulator: "qemu-i386",
+				CHOST: "i686-pc-linux-gnu", Uname: "i686", Emulator: "qemu-i386", CPU: "max",
 			},
 			aliases: []string{"386", "i386", "x86"},
 			subarchs: []subarch{
@@ -122,9 +123,6 @@ func subarchAliases() map[string][2]string {
 func (f family) row(s subarch) Arch {
 	a := f.arch
 	a.Subarch = s.name
-	if a.Architecture == "amd64" && s.variant != "" {
-		a.CPU = "max" // the emulator's default has no more than the first level
-	}
 	for _, o := range []struct {
 		to   *string
 		from string

@@ -45,7 +45,7 @@ func askOne(ctx context.Context, w io.Writer, in *bufio.Reader, m projects.Missi
 		text += ", separated by commas"
 	}
 	for {
-		answer, err := readAnswer(ctx, w, in, fmt.Sprintf("%s [%s]: ", text, m.Project), m.Secret)
+		answer, err := readAnswer(ctx, w, in, fmt.Sprintf("%s [%s]: ", text, strings.Join(append([]string{m.Project}, m.Platforms...), ", ")), m.Secret)
 		if err != nil || !m.Confirm {
 			return answer, err
 		}

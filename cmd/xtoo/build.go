@@ -42,7 +42,8 @@ to the outputs that are asked for:
 
   --oci-layout DIR  adds the images to an OCI image layout, or replaces them there
   --sif DIR/        writes one SIF file a project, its tag with - for /
-  --sif FILE        writes the SIF file of the one PROJECT
+  --sif FILE        writes the SIF file of the one PROJECT; for several platforms, of each to FILE with
+                    the platform before .sif
 
 A root that names several stage3s is built for each of them, or for those that --platform names; its tags
 are then indexes with one image for each platform, and SIF files have the platform in their names.
@@ -81,15 +82,15 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 	if err != nil {
 		return err
 	}
-	plan, err := o.plan.load(ctx, g, args)
+	p := newPrinter(g)
+	opt.Events = p.event
+	plan, err := o.plan.load(ctx, g, args, p.event)
 	if err != nil {
 		return err
 	}
 	if opt.Store, err = g.openStore(); err != nil {
 		return err
 	}
-	p := newPrinter(g)
-	opt.Events = p.event
 	res, err := engine.Build(ctx, plan, opt)
 	if err != nil {
 		return err

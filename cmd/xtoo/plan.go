@@ -29,8 +29,8 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 }
 
 // load reads the tree of projects and makes the plan for those that are named. Values that nobody gave are asked for
-// where there is a terminal.
-func (o planOptions) load(ctx context.Context, g *globals, names []string) (*projects.Plan, error) {
+// where there is a terminal. What is read for an architecture that nobody declared is told to events.
+func (o planOptions) load(ctx context.Context, g *globals, names []string, events engine.Sink) (*projects.Plan, error) {
 	tree, err := projects.Load(g.workdir)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string) (*pro
 	if err := askMissing(ctx, g, &given, tree.Check(selected, given)); err != nil {
 		return nil, err
 	}
-	if given.Arch, err = arches(ctx, g, selected); err != nil {
+	if given.Arch, err = arches(ctx, g, selected, events); err != nil {
 		return nil, err
 	}
 	plan, err := tree.Resolve(selected, given)
@@ -75,12 +75,12 @@ func askMissing(ctx context.Context, g *globals, given *projects.Given, err erro
 		return err
 	}
 	answers, err := ask(ctx, g.err, missing.List)
-	given.Set = append(given.Set, answers...)
+	given.Answers = append(given.Answers, answers...)
 	return err
 }
 
 // arches finds the architectures that the configurations do not say.
-func arches(ctx context.Context, g *globals, selected []*projects.Project) (map[*projects.Base]qemu.Arch, error) {
+func arches(ctx context.Context, g *globals, selected []*projects.Project, events engine.Sink) (map[*projects.Base]qemu.Arch, error) {
 	var bases []*projects.Base
 	seen := map[*projects.Project]bool{}
 	for _, p := range selected {
@@ -106,8 +106,7 @@ func arches(ctx context.Context, g *globals, selected []*projects.Project) (map[
 	if err != nil {
 		return nil, err
 	}
-	p := newPrinter(g)
-	return engine.Arches(ctx, bases, engine.Options{Store: store, Host: hostOnce(), Log: g.logger(), Events: p.event, Epoch: epoch})
+	return engine.Arches(ctx, bases, engine.Options{Store: store, Host: hostOnce(), Log: g.logger(), Events: events, Epoch: epoch})
 }
 
 // completeProjects completes tags.

@@ -30,7 +30,9 @@ whether the cache has it, or why it would have to be executed. Nothing is execut
 }
 
 func runTree(ctx context.Context, g *globals, o planOptions, noCache bool, args []string) error {
-	plan, err := o.load(ctx, g, args)
+	// Standard output is for the tree alone.
+	p := &textPrinter{out: g.out, err: g.err, quiet: g.quiet}
+	plan, err := o.load(ctx, g, args, p.event)
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,9 @@ const portageFeatures = "-pid-sandbox -network-sandbox -ipc-sandbox -sandbox -us
 
 // An emulationResult is what was found out for an architecture.
 type emulationResult struct {
-	found chroot.Emulation
-	err   error
+	found      chroot.Emulation
+	err        error
+	remembered digest.Digest // key of the record that it is from; empty: it was found out now
 }
 
 // emulation says how nodes of an architecture are executed here. It is looked up once a build, when the first node of the
@@ -35,8 +36,7 @@ func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, e
 	if r, ok := b.emulations[a]; ok {
 		return r.found, r.err
 	}
-	var r emulationResult
-	r.found, r.err = b.findEmulation(ctx, a)
+	r := b.findEmulation(ctx, a)
 	if ctx.Err() != nil {
 		return r.found, ctx.Err()
 	}
@@ -51,26 +51,43 @@ func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, e
 }
 
 // findEmulation finds out how programs are executed, or remembers it.
-func (b *build) findEmulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, error) {
+func (b *build) findEmulation(ctx context.Context, a qemu.Arch) emulationResult {
 	host, err := b.o.Host()
 	if err != nil {
-		return chroot.Emulation{}, err
+		return emulationResult{err: err}
 	}
 	key, remembers := b.emulationKey(host, a)
 	var found chroot.Emulation
 	if remembers && b.o.Store.Get(layers.KindEmulation, key, &found) && found.Arch == a {
-		return found, nil
+		return emulationResult{found: found, remembered: key}
 	}
 	found, err = host.Emulate(ctx, a, b.o.Emulators)
 	// What the host has registered may change at any time, and the rest costs nothing to find out.
 	if err == nil && remembers && found.How == chroot.HowOwn {
 		err = b.o.Store.Put(layers.KindEmulation, key, found)
 	}
-	return found, err
+	return emulationResult{found: found, err: err}
 }
 
-// emulationKey is over everything that a trial depends on, as far as it can be known without one: the architecture, the
-// emulator's file, the tier, the kernel as it was booted. It is false where nothing is to be remembered.
+// forgetEmulation makes the next call of emulation find out anew, and says whether that may help where used did not:
+// what was remembered does not hold in a container with other rights, say.
+func (b *build) forgetEmulation(used chroot.Emulation) (bool, error) {
+	b.emulating.Lock()
+	defer b.emulating.Unlock()
+	a := used.Arch
+	r, ok := b.emulations[a]
+	if !ok || r.found != used {
+		return true, nil // another node has done it
+	}
+	if r.remembered == "" {
+		return false, nil
+	}
+	delete(b.emulations, a)
+	return true, b.o.Store.Delete(layers.KindEmulation, r.remembered)
+}
+
+// emulationKey is over what a trial depends on, as far as it can be known without one: the architecture, the emulator's
+// file, the tier, the kernel as it was booted. It is false where nothing is to be remembered.
 func (b *build) emulationKey(host *chroot.Host, a qemu.Arch) (digest.Digest, bool) {
 	boot := layers.BootID()
 	emulator, err := qemu.Find(a, b.o.Emulators)
@@ -114,9 +131,10 @@ func emulatedEnvironment(env []string, e chroot.Emulation) []string {
 	return append(env, "FEATURES="+portageFeatures)
 }
 
-// checkEmulation finds out before a stage3 is read for nodes that they can be executed.
+// checkEmulation finds out before a stage3 is read for nodes that they can be executed. Nodes that were executed before
+// are left alone: their layers may be there, and then nothing is executed.
 func (b *build) checkEmulation(ctx context.Context, from *projects.Base) error {
-	if from.Arch.IsZero() {
+	if from.Arch.IsZero() || b.builtBefore(from) {
 		return nil
 	}
 	_, err := b.emulation(ctx, from.Arch)
@@ -124,4 +142,20 @@ func (b *build) checkEmulation(ctx context.Context, from *projects.Base) error {
 		return fmt.Errorf("%s: %w", from.Pos, err)
 	}
 	return nil
+}
+
+// builtBefore says whether the store remembers an execution of a node on this base.
+func (b *build) builtBefore(base *projects.Base) bool {
+	for _, p := range b.plan.Projects {
+		if p.Base != base {
+			continue
+		}
+		for _, n := range p.Nodes {
+			var last lastRecord
+			if b.o.Store.Get(layers.KindLast, b.lastKey(n), &last) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -55,6 +55,9 @@ func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *p
 	ev.Kind, ev.Why = EventStart, b.why(n, c, in)
 	b.o.Events(ev)
 	rec, err := b.execute(ctx, p, n, c, k.key, emulation)
+	if errors.Is(err, chroot.ErrNoEmulation) {
+		rec, err = b.executeAnew(ctx, p, n, c, k.key, emulation, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +145,21 @@ func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *proj
 	}
 	rec.Script = n.ScriptDigest()
 	return rec, nil
+}
+
+// executeAnew executes a node once more if what was remembered of its architecture has turned out to be wrong.
+func (b *build) executeAnew(
+	ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest, used chroot.Emulation, failed error,
+) (NodeRecord, error) {
+	again, err := b.forgetEmulation(used)
+	if !again || err != nil {
+		return NodeRecord{}, errors.Join(failed, err)
+	}
+	emulation, err := b.emulation(ctx, c.arch)
+	if err != nil {
+		return NodeRecord{}, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
+	}
+	return b.execute(ctx, p, n, c, key, emulation)
 }
 
 // A nodeState is what a node is executed on.

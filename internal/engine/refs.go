@@ -7,6 +7,7 @@ import (
 
 	"xtoo/oci"
 	"xtoo/projects"
+	"xtoo/qemu"
 )
 
 // image makes the images of one project, one for each platform, adds them to images, and returns what the tag
@@ -55,7 +56,7 @@ func (b *build) index(
 ) (oci.Ref, error) {
 	var entries, reached []v1.Descriptor
 	for _, p := range platforms {
-		entry, platform := images[p].Descriptor, chains[p].arch.Platform()
+		entry, platform := images[p].Descriptor, indexPlatform(p, chains[p].arch)
 		entry.Platform = &platform
 		entries = append(entries, entry)
 		reached = append(append(reached, images[p].Descriptor), images[p].Blobs()...)
@@ -68,6 +69,23 @@ func (b *build) index(
 		return oci.Ref{}, err
 	}
 	return oci.Ref{Name: platforms[0].Project.Tag, Descriptor: desc, Blobs: reached}, nil
+}
+
+// indexPlatform is the platform of an image in its index. Tools choose by it, and on an amd64 machine most of them choose
+// none but the image without a variant: where a root has one stage3 for amd64, its image is that one, whatever
+// it needs. Its config says so.
+func indexPlatform(p *projects.PlannedProject, a qemu.Arch) v1.Platform {
+	platform := a.Platform()
+	if a.Architecture != "amd64" {
+		return platform
+	}
+	for _, other := range p.Project.Root().Bases {
+		if other != p.Base && (other.Arch.IsZero() || other.Arch.Architecture == a.Architecture) {
+			return platform
+		}
+	}
+	platform.Variant = ""
+	return platform
 }
 
 // refOf is a reference of a layout, with all that it reaches.

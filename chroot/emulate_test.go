@@ -285,15 +285,19 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 	emulator := found.Path
 	eachTier(t, func(t *testing.T, h *Host) {
 		for _, c := range []struct {
-			name, flags, interpreter string
-			how                      How
-			want, hint               string
+			name, flags, interpreter, given string
+			how                             How
+			want, hint                      string
 		}{
-			{"with F", "OCF", emulator, HowHost, "", ""},
-			{"with F and P", "POCF", emulator, HowHost, "", ""},
-			{"without F", "OC", emulator, HowPlaced, "", ""},
-			{"without F, elsewhere", "", "/opt/emulators/some qemu/arm", HowPlaced, "", ""},
-			{"not at all", "", "", "", "has registered no emulator", qemu.Rule(a.Emulator, a, emulator, "OCF")},
+			{"with F", "OCF", emulator, "", HowHost, "", ""},
+			{"with F and P", "POCF", emulator, "", HowHost, "", ""},
+			{"with F, and one is named", "OCF", emulator, emulator, HowHost, "", ""},
+			{"with F, and a wrong one is named", "OCF", emulator, "/nowhere/qemu", "", "/nowhere/qemu: cannot be used", "--qemu"},
+			{"with F, and needs libraries", "OCF", sharedProgram(t), "", "", "has flag F, but its emulator", "echo -1 > '" + qemu.BinfmtDir + "/host'"},
+			{"without F", "OC", emulator, "", HowPlaced, "", ""},
+			{"without F, elsewhere", "", "/opt/emulators/some qemu/arm", "", HowPlaced, "", ""},
+			{"without F, through ..", "", "/../emulator", emulator, HowPlaced, "", ""},
+			{"not at all", "", "", "", "", "has registered no emulator", qemu.Rule(a.Emulator, a, emulator, "OCF")},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				r := newRootOf(t, h, guestProgram(t, "GOARCH=arm64"), ordinary()...)
@@ -302,7 +306,7 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 					"/bin/guest", "uname", ";", "print", "two  words", ";", "write", "/etc/new", "x", ";", "wait", "print", "child",
 				}}}
 				p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
-					Arch: "arm-64bit", Flags: c.flags, Interpreter: c.interpreter, Node: n,
+					Arch: "arm-64bit", Flags: c.flags, Interpreter: c.interpreter, Given: named(c.given), Node: n,
 				}})
 				must(t, err)
 				var got asHostResult
@@ -312,7 +316,7 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 					contains(t, got.Hint, c.hint)
 					return
 				}
-				if got.Error != "" || got.Found.How != c.how || got.Code != 0 {
+				if got.Error != "" || got.Found.How != c.how || got.Code != 0 || c.how == HowHost && got.Found.Unused != c.given {
 					t.Fatalf("%+v", got)
 				}
 				contains(t, got.Said, " aarch64\n", "two  words\n", "child\n")
@@ -322,6 +326,37 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 			})
 		}
 	})
+}
+
+func named(path string) []string {
+	if path == "" {
+		return nil
+	}
+	return []string{path}
+}
+
+// sharedProgram is a program that needs shared libraries.
+func sharedProgram(t testing.TB) string {
+	t.Helper()
+	const p = "/bin/sh"
+	if err := qemu.Usable(p); err == nil || !strings.Contains(err.Error(), "shared libraries") {
+		testutil.SkipOrFail(t, "%s needs no shared libraries: %v", p, err)
+	}
+	return p
+}
+
+// TestEmulateFromClosedDirectory: the working directory may be one that is closed to the namespace.
+func TestEmulateFromClosedDirectory(t *testing.T) {
+	ownBinfmt(t)
+	a := arch(t, "arm-64bit")
+	needForeign(t, a)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	must(t, os.Chmod(dir, 0))
+	t.Cleanup(func() { must(t, os.Chmod(dir, 0o755)) })
+	if e, err := host(t).Emulate(t.Context(), a, nil); err != nil || e.How != HowOwn {
+		t.Errorf("%+v, %v", e, err)
+	}
 }
 
 // filesBelow lists what is in a directory, by path.

@@ -271,3 +271,22 @@ func TestSIFNames(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestAnswers: what somebody is asked for one platform leaves the defaults of the others alone.
+func TestAnswers(t *testing.T) {
+	tree, err := Load(workdir(t, map[string]string{"a/" + ConfigName: `
+from: [{image: scratch, arch: amd64}, {image: scratch, arch: arm64}]
+values: {kernel: {prompt: Kernel, arch: {arm64: rpi}}, n: {arch: {arm64: 3, amd64: y}}, m: {arch: {amd64: y, arm64: 3}}}
+`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := resolve(t, tree, Given{Answers: []string{"a:kernel=deb"}})
+	for _, q := range plan.Projects {
+		want := map[string]string{"amd64": "deb y y", "arm64": "rpi 3 3"}[q.Arch.Architecture]
+		got := q.Values["kernel"].String() + " " + q.Values["n"].String() + " " + q.Values["m"].String()
+		if got != want || q.Values["n"].Type != TypeString || q.Values["m"].Type != TypeString {
+			t.Errorf("%s: %s, want %s", q.Label(), got, want)
+		}
+	}
+}

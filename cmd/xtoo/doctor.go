@@ -85,10 +85,10 @@ func printDoctor(g *globals, r doctorReport) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tier: %s (%s)\nstore: %s\n\n", r.Tier, r.Reason, r.Store)
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%-5s %s: %s\n", f.State, f.Name, f.Detail)
+		fmt.Fprintf(&b, "%-5s %s: %s\n", f.State, f.Name, printable(f.Detail)) // names of the host's may hold anything
 		if f.Hint != "" {
 			for line := range strings.Lines(f.Hint) {
-				fmt.Fprintf(&b, "      -> %s\n", strings.TrimRight(line, "\n"))
+				fmt.Fprintf(&b, "      -> %s\n", printable(strings.TrimRight(line, "\n")))
 			}
 		}
 	}

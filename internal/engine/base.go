@@ -141,7 +141,7 @@ func (b *build) baseChain(r *projects.Base, rec baseRecord) (*chain, error) {
 	}
 	arch, err := stage3Arch(r, rec.Summary)
 	if err != nil {
-		return nil, err
+		return nil, inStage3(r, err)
 	}
 	c := &chain{arch: arch, epoch: b.epoch(rec.Summary.Newest)}
 	for _, d := range rec.DiffIDs {

@@ -28,14 +28,19 @@ func stage3Arch(r *projects.Base, s *unpack.Summary) (qemu.Arch, error) {
 	if r.Arch.IsZero() {
 		a, err := qemu.Detect(counts)
 		if err != nil {
-			return a, fmt.Errorf("%s: stage3 %s: %w: declare its arch", r.Pos, r.Path, err)
+			return a, fmt.Errorf("%w: declare its arch", err)
 		}
 		return a, nil
 	}
 	if err := r.Arch.Check(counts); err != nil {
-		return qemu.Arch{}, fmt.Errorf("%s: stage3 %s: %w", r.Pos, r.Path, err)
+		return qemu.Arch{}, err
 	}
 	return r.Arch, nil
+}
+
+// inStage3 says which stage3 an error is about, and where it is named.
+func inStage3(r *projects.Base, err error) error {
+	return fmt.Errorf("%s: stage3 %s: %w", r.Pos, r.Path, err)
 }
 
 // importStage3 reads a stage3 once: its tar stream becomes a blob, and a layer directory if unpacked.
@@ -48,7 +53,7 @@ func (b *build) importStage3(ctx context.Context, r *projects.Base, id base, unp
 		}
 	}
 	if err != nil {
-		return baseRecord{}, fmt.Errorf("stage3 %s: %w", id.path, err)
+		return baseRecord{}, inStage3(r, err)
 	}
 	for _, p := range rec.Summary.UnusedExcludes {
 		b.o.Events(Event{Kind: EventWarning, Text: fmt.Sprintf("%s: exclude %q matches nothing in %s", r.Pos, p, id.path)})

@@ -10,6 +10,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"go/token"
@@ -19,7 +20,7 @@ import (
 )
 
 func main() {
-	unused, err := check(".", "./...")
+	unused, err := check(context.Background(), ".", "./...")
 	for _, u := range unused {
 		fmt.Println(u)
 	}
@@ -34,8 +35,8 @@ func main() {
 
 // check returns a line for each exported name of the packages, of the module in root, that has no user outside of its
 // package.
-func check(root string, patterns ...string) ([]string, error) {
-	m, err := load(root, patterns...)
+func check(ctx context.Context, root string, patterns ...string) ([]string, error) {
+	m, err := load(ctx, root, patterns...)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	t.Setenv("GOFLAGS", "")
-	got, err := check(dir, "./...")
+	got, err := check(t.Context(), dir, "./...")
 	if err != nil {
 		t.Fatal(err)
 	}

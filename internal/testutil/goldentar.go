@@ -55,11 +55,8 @@ func goldenMembers(whiteouts bool) []goldenMember {
 	node := func(typ byte, name string, major, minor int64) goldenMember {
 		return goldenMember{Header: tar.Header{Typeflag: typ, Name: name, Mode: 0o620, Gid: 5, Devmajor: major, Devminor: minor}}
 	}
-	pax := func(m goldenMember, records ...string) goldenMember {
-		m.PAXRecords = map[string]string{}
-		for i := 0; i < len(records); i += 2 {
-			m.PAXRecords[records[i]] = records[i+1]
-		}
+	pax := func(m goldenMember, records map[string]string) goldenMember {
+		m.PAXRecords = records
 		return m
 	}
 	owned := func(m goldenMember, uid, gid int) goldenMember {
@@ -79,16 +76,17 @@ func goldenMembers(whiteouts bool) []goldenMember {
 		dir("./etc/", 0o755),
 		owned(file("./etc/shadow", 0o640, "root:*:\n"), 0, 42),
 		file("./etc/empty", 0, ""),
-		pax(file("./etc/xattrs", 0o644, "x"), "SCHILY.xattr.user.note", "a\x01b\xff", "SCHILY.xattr.user.empty", "", "SCHILY.xattr.trusted.t", "1"),
-		pax(file("./etc/libarchive", 0o644, "x"), "LIBARCHIVE.xattr.user.lib", "bGli"),
-		pax(file("./etc/acl", 0o664, "a"), "SCHILY.acl.access", "user::rw-\nuser:7:rw-\ngroup::r--\nmask::rw-\nother::r--\n"),
-		pax(dir("./etc/acl.d/", 0o775), "SCHILY.acl.default", "user::rwx\ngroup::r-x\ngroup:0:rwx\nmask::rwx\nother::r-x\n"),
+		pax(file("./etc/xattrs", 0o644, "x"), map[string]string{
+			"SCHILY.xattr.user.note": "a\x01b\xff", "SCHILY.xattr.user.empty": "", "SCHILY.xattr.trusted.t": "1"}),
+		pax(file("./etc/libarchive", 0o644, "x"), map[string]string{"LIBARCHIVE.xattr.user.lib": "bGli"}),
+		pax(file("./etc/acl", 0o664, "a"), map[string]string{"SCHILY.acl.access": "user::rw-\nuser:7:rw-\ngroup::r--\nmask::rw-\nother::r--\n"}),
+		pax(dir("./etc/acl.d/", 0o775), map[string]string{"SCHILY.acl.default": "user::rwx\ngroup::r-x\ngroup:0:rwx\nmask::rwx\nother::r-x\n"}),
 		link(tar.TypeSymlink, "./etc/dangling", "/nonexistent/"+strings.Repeat("t", 120)),
 		owned(link(tar.TypeSymlink, "./lib", "usr/lib"), 250, 250),
 		dir("./tmp/", 0o1777),
 		dir("./usr/", 0o755),
 		dir("./usr/bin/", 0o555),
-		pax(file("./usr/bin/ping", 0o755, strings.Repeat("ping", 100)), "SCHILY.xattr.security.capability", capNetRaw),
+		pax(file("./usr/bin/ping", 0o755, strings.Repeat("ping", 100)), map[string]string{"SCHILY.xattr.security.capability": capNetRaw}),
 		link(tar.TypeLink, "./usr/bin/ping6", "./usr/bin/ping"),
 		file("./usr/bin/su", 0o4755, "su"),
 		file("./usr/big", 0o644, strings.Repeat("data ", 60_000)+string(make([]byte, 2<<20))+"end"),

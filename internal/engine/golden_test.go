@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/testutil"
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/projects"
 )
 
@@ -68,7 +68,7 @@ func goldenKeys(t *testing.T) map[string]keys {
 	if err := os.Symlink("x", filepath.Join(dir, "work/next/tree/link")); err != nil {
 		t.Fatal(err)
 	}
-	s, err := layers.Open(filepath.Join(dir, "store"), layers.OpenOptions{})
+	s, err := store.Open(filepath.Join(dir, "store"), store.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

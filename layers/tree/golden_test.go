@@ -1,4 +1,4 @@
-package layers
+package tree
 
 import (
 	"bytes"
@@ -10,33 +10,6 @@ import (
 
 	"xtoo/internal/testutil"
 )
-
-// TestGoldenLayer: the bytes of a layer's blob in each compression.
-func TestGoldenLayer(t *testing.T) {
-	s, err := Open(filepath.Join(t.TempDir(), "store"), OpenOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stream := testutil.GoldenTar(t, true)
-	blob := func(c Compression) digest.Digest {
-		w, err := s.NewLayer(t.Context(), c, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer w.Abort()
-		if _, err := w.Write(stream); err != nil {
-			t.Fatal(err)
-		}
-		l, err := w.Commit()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l.Blobs[c].Digest
-	}
-	testutil.Golden(t, "layer-gzip", blob(Gzip))
-	testutil.Golden(t, "layer-zstd", blob(Zstd))
-	testutil.Golden(t, "layer-none", blob(None))
-}
 
 // TestGoldenCapture: the bytes of a captured layer, in every tier. The script changes something of every kind.
 func TestGoldenCapture(t *testing.T) {

@@ -83,7 +83,7 @@ func TestTable(t *testing.T) {
 
 // TestChangeRows: the script's own time counts in the first row alone.
 func TestChangeRows(t *testing.T) {
-	of := func(ms time.Duration) sample { return sample{wall: ms * time.Millisecond} }
+	of := func(ms int) sample { return sample{wall: time.Duration(ms) * time.Millisecond} }
 	rows := changeRows("a", of(90), of(100), of(210), of(40))
 	for i, want := range []string{
 		"| a | wall | 0.090 s | the script's own time, nearly nothing | 0.090 s | ≤ 0.20 s | PASS |",

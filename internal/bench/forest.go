@@ -53,7 +53,7 @@ func (b *bench) forest(ctx context.Context) ([]row, error) {
 	if err := writeForest(work, demo); err != nil {
 		return nil, err
 	}
-	var each [4]measurer // build: ours, before; tree: ours, before
+	var builds, trees [2]measurer // ours, before
 	for i, before := range []bool{false, true} {
 		if before && b.base == "" {
 			continue
@@ -66,10 +66,10 @@ func (b *bench) forest(ctx context.Context) ([]row, error) {
 		}
 		c.what = build
 		t := call{what: tree, before: before, verb: "tree", store: c.store, work: work}
-		each[i] = func(int) (sample, error) { return b.start(ctx, c) }
-		each[2+i] = func(int) (sample, error) { return b.start(ctx, t) }
+		builds[i] = func(int) (sample, error) { return b.start(ctx, c) }
+		trees[i] = func(int) (sample, error) { return b.start(ctx, t) }
 	}
-	m, err := b.inTurn(each[:]...)
+	m, err := b.inTurn(builds[0], builds[1], trees[0], trees[1])
 	if err != nil {
 		return nil, err
 	}

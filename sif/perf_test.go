@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"xtoo/layers/merge"
 )
 
 // BenchmarkWrite packs the layer that XTOO_BENCH_LAYER names, a tar or tar.gz file.
@@ -29,7 +31,7 @@ func BenchmarkWrite(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		img := Image{Arch: "amd64", Layers: []Layer{{Open: func() (io.ReadCloser, error) { return openLayer(path) }}}}
+		img := Image{Arch: "amd64", Layers: []merge.Layer{{Open: func() (io.ReadCloser, error) { return openLayer(path) }}}}
 		info, err := Write(context.Background(), f, img, Options{Compression: os.Getenv("XTOO_BENCH_COMPRESSION"), Level: level})
 		if err != nil {
 			b.Fatal(err)
@@ -81,8 +83,8 @@ func resetPeak(t testing.TB) {
 }
 
 // millionLayer yields a tar of n small files, 100,000 of them in one directory, the others 100 to a directory.
-func millionLayer(n int, generation string) Layer {
-	return Layer{Open: func() (io.ReadCloser, error) {
+func millionLayer(n int, generation string) merge.Layer {
+	return merge.Layer{Open: func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() {
 			tw := tar.NewWriter(w)
@@ -118,7 +120,7 @@ func TestMillionEntries(t *testing.T) {
 	resetPeak(t)
 	before := peakRSS(t)
 	start := time.Now()
-	_, info := writeSIF(t, Image{Layers: []Layer{millionLayer(1000000, "new"), millionLayer(500000, "old")}}, Options{})
+	_, info := writeSIF(t, Image{Layers: []merge.Layer{millionLayer(1000000, "new"), millionLayer(500000, "old")}}, Options{})
 	peak := peakRSS(t)
 	t.Logf("%v, peak %d MB (%d MB before), %+v", time.Since(start), peak>>20, before>>20, info)
 	if info.Hidden != 500000 || info.Entries < 1000000 {

@@ -13,6 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/atomicfile"
+	"xtoo/layers/merge"
 	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
@@ -103,7 +104,7 @@ func (b *build) writeSIF(ctx context.Context, f *os.File, c *chain, img *oci.Ima
 	in := sif.Image{Config: cfg, Arch: c.arch.Architecture, Created: c.epoch, Definition: definition}
 	for i := len(c.links) - 1; i >= 0; i-- {
 		d := c.links[i].diffID
-		in.Layers = append(in.Layers, sif.Layer{Open: b.layerOpener(d), DiffID: d})
+		in.Layers = append(in.Layers, merge.Layer{Open: b.layerOpener(d), DiffID: d})
 	}
 	if _, err := sif.Write(ctx, f, in, sif.Options{Compression: b.o.SIFCompression, Jobs: b.o.Jobs, Log: b.o.Log}); err != nil {
 		return "", err

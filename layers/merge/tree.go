@@ -1,4 +1,4 @@
-package sif
+package merge
 
 import (
 	"errors"
@@ -6,14 +6,9 @@ import (
 	"hash/maphash"
 	"math"
 	"strings"
+
+	"xtoo/layers"
 )
-
-// maxPath is the longest member name that is accepted, in bytes: the kernel's PATH_MAX, beyond which
-// nobody could open the file that the member names.
-const maxPath = 4096
-
-// maxNameLen is the longest single name, as Linux file systems have it (squashfs itself would take 256).
-const maxNameLen = 255
 
 // none is the id of no node.
 const none = ^uint32(0)
@@ -36,7 +31,7 @@ const (
 	nameChunk = 1 << 18
 )
 
-// A node is one path. Layers are numbered from the top, 0 being none at all and 1 what is laid over the image.
+// A node is one path. Layers are numbered from the top and from 1; 0 is none at all.
 type node struct {
 	parent  uint32
 	name    uint32 // where tree.names has it: chunk × nameChunk + offset
@@ -123,8 +118,8 @@ func (t *tree) child(parent uint32, name string) (uint32, error) {
 	if v := t.index[i]; v != 0 {
 		return v - 1, nil
 	}
-	if len(name) > maxNameLen {
-		return none, fmt.Errorf("name of %d bytes is longer than %d", len(name), maxNameLen)
+	if len(name) > layers.MaxName {
+		return none, fmt.Errorf("name of %d bytes is longer than %d", len(name), layers.MaxName)
 	}
 	if t.count >= math.MaxInt32 || len(t.names) >= math.MaxUint32/nameChunk {
 		return none, errTooManyPaths
@@ -142,21 +137,6 @@ func (t *tree) grow() {
 	for id := uint32(1); id < t.count; id++ {
 		t.index[t.slot(t.at(id).parent, string(t.name(id)))] = id + 1
 	}
-}
-
-// lookup returns the node of a clean path, or none.
-func (t *tree) lookup(path string) uint32 {
-	id := uint32(0)
-	for path != "" {
-		var name string
-		name, path, _ = strings.Cut(path, "/")
-		v := t.index[t.slot(id, name)]
-		if v == 0 {
-			return none
-		}
-		id = v - 1
-	}
-	return id
 }
 
 // insert returns the node of a clean path, made with its parents if need be.

@@ -1,9 +1,10 @@
-package sif
+package merge
 
 import (
-	"archive/tar"
 	"context"
 	"io"
+
+	"xtoo/layers"
 )
 
 // A scan knows, of a layer in which several members have one name, which of them is what unpacking the layer
@@ -17,26 +18,20 @@ type scan struct {
 // scanLayer reads the headers of a layer.
 func (m *merger) scanLayer(ctx context.Context, l Layer) (*scan, error) {
 	s := &scan{}
-	return s, eachMember(ctx, l, "", m.onRead, func(seq uint32, hdr *tar.Header, _ io.Reader) error {
-		name, err := cleanName(hdr.Name)
-		if err != nil {
-			return err
+	return s, eachMember(ctx, l, "", m.onRead, func(seq uint32, e *layers.Member, _ io.Reader) error {
+		if e.Kind != layers.Entry && e.Kind != layers.HardLink {
+			return nil
 		}
-		if wh, err := parseWhiteout(name); err != nil || wh.kind != whNone {
-			return err
-		}
-		id, err := m.t.insert(name)
+		id, err := m.t.insert(e.Path)
 		if err != nil {
 			return err
 		}
 		s.last = extend(s.last, id)
-		if hdr.Typeflag == tar.TypeLink && s.last[id] != 0 {
-			if target, err := cleanTarget(hdr.Linkname); err == nil && target == name {
-				return nil // adds nothing to the member before it
-			}
+		if e.Kind == layers.HardLink && e.Target == e.Path && s.last[id] != 0 {
+			return nil // adds nothing to the member before it
 		}
 		s.last[id] = seq + 1
-		if hdr.Typeflag != tar.TypeDir {
+		if !e.IsDir() {
 			s.nonDir = extend(s.nonDir, id)
 			s.nonDir[id] = seq + 1
 		}

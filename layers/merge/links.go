@@ -1,22 +1,24 @@
-package sif
+package merge
 
 import (
 	"fmt"
 	"sort"
+
+	"xtoo/layers"
 )
 
 // Hard links. A link shares the content of the member that its target names at that place of its layer:
 //
-//   - an earlier member of the same layer that is visible: the usual case, packed before the link comes;
+//   - an earlier member of the same layer that is visible: the usual case, added before the link comes;
 //   - an earlier member of the same layer that is hidden, by an upper layer or by a later member of the same
-//     name: its data have gone by unpacked, so the layer is read a second time, as far as needed, and the data
-//     are packed under the name of the first link ([merger.again]);
-//   - nothing in the same layer: what the lower layers together have under the name. That is still to come,
-//     so the link waits for it ([merger.lower]).
+//     name: its data have gone by, so the layer is read a second time, as far as needed, and the data
+//     are added under the name of the first link ([merger.again]);
+//   - nothing in the same layer: what the lower layers together have under the name, unless the layer has hidden it
+//     by now. That is still to come, so the link waits for it ([merger.lower]).
 
 // A source is the content that hard links of one layer share.
 type source struct {
-	at      string   // the name it has been packed under; "" when not yet
+	at      string   // the name it has been added under; "" when not yet
 	waiting []string // visible links that wait for it
 	layer   uint16   // the layer of the links
 }
@@ -27,31 +29,31 @@ type memberKey struct {
 	seq  uint32
 }
 
-// link makes path another name of what s holds, now or as soon as that is packed.
+// link makes path another name of what s holds, now or as soon as that is added.
 func (m *merger) link(s *source, path string) error {
 	if s.at == "" {
 		s.waiting = append(s.waiting, path)
 		return nil
 	}
-	return m.fsLink(path, s.at)
+	return m.sinkLink(path, s.at)
 }
 
-func (m *merger) fsLink(path, target string) error {
-	if err := m.fs.Link(path, target); err != nil {
+func (m *merger) sinkLink(path, target string) error {
+	if err := m.sink.Link(path, target); err != nil {
 		return fmt.Errorf("hard link to %q: %w", target, err)
 	}
-	m.info.Entries++
+	m.view.Entries++
 	return nil
 }
 
-// packed tells s the name that its content has got, and links what waits for it.
-func (m *merger) packed(s *source, at string) error {
+// added tells s the name that its content has got, and links what waits for it.
+func (m *merger) added(s *source, at string) error {
 	s.at = at
 	for _, path := range s.waiting {
 		if path == at {
 			continue
 		}
-		if err := m.fsLink(path, at); err != nil {
+		if err := m.sinkLink(path, at); err != nil {
 			return err
 		}
 	}
@@ -68,6 +70,9 @@ func (m *merger) source(target string) (*source, error) {
 	}
 	n := m.t.at(id)
 	if n.seen != m.layer {
+		if m.t.cutIn(id, m.layer) {
+			return nil, fmt.Errorf("%w: a hard link to %q, which the layer itself hides", layers.ErrMember, target)
+		}
 		for _, s := range m.lower[id] {
 			if s.layer == m.layer {
 				return s, nil
@@ -78,7 +83,7 @@ func (m *merger) source(target string) (*source, error) {
 		return s, nil
 	}
 	if n.flags&seenDir != 0 {
-		return nil, fmt.Errorf("%w: %q is a directory", ErrMember, target)
+		return nil, fmt.Errorf("%w: a hard link to %q, which is a directory", layers.ErrMember, target)
 	}
 	if s := m.links[id]; s != nil {
 		return s, nil
@@ -156,5 +161,5 @@ func lostLinks(lost []string) error {
 		return nil
 	}
 	sort.Strings(lost)
-	return fmt.Errorf("%w: %s (%d in all)", ErrLinkTarget, lost[0], len(lost))
+	return fmt.Errorf("%w: hard link to what is not there: %s (%d in all)", layers.ErrMember, lost[0], len(lost))
 }

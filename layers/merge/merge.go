@@ -1,35 +1,25 @@
-package sif
+package merge
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
-	"xtoo/sif/squashfs"
+	"xtoo/layers"
 )
 
-// A filesystem takes what a merge finds visible. Entries come in any order: a file may come before the
-// directory that it is in, and directories that no layer describes do not come at all.
-type filesystem interface {
-	Add(e squashfs.Entry, data io.Reader) error
-	Link(path, target string) error
-	Close() (size int64, err error)
-	Abort()
-}
-
-// A merger reads the layers of an image once, topmost first, and gives each visible entry to a filesystem
+// A merger reads the layers of an image once, topmost first, and gives each visible member to a sink
 // once. What it remembers of a path is in a [tree]; see there for the cost.
 type merger struct {
-	fs   filesystem
+	sink Sink
 	t    *tree
-	conv converter
-	info *Info
+	view *View
 
-	at    int    // number of the image's layer being read, from 0
-	layer uint16 // the same in the tree: 1 is what is laid over the image, 2 its top layer
+	at    int    // number of the layer being read, from 0 for the topmost
+	layer uint16 // the same in the tree, from 1
 	scan  *scan  // of the layer being read, nil unless it needs one
 	links map[uint32]*source
 	again map[memberKey]*source
@@ -47,9 +37,9 @@ type merger struct {
 	onRead func(int)
 }
 
-func newMerger(fs filesystem, o Options, info *Info) *merger {
-	return &merger{fs: fs, t: newTree(), conv: converter{epoch: o.Epoch, info: info}, info: info,
-		lower: map[uint32][]*source{}, onRead: func(int) {}}
+func newMerger(sink Sink) *merger {
+	t := newTree()
+	return &merger{sink: sink, t: t, view: &View{t: t}, lower: map[uint32][]*source{}}
 }
 
 // errDuplicate ends a merge that met a second member of one name in a layer that it had not scanned.
@@ -79,10 +69,7 @@ func (m *merger) read(ctx context.Context, l Layer, scanned bool) error {
 			return fmt.Errorf("scan: %w", err)
 		}
 	}
-	err := eachMember(ctx, l, l.DiffID, m.onRead, func(seq uint32, hdr *tar.Header, data io.Reader) error {
-		return m.member(seq, hdr, data)
-	})
-	if err != nil {
+	if err := eachMember(ctx, l, l.DiffID, m.onRead, m.member); err != nil {
 		return err
 	}
 	if err := m.readAgain(ctx, l); err != nil {
@@ -99,14 +86,14 @@ func (m *merger) enter(dir string) (id uint32, hidden bool, err error) {
 	id = 0
 	open := id
 	hidden = m.t.hidesBelow(0, m.layer)
-	for rest := dir; rest != ""; {
+	for rest, more := dir, dir != ""; more; {
 		var name string
-		name, rest = firstName(rest)
+		name, rest, more = strings.Cut(rest, "/")
 		if id, err = m.t.child(id, name); err != nil {
 			return none, false, err
 		}
 		if n := m.t.at(id); n.seen == m.layer && n.flags&seenDir == 0 {
-			return none, false, fmt.Errorf("%w: %q", ErrThrough, m.t.path(id))
+			return none, false, fmt.Errorf("%w: %q above it is no directory in the same layer", layers.ErrUnsafe, m.t.path(id))
 		}
 		if !hidden && !m.t.hides(id, m.layer) {
 			open = id
@@ -118,31 +105,22 @@ func (m *merger) enter(dir string) (id uint32, hidden bool, err error) {
 }
 
 // member merges one member of the layer.
-func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
-	name, err := cleanName(hdr.Name)
+func (m *merger) member(seq uint32, e *layers.Member, data io.Reader) error {
+	switch e.Kind {
+	case layers.Nothing:
+		return nil
+	case layers.Whiteout, layers.Opaque:
+		return m.whiteout(e)
+	}
+	id, hidden, err := m.locate(e.Path)
 	if err != nil {
 		return err
 	}
-	wh, err := parseWhiteout(name)
-	if err != nil || wh.kind == whIgnored {
-		return err
-	}
-	if wh.kind != whNone {
-		dir, _ := splitPath(name)
-		return m.whiteout(dir, wh)
-	}
-	id, hidden, err := m.locate(name)
-	if err != nil {
-		return err
-	}
-	isDir := hdr.Typeflag == tar.TypeDir
-	if id == 0 && !isDir {
-		return fmt.Errorf("%w: the root is not a directory", ErrMember)
-	}
+	isDir := e.IsDir()
 	// Where the link's content is to be found must be known before this member takes its place.
 	var shared *source
-	if hdr.Typeflag == tar.TypeLink {
-		if shared, err = m.linkSource(id, name, hdr.Linkname); err != nil || shared == nil {
+	if e.Kind == layers.HardLink {
+		if shared, err = m.linkSource(id, e); err != nil || shared == nil {
 			return err
 		}
 	}
@@ -154,20 +132,37 @@ func (m *merger) member(seq uint32, hdr *tar.Header, data io.Reader) error {
 		if shared != nil {
 			m.links[id] = shared
 		}
-		m.info.Hidden++
+		m.view.Hidden++
 		return nil
 	}
 	visible := m.claim(id, isDir, hidden)
 	switch {
 	case isDir && visible:
-		return m.pack(hdr, nil, name)
+		return m.add(e, nil)
 	case isDir:
 		return nil
 	case shared != nil:
-		return m.packLink(id, name, visible, shared)
+		return m.addLink(id, e.Path, visible, shared)
 	default:
-		return m.packOther(hdr, data, id, name, visible)
+		return m.addOther(id, e, data, visible)
 	}
+}
+
+// whiteout records a whiteout of the layer. It counts for lower layers only, so it may stand before or after what its
+// own layer has at the same place.
+func (m *merger) whiteout(e *layers.Member) error {
+	if e.Kind == layers.Opaque {
+		id, _, err := m.enter(e.Path)
+		if err == nil {
+			m.t.setOpaque(id, m.layer)
+		}
+		return err
+	}
+	id, _, err := m.locate(e.Path)
+	if err == nil {
+		m.t.setGone(id, m.layer)
+	}
+	return err
 }
 
 // locate returns the node of a member, and whether an upper layer hides all there is in its directory.
@@ -175,7 +170,7 @@ func (m *merger) locate(name string) (id uint32, hidden bool, err error) {
 	if name == "" {
 		return 0, false, nil
 	}
-	dir, base := splitPath(name)
+	dir, base := layers.Split(name)
 	if id, hidden, err = m.enter(dir); err != nil {
 		return none, false, err
 	}
@@ -218,7 +213,7 @@ func (m *merger) claim(id uint32, isDir, hidden bool) bool {
 		}
 		return true
 	}
-	m.info.Hidden++
+	m.view.Hidden++
 	if !isDir && !hidden && (n.implied != 0 || n.flags&provDir != 0) {
 		m.t.setGone(id, m.layer) // hidden by a directory, it still hides the directories of lower layers
 	}
@@ -227,21 +222,17 @@ func (m *merger) claim(id uint32, isDir, hidden bool) bool {
 
 // linkSource returns what the hard link at node id shares. A link to its own name, which tar makes when it is
 // told to archive a file twice, adds nothing to the member before it: nil.
-func (m *merger) linkSource(id uint32, name, linkname string) (*source, error) {
-	target, err := cleanTarget(linkname)
-	if err != nil {
-		return nil, fmt.Errorf("hard link to %q: %w", linkname, err)
-	}
-	if target != name {
-		return m.source(target)
+func (m *merger) linkSource(id uint32, e *layers.Member) (*source, error) {
+	if e.Target != e.Path {
+		return m.source(e.Target)
 	}
 	if n := m.t.at(id); n.seen != m.layer || n.flags&seenDir != 0 {
-		return nil, fmt.Errorf("%w: itself", ErrLinkTarget)
+		return nil, fmt.Errorf("%w: a hard link to itself", layers.ErrMember)
 	}
 	return nil, nil
 }
 
-func (m *merger) packLink(id uint32, name string, visible bool, s *source) error {
+func (m *merger) addLink(id uint32, name string, visible bool, s *source) error {
 	m.links[id] = s
 	if visible {
 		if err := m.link(s, name); err != nil {
@@ -258,39 +249,35 @@ func (m *merger) packLink(id uint32, name string, visible bool, s *source) error
 	return nil
 }
 
-// packOther packs what is neither directory nor link: under its own name, or, hidden, under the name of a link
-// that waits for it.
-func (m *merger) packOther(hdr *tar.Header, data io.Reader, id uint32, name string, visible bool) error {
+// addOther adds what is neither directory nor link: under its own name, or, hidden, under the name of a link that waits
+// for it.
+func (m *merger) addOther(id uint32, e *layers.Member, data io.Reader, visible bool) error {
 	w := m.wanted(id)
 	if !visible {
 		if w == nil || len(w.waiting) == 0 {
 			return nil
 		}
-		name = w.waiting[0]
+		e.Path = w.waiting[0]
 		m.links[id] = w // for links of this layer to the same member
 	}
-	if err := m.pack(hdr, data, name); err != nil {
+	if err := m.add(e, data); err != nil {
 		return err
 	}
 	if w == nil {
 		return nil
 	}
-	return m.packed(w, name)
+	return m.added(w, e.Path)
 }
 
-func (m *merger) pack(hdr *tar.Header, data io.Reader, name string) error {
-	e, err := m.conv.entry(hdr, name)
-	if err != nil {
+func (m *merger) add(e *layers.Member, data io.Reader) error {
+	if err := m.sink.Add(e, data); err != nil {
 		return err
 	}
-	if err := m.fs.Add(e, data); err != nil {
-		return err
-	}
-	m.info.Entries++
+	m.view.Entries++
 	return nil
 }
 
-// readAgain packs the hidden members of the layer that visible links turned out to need.
+// readAgain adds the hidden members of the layer that visible links turned out to need.
 func (m *merger) readAgain(ctx context.Context, l Layer) error {
 	want := map[uint32]*source{}
 	nodes := map[uint32]uint32{}
@@ -303,20 +290,20 @@ func (m *merger) readAgain(ctx context.Context, l Layer) error {
 	if len(want) == 0 {
 		return nil
 	}
-	m.info.SecondPasses++
-	return eachMember(ctx, l, "", m.onRead, func(seq uint32, hdr *tar.Header, data io.Reader) error {
+	m.view.SecondPasses++
+	return eachMember(ctx, l, "", m.onRead, func(seq uint32, e *layers.Member, data io.Reader) error {
 		s := want[seq]
 		if s == nil {
 			return nil
 		}
-		if name, err := cleanName(hdr.Name); err != nil || name != m.t.path(nodes[seq]) {
+		if e.Path != m.t.path(nodes[seq]) {
 			return errors.New("the layer is not the same when it is read again")
 		}
-		at := s.waiting[0]
-		if err := m.pack(hdr, data, at); err != nil {
+		e.Path = s.waiting[0]
+		if err := m.add(e, data); err != nil {
 			return err
 		}
-		if err := m.packed(s, at); err != nil {
+		if err := m.added(s, e.Path); err != nil {
 			return err
 		}
 		delete(want, seq)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"xtoo/internal/nearest"
 	"xtoo/qemu"
-	"xtoo/qemu/nearest"
 )
 
 // Given is what the person who builds gives to [Tree.Resolve]. The zero value gives nothing.

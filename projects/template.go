@@ -11,7 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
 )
 
 // maxRendered bounds in bytes what a template may make.

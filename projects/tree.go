@@ -8,7 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
 )
 
 // Tree is a work directory as [Load] found it. It is not changed afterwards, and may be read by several

@@ -12,7 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
 )
 
 // Limits of what the reader walks. They are far beyond any real configuration, and keep files that refer

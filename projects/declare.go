@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"xtoo/projects/schema"
 )
 
 // declaration is one value as one configuration declares it. Where a project declares a value that a
 // project above it has declared, what it does not say is taken from there.
 type declaration struct {
 	name    string
-	pos     Position
+	pos     schema.Position
 	def     *rawValue // nil: no default
 	byArch  []archDefault
 	prompt  string
@@ -25,9 +27,9 @@ type declaration struct {
 
 // rawValue is a value before its type is known: the default of a configuration, or what was given.
 type rawValue struct {
-	pos   Position
+	pos   schema.Position
 	node  *yaml.Node
-	kind  kind
+	kind  schema.Kind
 	text  *tmplText   // scalars
 	items []*tmplText // lists
 }
@@ -44,14 +46,14 @@ const (
 )
 
 // values reads `values`.
-func (d *decoder) values(v *val) []*declaration {
+func (d *decoder) values(v *schema.Value) []*declaration {
 	if v == nil {
 		return nil
 	}
 	var out []*declaration
-	for _, e := range v.keys {
-		if isReserved(e.key) {
-			d.probs.hintf(e.pos, "choose another name", "a value cannot be named %q: xtoo uses the name itself", e.key)
+	for _, e := range v.Keys {
+		if isReserved(e.Key) {
+			d.probs.Hintf(e.Pos, "choose another name", "a value cannot be named %q: xtoo uses the name itself", e.Key)
 			continue
 		}
 		out = append(out, d.declaration(e))
@@ -59,38 +61,38 @@ func (d *decoder) values(v *val) []*declaration {
 	return out
 }
 
-func (d *decoder) declaration(e entry) *declaration {
-	c := &declaration{name: e.key, pos: e.pos}
-	v := e.val
-	switch v.kind {
-	case kindNull:
+func (d *decoder) declaration(e schema.Entry) *declaration {
+	c := &declaration{name: e.Key, pos: e.Pos}
+	v := e.Val
+	switch v.Kind {
+	case schema.KindNull:
 		return c
-	case kindMap:
+	case schema.KindMap:
 	default:
 		c.def = rawOf(v, d.probs, true)
 		return c
 	}
-	if def := v.get("default"); def != nil {
+	if def := v.Get("default"); def != nil {
 		c.def = rawOf(def, d.probs, true)
 	}
-	c.byArch = d.archDefaults(v.get("arch"))
-	c.prompt = v.get("prompt").str()
-	c.typ = ValueType(v.get("type").str())
-	if choices := v.get("choices"); choices != nil {
+	c.byArch = d.archDefaults(v.Get("arch"))
+	c.prompt = v.Get("prompt").String()
+	c.typ = ValueType(v.Get("type").String())
+	if choices := v.Get("choices"); choices != nil {
 		c.choices = []string{}
-		for _, item := range choices.items {
-			if strings.Contains(item.text, "{{") {
-				d.probs.addf(item.pos, "choices are plain texts: templates are not rendered there")
+		for _, item := range choices.Items {
+			if strings.Contains(item.Text, "{{") {
+				d.probs.Addf(item.Pos, "choices are plain texts: templates are not rendered there")
 			}
-			c.choices = append(c.choices, item.text)
+			c.choices = append(c.choices, item.Text)
 		}
 	}
 	for _, o := range []struct {
 		to  **bool
 		key string
 	}{{&c.many, "many"}, {&c.secret, "secret"}, {&c.confirm, "confirm"}} {
-		if set := v.get(o.key); set != nil {
-			yes := set.yes
+		if set := v.Get(o.key); set != nil {
+			yes := set.Yes
 			*o.to = &yes
 		}
 	}
@@ -99,9 +101,9 @@ func (d *decoder) declaration(e entry) *declaration {
 }
 
 // declarationRules checks what the keys of one declaration must not say together.
-func (d *decoder) declarationRules(c *declaration, v *val) {
+func (d *decoder) declarationRules(c *declaration, v *schema.Value) {
 	if isSet(c.many) && c.typ != "" && c.typ != TypeList {
-		d.probs.addf(v.get("type").pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
+		d.probs.Addf(v.Get("type").Pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
 	}
 }
 
@@ -109,22 +111,22 @@ func isSet(b *bool) bool { return b != nil && *b }
 
 // rawOf reads a scalar or a list. Without templates, {{ is nothing special: given values are taken as they
 // are.
-func rawOf(v *val, probs *problems, templates bool) *rawValue {
-	r := &rawValue{pos: v.pos, node: v.node, kind: v.kind}
-	text := func(v *val) *tmplText {
+func rawOf(v *schema.Value, probs *schema.Problems, templates bool) *rawValue {
+	r := &rawValue{pos: v.Pos, node: v.Node, kind: v.Kind}
+	text := func(v *schema.Value) *tmplText {
 		if templates {
 			return parseText(v, probs)
 		}
-		return &tmplText{pos: v.pos, src: v.text}
+		return &tmplText{pos: v.Pos, src: v.Text}
 	}
-	if v.kind == kindList {
-		for _, item := range v.items {
+	if v.Kind == schema.KindList {
+		for _, item := range v.Items {
 			r.items = append(r.items, text(item))
 		}
 		return r
 	}
-	if v.kind == kindBool {
-		v.text = strconv.FormatBool(v.yes) // True and TRUE are true
+	if v.Kind == schema.KindBool {
+		v.Text = strconv.FormatBool(v.Yes) // True and TRUE are true
 	}
 	r.text = text(v)
 	return r
@@ -187,11 +189,11 @@ func (c *declaration) valueType() ValueType {
 // valueType is the type that the value itself suggests.
 func (r *rawValue) valueType() ValueType {
 	switch r.kind {
-	case kindList:
+	case schema.KindList:
 		return TypeList
-	case kindBool:
+	case schema.KindBool:
 		return TypeBool
-	case kindInt:
+	case schema.KindInt:
 		return TypeInt
 	}
 	return TypeString
@@ -281,7 +283,7 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 		v.text = ""
 		for _, item := range v.list {
 			if item == "" || strings.ContainsAny(item, " \t\r\n") {
-				return v, fmt.Errorf("item %q: the items of a list must not be empty or hold white space, because scripts see them separated by spaces", shorten(item))
+				return v, fmt.Errorf("item %q: the items of a list must not be empty or hold white space, because scripts see them separated by spaces", schema.Shorten(item))
 			}
 		}
 	case items != nil:
@@ -293,12 +295,12 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 		case "false", "no":
 			v.text = "false"
 		default:
-			return v, fmt.Errorf("it must be true or false, found %q", shorten(text))
+			return v, fmt.Errorf("it must be true or false, found %q", schema.Shorten(text))
 		}
 	case v.Type == TypeInt:
 		i, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return v, fmt.Errorf("it must be a whole number, found %q", shorten(text))
+			return v, fmt.Errorf("it must be a whole number, found %q", schema.Shorten(text))
 		}
 		v.text = strconv.FormatInt(i, 10)
 	}
@@ -322,7 +324,7 @@ func (c *declaration) choose(words []string) error {
 	}
 	for _, w := range words {
 		if !contains(c.choices, w) {
-			return fmt.Errorf("%q is none of the choices: %s", shorten(w), strings.Join(c.choices, ", "))
+			return fmt.Errorf("%q is none of the choices: %s", schema.Shorten(w), strings.Join(c.choices, ", "))
 		}
 	}
 	return nil

@@ -3,7 +3,7 @@
 //
 // [Load] reads the configurations and checks every rule that holds without values; [Tree.Select] picks
 // projects; [Tree.Resolve] gives values to what was picked and makes the [Plan]. All problems of all files
-// are collected and returned together, as [*Errors], each with its position.
+// are collected and returned together, as [*schema.Errors], each with its position.
 //
 // The package reads the tree of configurations with the files they name, and nothing else: it runs
 // nothing, writes nothing, asks nobody. What the keys of a configuration are, which types they take, how
@@ -11,11 +11,13 @@
 // ([Schema]) and the reference in docs/ are made from it.
 package projects
 
+import "xtoo/projects/schema"
+
 // ConfigName is the name of the file that makes a directory a project.
 const ConfigName = ".xtoo-config.yaml"
 
 // MaxConfigSize is the size in bytes beyond which a configuration or a file of values is refused.
-const MaxConfigSize = 1 << 20
+const MaxConfigSize = schema.MaxSize
 
 // MaxScriptSize is the size in bytes beyond which a script is refused: what is larger is no script, and
 // belongs under `files`.

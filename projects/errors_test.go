@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"xtoo/projects/schema"
 )
 
 // load loads one project "p" with this configuration, and a script s.sh beside it.
@@ -17,16 +19,16 @@ func load(t testing.TB, config string) (*Tree, error) {
 	}))
 }
 
-// problemsOf fails unless err is an *Errors, and gives its problems as text, paths taken off.
+// problemsOf fails unless err is an *schema.Errors, and gives its problems as text, paths taken off.
 func problemsOf(t testing.TB, err error) []string {
 	t.Helper()
-	var list *Errors
+	var list *schema.Errors
 	if !errors.As(err, &list) {
-		t.Fatalf("want an *Errors, have %v", err)
+		t.Fatalf("want an *schema.Errors, have %v", err)
 	}
 	var out []string
 	for i, p := range list.List {
-		if i > 0 && p.Pos.before(list.List[i-1].Pos) && p.Pos.File != "" {
+		if i > 0 && p.Pos.Before(list.List[i-1].Pos) && p.Pos.File != "" {
 			t.Errorf("not sorted: %v after %v", p.Pos, list.List[i-1].Pos)
 		}
 		text := p.Error()
@@ -298,7 +300,7 @@ func TestSystemErrors(t *testing.T) {
 	if _, err := load(t, "from: scratch\nscripts: [{name: a, script: no}]"); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if got := (&Errors{List: []Problem{{Msg: "a", Hint: "b"}, {Msg: "c"}}}).Error(); got != "a (b)\nc" {
+	if got := (&schema.Errors{List: []schema.Problem{{Msg: "a", Hint: "b"}, {Msg: "c"}}}).Error(); got != "a (b)\nc" {
 		t.Errorf("%q", got)
 	}
 }
@@ -307,7 +309,7 @@ func TestSystemErrors(t *testing.T) {
 func TestManyProblems(t *testing.T) {
 	_, err := load(t, "from: scratch\nenv: {"+strings.Repeat("XTOO_A: x, ", 1)+"}\nexclude: ["+strings.Repeat("a, ", 1000)+"]")
 	got := problemsOf(t, err)
-	if len(got) != maxProblems+1 || !strings.Contains(got[maxProblems], "more than 200 problems") {
+	if len(got) != 200+1 || !strings.Contains(got[200], "more than 200 problems") {
 		t.Errorf("%d problems, the last: %s", len(got), got[len(got)-1])
 	}
 }

@@ -12,14 +12,16 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"xtoo/projects/schema"
 )
 
-// FileSet is one entry of a node's `files`: a file or directory beside the configuration that the script
+// FileSet is one schema.Entry of a node's `files`: a file or directory beside the configuration that the script
 // can read under $XTOO_FILES.
 type FileSet struct {
 	Path string // as the script finds it below $XTOO_FILES: relative, slashes, clean
 	Host string // absolute path on this machine
-	Pos  Position
+	Pos  schema.Position
 }
 
 // FileEntry is one file, directory or symbolic link of a [FileSet].
@@ -122,38 +124,38 @@ func (s FileSet) Digest() (digest.Digest, error) {
 }
 
 // files reads a node's `files`.
-func (d *decoder) files(v *val) []FileSet {
+func (d *decoder) files(v *schema.Value) []FileSet {
 	if v == nil {
 		return nil
 	}
 	var out []FileSet
-	for _, item := range v.items {
-		clean := path.Clean(item.text)
+	for _, item := range v.Items {
+		clean := path.Clean(item.Text)
 		switch {
-		case path.IsAbs(item.text) || strings.HasPrefix(item.text, "~"):
-			d.probs.hintf(item.pos, "use a volume for what is elsewhere on the machine, or a symbolic link beside the configuration",
-				"%q: files are named relative to the configuration's directory", item.text)
+		case path.IsAbs(item.Text) || strings.HasPrefix(item.Text, "~"):
+			d.probs.Hintf(item.Pos, "use a volume for what is elsewhere on the machine, or a symbolic link beside the configuration",
+				"%q: files are named relative to the configuration's directory", item.Text)
 			continue
-		case hasDotDot(item.text):
-			d.probs.hintf(item.pos, "put a symbolic link to it beside the configuration, and name that",
-				"%q leads out of the configuration's directory", item.text)
+		case hasDotDot(item.Text):
+			d.probs.Hintf(item.Pos, "put a symbolic link to it beside the configuration, and name that",
+				"%q leads out of the configuration's directory", item.Text)
 			continue
 		case clean == ".":
-			d.probs.hintf(item.pos, "name the files and directories that the script needs",
-				"%q is the project's whole directory: every change in it, and in the projects below, would run the script again", item.text)
+			d.probs.Hintf(item.Pos, "name the files and directories that the script needs",
+				"%q is the project's whole directory: every change in it, and in the projects below, would run the script again", item.Text)
 			continue
 		}
 		for _, o := range out {
 			if clean == o.Path || strings.HasPrefix(clean, o.Path+"/") || strings.HasPrefix(o.Path, clean+"/") {
-				d.probs.addf(item.pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.text, o.Path)
+				d.probs.Addf(item.Pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.Text, o.Path)
 			}
 		}
-		s := FileSet{Path: clean, Host: filepath.Join(d.project.Dir, filepath.FromSlash(clean)), Pos: item.pos}
+		s := FileSet{Path: clean, Host: filepath.Join(d.project.Dir, filepath.FromSlash(clean)), Pos: item.Pos}
 		switch _, err := os.Stat(s.Host); {
 		case errors.Is(err, fs.ErrNotExist):
-			d.probs.add(Problem{Pos: item.pos, Msg: fmt.Sprintf("there is no file or directory %q", item.text), Hint: "looked for " + s.Host, Err: err})
+			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("there is no file or directory %q", item.Text), Hint: "looked for " + s.Host, Err: err})
 		case err != nil:
-			d.probs.add(Problem{Pos: item.pos, Msg: fmt.Sprintf("cannot read %q: %s", item.text, reason(err)), Err: err})
+			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("cannot read %q: %s", item.Text, reason(err)), Err: err})
 		}
 		out = append(out, s)
 	}

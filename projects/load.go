@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // ErrNoProjects says that the work directory holds no project. The error of [Load] wraps it.
@@ -19,10 +21,10 @@ var ErrNoProjects = errors.New("no projects")
 // and checks every rule that holds without values. Directories whose names begin with a dot are passed
 // over, and symbolic links to directories are not followed.
 //
-// The error is an [*Errors] with all problems of all files, or what the system said about the work
+// The error is an [*schema.Errors] with all problems of all files, or what the system said about the work
 // directory itself. Nothing on disk is changed.
 func Load(workdir string) (*Tree, error) {
-	l := loader{given: filepath.Clean(workdir), probs: &problems{}, warn: &problems{}, byTag: map[string]*Project{}}
+	l := loader{given: filepath.Clean(workdir), probs: &schema.Problems{}, warn: &schema.Problems{}, byTag: map[string]*Project{}, document: configDocument()}
 	abs, err := filepath.Abs(workdir)
 	if err == nil {
 		abs, err = filepath.EvalSymlinks(abs)
@@ -42,16 +44,16 @@ func Load(workdir string) (*Tree, error) {
 	for _, tag := range l.found {
 		l.project(tag)
 	}
-	if len(l.found) == 0 && len(l.probs.list) == 0 {
-		l.probs.add(Problem{Pos: Position{File: l.given}, Msg: "there is no project in this directory", Err: ErrNoProjects,
+	if len(l.found) == 0 && l.probs.Len() == 0 {
+		l.probs.Add(schema.Problem{Pos: schema.Position{File: l.given}, Msg: "there is no project in this directory", Err: ErrNoProjects,
 			Hint: "a project is a directory with a file " + ConfigName})
 	}
 	t := l.tree()
 	l.check(t)
-	if err := l.probs.err(); err != nil {
+	if err := l.probs.Err(); err != nil {
 		return nil, err
 	}
-	t.Warnings = l.warn.sorted()
+	t.Warnings = l.warn.Sorted()
 	return t, nil
 }
 
@@ -61,8 +63,10 @@ type loader struct {
 	given string   // as given
 	found []string // tags, parents first
 	byTag map[string]*Project
-	probs *problems
-	warn  *problems
+	probs *schema.Problems
+	warn  *schema.Problems
+
+	document *schema.Document
 }
 
 // path is the path of something in the work directory as it can be opened from the current directory.
@@ -72,7 +76,7 @@ func (l *loader) path(rel string) string { return filepath.Join(l.given, filepat
 func (l *loader) walk(rel string) {
 	entries, err := os.ReadDir(filepath.Join(l.dir, filepath.FromSlash(rel)))
 	if err != nil {
-		l.warn.add(Problem{Pos: Position{File: l.path(rel)}, Msg: "cannot be searched for projects: " + reason(err), Err: err})
+		l.warn.Add(schema.Problem{Pos: schema.Position{File: l.path(rel)}, Msg: "cannot be searched for projects: " + reason(err), Err: err})
 		return
 	}
 	for _, e := range entries {
@@ -90,7 +94,7 @@ func (l *loader) walk(rel string) {
 		case e.Type()&fs.ModeSymlink != 0:
 			// Following it could leave the work directory, run in circles, or give one project two tags.
 			if _, err := os.Lstat(filepath.Join(l.dir, filepath.FromSlash(child), ConfigName)); err == nil {
-				l.warn.hintf(Position{File: l.path(child)}, "make it a directory of its own",
+				l.warn.Hintf(schema.Position{File: l.path(child)}, "make it a directory of its own",
 					"a symbolic link to a project is not followed")
 			}
 		}
@@ -98,20 +102,20 @@ func (l *loader) walk(rel string) {
 }
 
 func (l *loader) foundConfig(rel string) {
-	pos := Position{File: l.path(path.Join(rel, ConfigName))}
+	pos := schema.Position{File: l.path(path.Join(rel, ConfigName))}
 	if rel == "" {
-		l.probs.hintf(pos, "move it into a directory of its own in the work directory, or name the parent directory with -C",
+		l.probs.Hintf(pos, "move it into a directory of its own in the work directory, or name the parent directory with -C",
 			"the work directory itself cannot be a project: it would have no name")
 		return
 	}
 	for _, part := range strings.Split(rel, "/") {
 		if bad := nameProblem(part); bad != "" {
-			l.probs.hintf(pos, bad, "the directory name %q cannot be part of an image's name", part)
+			l.probs.Hintf(pos, bad, "the directory name %q cannot be part of an image's name", part)
 			return
 		}
 	}
 	if len(rel) > maxTag {
-		l.probs.addf(pos, "the path of the project has %d characters: more than the %d that an image's name may have", len(rel), maxTag)
+		l.probs.Addf(pos, "the path of the project has %d characters: more than the %d that an image's name may have", len(rel), maxTag)
 		return
 	}
 	l.found = append(l.found, rel)
@@ -123,12 +127,12 @@ func (l *loader) project(tag string) {
 		Name: path.Base(tag), Tag: tag, Dir: filepath.Join(l.dir, filepath.FromSlash(tag)),
 		Config: l.path(path.Join(tag, ConfigName)),
 	}
-	p.Pos = Position{File: p.Config, Line: 1, Column: 1}
+	p.Pos = schema.Position{File: p.Config, Line: 1, Column: 1}
 	l.byTag[tag] = p
 	data, err := readRegular(filepath.Join(p.Dir, ConfigName), MaxConfigSize)
 	if err != nil {
 		p.broken = true
-		l.probs.add(Problem{Pos: Position{File: p.Config}, Msg: "cannot read the configuration: " + reason(err), Err: err})
+		l.probs.Add(schema.Problem{Pos: schema.Position{File: p.Config}, Msg: "cannot read the configuration: " + reason(err), Err: err})
 		return
 	}
 	p.Source = data

@@ -3,6 +3,8 @@ package projects
 import (
 	"regexp"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // A part of a tag must be legal in two grammars at once: as a component of an OCI reference name
@@ -81,9 +83,9 @@ const sifSuffix = ".sif"
 type sifNames map[string]*Project
 
 // claim takes a name for a project, or reports that another project has it.
-func (s sifNames) claim(p *Project, name string, probs *problems) {
+func (s sifNames) claim(p *Project, name string, probs *schema.Problems) {
 	if other := s[name]; other != nil && other != p {
-		probs.hintf(p.Pos, "rename one of the two directories",
+		probs.Hintf(p.Pos, "rename one of the two directories",
 			"two projects want one name: %q and %q would both be %s", other.Tag, p.Tag, name)
 	}
 	s[name] = p

@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
 
@@ -78,7 +79,7 @@ type Node struct {
 	Path     string  // names from the top of the project's tree: "base/sync"
 	Parent   *Node   // the node it is a child of; executes later
 	Children []*Node // execute earlier
-	Pos      Position
+	Pos      schema.Position
 
 	Body        []byte   // the script: the file's content, or the inline text, templates rendered
 	Interpreter []string // program and at most one argument, as the kernel would run them
@@ -188,7 +189,7 @@ func (n *Node) Inputs() ([]Component, error) {
 	for _, f := range n.Files {
 		d, err := f.Digest()
 		if err != nil {
-			return nil, &Errors{List: []Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
+			return nil, &schema.Errors{List: []schema.Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
 		}
 		out = append(out, Component{Name: "file " + f.Path, Digest: d})
 	}

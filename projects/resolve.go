@@ -4,13 +4,15 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // Check does as much of [Tree.Resolve] as can be done before the architectures of all roots are known: it
 // reads what was given and finds the values, except those that depend on an architecture not known yet. It
 // is for finding what is wrong or missing before a stage3 is read. The errors are those of Resolve.
 func (t *Tree) Check(selected []*Project, g Given) error {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}, early: true}
+	r := resolver{tree: t, given: g, probs: &schema.Problems{}, planned: map[plannedKey]*PlannedProject{}, early: true}
 	r.plan(selected)
 	return r.err()
 }
@@ -19,10 +21,10 @@ func (t *Tree) Check(selected []*Project, g Given) error {
 // plan. What was given ([Given]) goes before the defaults of the configurations; what a project does not
 // declare it inherits from its parent, as it is there.
 //
-// The error is an [*Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
+// The error is an [*schema.Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
 // are missing.
 func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}}
+	r := resolver{tree: t, given: g, probs: &schema.Problems{}, planned: map[plannedKey]*PlannedProject{}}
 	plan := r.plan(selected)
 	if err := r.err(); err != nil {
 		return nil, err
@@ -35,11 +37,11 @@ func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 			continue
 		}
 		if other, dup := sifs[q.SIF]; dup {
-			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
+			r.probs.Addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
 		}
 		sifs[q.SIF] = q
 	}
-	if err := r.probs.err(); err != nil {
+	if err := r.probs.Err(); err != nil {
 		return nil, err
 	}
 	return plan, nil
@@ -51,7 +53,7 @@ type resolver struct {
 	given   Given
 	sources []source
 	answers source
-	probs   *problems
+	probs   *schema.Problems
 	missing []Missing
 	planned map[plannedKey]*PlannedProject
 	early   bool // leave out what depends on an architecture that is not known
@@ -98,7 +100,7 @@ func (r *resolver) plan(selected []*Project) *Plan {
 
 // err is what is wrong, or else what is missing.
 func (r *resolver) err() error {
-	if err := r.probs.err(); err != nil {
+	if err := r.probs.Err(); err != nil {
 		return err
 	}
 	if len(r.missing) > 0 {
@@ -151,7 +153,7 @@ func (r *resolver) node(n *Node, script *Script, s scope, env map[string]string,
 			n.Interpreter, err = interpreter(n.Body)
 		}
 		if err != nil {
-			r.probs.addf(script.run.pos, "script %q: %v", script.Path, err)
+			r.probs.Addf(script.run.pos, "script %q: %v", script.Path, err)
 		}
 	}
 	for _, name := range script.seen(n.Project.Project) {
@@ -204,11 +206,11 @@ func (r *resolver) text(t *tmplText, s scope) string {
 	out, err := t.render(s)
 	switch {
 	case err != nil:
-		r.probs.addf(t.pos, "%v", err)
+		r.probs.Addf(t.pos, "%v", err)
 	case strings.ContainsRune(out, 0):
-		r.probs.addf(t.pos, "the text holds a NUL character")
+		r.probs.Addf(t.pos, "the text holds a NUL character")
 	case len(out) > maxValue:
-		r.probs.addf(t.pos, "the text has %d bytes: more than %d", len(out), maxValue)
+		r.probs.Addf(t.pos, "the text has %d bytes: more than %d", len(out), maxValue)
 	}
 	return out
 }
@@ -217,7 +219,7 @@ func (r *resolver) sif(q *PlannedProject, s scope) {
 	p := q.Project
 	text := r.text(p.sif, s)
 	if text == "" || strings.HasSuffix(text, "/") {
-		r.probs.addf(p.sif.pos, "the SIF's path %q names no file", text)
+		r.probs.Addf(p.sif.pos, "the SIF's path %q names no file", text)
 		return
 	}
 	d := decoder{loader: &loader{probs: r.probs}, project: p}

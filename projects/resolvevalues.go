@@ -51,7 +51,7 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 	}
 	if len(c.byArch) > 0 && q.Arch.IsZero() {
 		if !r.early {
-			r.probs.addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
+			r.probs.Addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
 		}
 		return Value{}, false
 	}
@@ -63,7 +63,7 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 		// The declaration here may allow less than the one above.
 		v, err := c.value(inherited.reveal(), inherited.items())
 		if err != nil {
-			r.probs.addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
+			r.probs.Addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
 		}
 		return v, err == nil
 	case q.Project.inherits(name):
@@ -129,7 +129,7 @@ func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Val
 	}
 	v, err := c.value(text, items)
 	if err != nil {
-		r.probs.hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
+		r.probs.Hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
 	}
 	return v, err == nil
 }
@@ -160,7 +160,7 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue
 		v, err = c.value(text, items)
 	}
 	if err != nil {
-		r.probs.addf(def.pos, "%s: %v", c.titleOf(def), err)
+		r.probs.Addf(def.pos, "%s: %v", c.titleOf(def), err)
 	}
 	return v, err == nil
 }

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"xtoo/internal/nearest"
+	"xtoo/projects/schema"
 )
 
 // maxRendered bounds in bytes what a template may make.
@@ -19,7 +20,7 @@ const maxRendered = MaxScriptSize
 
 // tmplText is a text of a configuration that may hold a template.
 type tmplText struct {
-	pos  Position
+	pos  schema.Position
 	src  string
 	tmpl *template.Template // nil: the text stands for itself
 	uses []string           // names of values
@@ -27,23 +28,23 @@ type tmplText struct {
 }
 
 // parseText reads a text; syntax errors and references to what does not exist are reported.
-func parseText(v *val, probs *problems) *tmplText {
-	t := &tmplText{pos: v.pos, src: v.text}
+func parseText(v *schema.Value, probs *schema.Problems) *tmplText {
+	t := &tmplText{pos: v.Pos, src: v.Text}
 	if !strings.Contains(t.src, "{{") {
 		return t
 	}
 	tmpl, err := template.New("text").Option("missingkey=error").Funcs(funcs()).Parse(t.src)
 	if err != nil {
 		line, msg := templateError(err)
-		p := Problem{Pos: inText(v, line), Msg: "template: " + msg}
+		p := schema.Problem{Pos: inText(v, line), Msg: "template: " + msg}
 		if m := undefinedFunc(msg); m != "" {
 			p.Hint = strings.TrimPrefix(nearest.DidYouMean(m, funcNames()), ": ")
 		}
-		probs.add(p)
+		probs.Add(p)
 		return t
 	}
 	if len(tmpl.Templates()) > 1 || tmpl.Tree == nil {
-		probs.addf(v.pos, "template: define and block are not part of configurations")
+		probs.Addf(v.Pos, "template: define and block are not part of configurations")
 		return t
 	}
 	w := &walker{text: t, val: v, probs: probs}
@@ -53,9 +54,9 @@ func parseText(v *val, probs *problems) *tmplText {
 }
 
 // inText is the position of a line of a text: exact for block texts, the text's start for others.
-func inText(v *val, line int) Position {
-	p := v.pos
-	if v.node != nil && v.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && line > 0 {
+func inText(v *schema.Value, line int) schema.Position {
+	p := v.Pos
+	if v.Node != nil && v.Node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && line > 0 {
 		p.Line, p.Column = p.Line+line, 1
 	}
 	return p
@@ -99,8 +100,8 @@ func undefinedFunc(msg string) string {
 // walker finds what a template uses.
 type walker struct {
 	text  *tmplText
-	val   *val
-	probs *problems
+	val   *schema.Value
+	probs *schema.Problems
 }
 
 func (w *walker) list(l *parse.ListNode, root bool) {
@@ -190,7 +191,7 @@ func (w *walker) access(n parse.Node, path []string) {
 
 func (w *walker) bad(n parse.Node, msg string) {
 	line := 1 + strings.Count(w.text.src[:min(int(n.Position()), len(w.text.src))], "\n")
-	w.probs.addf(inText(w.val, line), "template: %s", msg)
+	w.probs.Addf(inText(w.val, line), "template: %s", msg)
 }
 
 func contains(list []string, s string) bool {

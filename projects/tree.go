@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"xtoo/internal/nearest"
+	"xtoo/projects/schema"
 )
 
 // Tree is a work directory as [Load] found it. It is not changed afterwards, and may be read by several
@@ -18,7 +19,7 @@ type Tree struct {
 	// Projects holds every project: parents before their children, else by tag.
 	Projects []*Project
 	// Warnings is worth saying, and stops nothing; sorted by position.
-	Warnings []Problem
+	Warnings []schema.Problem
 
 	given string // the work directory as it was given, for messages
 }
@@ -34,11 +35,11 @@ type Project struct {
 	// stands in it, it is written anew with "(secret)" in its place.
 	Source   []byte
 	Parent   *Project
-	Children []*Project // by tag
-	Bases    []*Base    // what a root starts from, in the configuration's order: one for each platform; nil for others
-	Exclude  []string   // patterns of what never enters the base layer; roots with a stage3 only
-	Scripts  []*Script  // the tree of nodes, in order
-	Pos      Position   // the start of the configuration
+	Children []*Project      // by tag
+	Bases    []*Base         // what a root starts from, in the configuration's order: one for each platform; nil for others
+	Exclude  []string        // patterns of what never enters the base layer; roots with a stage3 only
+	Scripts  []*Script       // the tree of nodes, in order
+	Pos      schema.Position // the start of the configuration
 
 	doc     *yaml.Node
 	broken  bool // the configuration could not be read as a whole
@@ -74,7 +75,7 @@ type Script struct {
 	Path     string // names from the top of the project's tree: "base/sync"
 	File     string // `script` as the configuration has it; "" for an inline script
 	Children []*Script
-	Pos      Position
+	Pos      schema.Position
 
 	run     *tmplText // nil for a file
 	body    []byte    // the file's content
@@ -89,7 +90,7 @@ type Script struct {
 
 type nameRef struct {
 	name string
-	pos  Position
+	pos  schema.Position
 }
 
 type envEntry struct {
@@ -103,7 +104,7 @@ type Volume struct {
 	Text     string // the source as the configuration has it
 	Target   string // absolute path for the script
 	ReadOnly bool
-	Pos      Position
+	Pos      schema.Position
 }
 
 // Network says what network a script has.
@@ -137,27 +138,27 @@ func (t *Tree) Tags() []string {
 
 // Select returns the projects that are named, in the tree's order, each once; with no names all of them.
 // A name is a tag, or the path of a project's directory, absolute or relative to cwd; a slash at its end
-// does not matter. The error is an [*Errors] with one problem a name.
+// does not matter. The error is an [*schema.Errors] with one problem a name.
 func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
 	if len(names) == 0 {
 		return append([]*Project(nil), t.Projects...), nil
 	}
-	var probs problems
+	var probs schema.Problems
 	wanted := map[*Project]bool{}
 	for _, name := range names {
 		if p := t.named(name, cwd); p != nil {
 			wanted[p] = true
 			continue
 		}
-		p := Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.given, nearest.DidYouMean(name, t.Tags()))}
+		p := schema.Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.given, nearest.DidYouMean(name, t.Tags()))}
 		if below := t.below(name, cwd); len(below) > 0 {
 			p.Hint = fmt.Sprintf("it is a directory of projects: name them, as in %s", below[0])
 		} else if !strings.HasSuffix(p.Msg, "?") {
 			p.Hint = "its projects are " + firstFew(t.Tags(), 10)
 		}
-		probs.add(p)
+		probs.Add(p)
 	}
-	if err := probs.err(); err != nil {
+	if err := probs.Err(); err != nil {
 		return nil, err
 	}
 	var out []*Project

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"xtoo/projects/schema"
 )
 
 func bigTree(t *testing.T) (*Tree, string) {
@@ -193,7 +195,7 @@ func TestBases(t *testing.T) {
 		if got.Pos.Line != 1 || got.Project != tree.Projects[0] || got.Several() {
 			t.Errorf("%s: position %v", c.config, got.Pos)
 		}
-		got.Pos, got.Project = Position{}, nil
+		got.Pos, got.Project = schema.Position{}, nil
 		c.want.Path = strings.Replace(c.want.Path, "DIR", tree.Dir, 1)
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.config, got, c.want)

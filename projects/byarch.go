@@ -32,7 +32,7 @@ func (d *decoder) archDefaults(v *schema.Value) []archDefault {
 			continue
 		}
 		seen[p] = e
-		out = append(out, archDefault{p, rawOf(e.Val, d.probs, true)})
+		out = append(out, archDefault{p, rawOf(e.Val, d.parse)})
 	}
 	return out
 }

@@ -69,11 +69,11 @@ func (d *decoder) declaration(e schema.Entry) *declaration {
 		return c
 	case schema.KindMap:
 	default:
-		c.def = rawOf(v, d.probs, true)
+		c.def = rawOf(v, d.parse)
 		return c
 	}
 	if def := v.Get("default"); def != nil {
-		c.def = rawOf(def, d.probs, true)
+		c.def = rawOf(def, d.parse)
 	}
 	c.byArch = d.archDefaults(v.Get("arch"))
 	c.prompt = v.Get("prompt").String()
@@ -109,16 +109,9 @@ func (d *decoder) declarationRules(c *declaration, v *schema.Value) {
 
 func isSet(b *bool) bool { return b != nil && *b }
 
-// rawOf reads a scalar or a list. Without templates, {{ is nothing special: given values are taken as they
-// are.
-func rawOf(v *schema.Value, probs *schema.Problems, templates bool) *rawValue {
+// rawOf reads a scalar or a list; text makes a text of a scalar.
+func rawOf(v *schema.Value, text func(*schema.Value) *tmplText) *rawValue {
 	r := &rawValue{pos: v.Pos, node: v.Node, kind: v.Kind}
-	text := func(v *schema.Value) *tmplText {
-		if templates {
-			return parseText(v, probs)
-		}
-		return &tmplText{pos: v.Pos, src: v.Text}
-	}
 	if v.Kind == schema.KindList {
 		for _, item := range v.Items {
 			r.items = append(r.items, text(item))

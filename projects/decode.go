@@ -3,9 +3,8 @@ package projects
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -40,27 +39,13 @@ func (d *decoder) decode(data []byte) {
 	p.Scripts = d.scripts(v.Get("scripts"), "")
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
-		p.sif = parseText(sif, d.probs)
+		p.sif = d.parse(sif)
 	}
 }
 
 // hostPath makes a path of the configuration absolute.
 func (d *decoder) hostPath(p string, pos schema.Position) string {
-	switch {
-	case p == "~" || strings.HasPrefix(p, "~/"):
-		home, err := os.UserHomeDir()
-		if err != nil {
-			d.probs.Add(schema.Problem{Pos: pos, Msg: fmt.Sprintf("%q: there is no home directory: %v", p, err), Hint: "set HOME, or write the path out", Err: err})
-			return p
-		}
-		return filepath.Join(home, strings.TrimPrefix(p[1:], "/"))
-	case strings.HasPrefix(p, "~"):
-		d.probs.Hintf(pos, "write the path out; ~ alone is your own home directory", "%q: the home directories of others are not looked up", p)
-		return p
-	case filepath.IsAbs(p):
-		return filepath.Clean(p)
-	}
-	return filepath.Join(d.project.Dir, filepath.FromSlash(p))
+	return d.origin.hostPath(d.project.Tag, p, pos, d.probs)
 }
 
 func (d *decoder) excludes(v *schema.Value) []string {
@@ -107,7 +92,7 @@ func (d *decoder) env(v *schema.Value) []envEntry {
 			d.probs.Hintf(e.Pos, "declare a value: scripts see it as XTOO_NAME", "%q: variables that begin with XTOO_ are xtoo's own", e.Key)
 			continue
 		}
-		out = append(out, envEntry{e.Key, parseText(e.Val, d.probs)})
+		out = append(out, envEntry{e.Key, d.parse(e.Val)})
 	}
 	return out
 }
@@ -170,7 +155,7 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 	var out []*Script
 	seen := map[string]schema.Position{}
 	for _, item := range v.Items {
-		s := d.script(item, parent)
+		s := d.node(item, parent)
 		if s.Name != "" {
 			if first, dup := seen[s.Name]; dup {
 				d.probs.Addf(item.Get("name").Pos, "there is a script %q beside this one already, in line %d", s.Name, first.Line)
@@ -183,11 +168,11 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 	return out
 }
 
-func (d *decoder) script(v *schema.Value, parent string) *Script {
+func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s := &Script{Name: v.Get("name").String(), Pos: v.Pos}
 	s.Path = path.Join(parent, s.Name)
 	if run := v.Get("run"); run != nil {
-		s.run = parseText(run, d.probs)
+		s.run = d.parse(run)
 		if s.run.tmpl == nil {
 			// What holds a template is looked at once it is rendered.
 			if _, err := interpreter([]byte(s.run.src)); err != nil {
@@ -214,31 +199,29 @@ func (d *decoder) script(v *schema.Value, parent string) *Script {
 
 func (d *decoder) scriptFile(s *Script, v *schema.Value) {
 	s.File = v.Text
-	host := d.hostPath(v.Text, v.Pos)
-	body, err := readRegular(host, MaxScriptSize)
+	from, name, ok := d.script(d.project.Tag, v.Text, v.Pos, d.probs)
+	if !ok {
+		return
+	}
+	body, err := readRegular(from.fsys, name, MaxScriptSize)
 	switch {
 	case errors.As(err, new(tooLargeError)):
 		d.probs.Hintf(v.Pos, "put data and programs under \"files\"", "script %q: %v", v.Text, err)
 		return
-	case errors.Is(err, os.ErrNotExist):
-		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("there is no script %q", v.Text), Hint: "looked for " + host, Err: err})
+	case errors.Is(err, fs.ErrNotExist):
+		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("there is no script %q", v.Text), Hint: "looked for " + from.place(name), Err: err})
 		return
 	case err != nil:
 		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("cannot read the script %q: %s", v.Text, reason(err)), Err: err})
 		return
 	}
-	if target, err := filepath.EvalSymlinks(host); err == nil && !within(d.dir, target) {
+	if d.outside(from, name) {
 		d.warn.Addf(v.Pos, "the script %q is outside of the work directory", v.Text)
 	}
 	s.body = body
 	if s.interp, err = interpreter(body); err != nil {
 		d.probs.Addf(v.Pos, "script %q: %v", v.Text, err)
 	}
-}
-
-func within(dir, p string) bool {
-	rel, err := filepath.Rel(dir, p)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 func (d *decoder) image(v *schema.Value) imageConfig {
@@ -249,12 +232,12 @@ func (d *decoder) image(v *schema.Value) imageConfig {
 	c.entrypoint, c.cmd = d.words(v.Get("entrypoint")), d.words(v.Get("cmd"))
 	if env := v.Get("env"); env != nil {
 		for _, e := range env.Keys {
-			c.env = append(c.env, envEntry{e.Key, parseText(e.Val, d.probs)})
+			c.env = append(c.env, envEntry{e.Key, d.parse(e.Val)})
 		}
 	}
 	if labels := v.Get("labels"); labels != nil {
 		for _, e := range labels.Keys {
-			c.labels = append(c.labels, envEntry{e.Key, parseText(e.Val, d.probs)})
+			c.labels = append(c.labels, envEntry{e.Key, d.parse(e.Val)})
 		}
 	}
 	if ports := v.Get("ports"); ports != nil {
@@ -295,7 +278,7 @@ func (d *decoder) words(v *schema.Value) []*tmplText {
 	}
 	out := []*tmplText{}
 	for _, item := range v.Items {
-		out = append(out, parseText(item, d.probs))
+		out = append(out, d.parse(item))
 	}
 	return out
 }

@@ -13,7 +13,7 @@ import (
 // load loads one project "p" with this configuration, and a script s.sh beside it.
 func load(t testing.TB, config string) (*Tree, error) {
 	t.Helper()
-	return Load(workdir(t, map[string]string{
+	return loadDir(workdir(t, map[string]string{
 		"p/" + ConfigName: config,
 		"p/s.sh":          "#!/bin/sh\n",
 	}))
@@ -224,7 +224,7 @@ func TestWrongTrees(t *testing.T) {
 		{"too large", map[string]string{"a/" + ConfigName: root + "#" + strings.Repeat("x", MaxConfigSize)}, []string{`: cannot read the configuration: it is larger than 1048576 bytes`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Load(workdir(t, c.files))
+			_, err := loadDir(workdir(t, c.files))
 			if c.want == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -260,7 +260,7 @@ func TestScriptFiles(t *testing.T) {
 		{"endless", "#!/" + strings.Repeat("a", 300), "more than the 255 characters", ""},
 	} {
 		dir := workdir(t, map[string]string{"p/" + ConfigName: "from: scratch\nscripts: [{name: a, script: x}]", "p/x": c.body})
-		tree, err := Load(dir)
+		tree, err := loadDir(dir)
 		if c.want != "" {
 			if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], ":2:29: script \"x\": ") || !strings.Contains(got[0], c.want) {
 				t.Errorf("%s: %q", c.name, got)
@@ -284,17 +284,17 @@ func TestScriptFiles(t *testing.T) {
 
 // TestSystemErrors: what the system says is kept for errors.Is.
 func TestSystemErrors(t *testing.T) {
-	if _, err := Load(filepath.Join(t.TempDir(), "no")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := loadDir(filepath.Join(t.TempDir(), "no")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
+	if _, err := loadDir(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
 		t.Error(err)
 	}
-	if _, err := Load(t.TempDir()); !errors.Is(err, ErrNoProjects) {
+	if _, err := loadDir(t.TempDir()); !errors.Is(err, ErrNoProjects) {
 		t.Error(err)
 	}
 	if _, err := load(t, "from: scratch\nscripts: [{name: a, script: no}]"); !errors.Is(err, os.ErrNotExist) {

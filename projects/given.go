@@ -2,6 +2,7 @@ package projects
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"xtoo/internal/nearest"
@@ -145,7 +146,8 @@ func valuesDocument() *schema.Document {
 
 func (t *Tree) fileSource(path string, probs *schema.Problems) source {
 	s := newSource()
-	data, err := readRegular(path, MaxConfigSize)
+	// The file is this machine's, whatever the source of the tree is.
+	data, err := readRegular(disk(filepath.Dir(path)), filepath.Base(path), MaxConfigSize)
 	if err != nil {
 		probs.Add(schema.Problem{Pos: schema.Position{File: path}, Msg: "cannot read the values: " + reason(err), Err: err})
 		return s
@@ -182,8 +184,9 @@ func (t *Tree) fileSource(path string, probs *schema.Problems) source {
 // sectionsKey is the key of the values of single projects in a file of values.
 const sectionsKey = "projects"
 
+// givenOf takes a value as it stands: {{ is nothing special in what is given.
 func givenOf(v *schema.Value) givenValue {
-	raw := rawOf(v, nil, false)
+	raw := rawOf(v, func(v *schema.Value) *tmplText { return &tmplText{pos: v.Pos, src: v.Text} })
 	g := givenValue{pos: v.Pos}
 	if raw.kind == schema.KindList {
 		g.list = []string{}

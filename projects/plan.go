@@ -1,10 +1,7 @@
 package projects
 
 import (
-	"sort"
 	"strings"
-
-	"github.com/opencontainers/go-digest"
 
 	"xtoo/projects/schema"
 	"xtoo/qemu"
@@ -89,7 +86,8 @@ type Node struct {
 	Volumes     []Volume // by target
 	Network     Network
 
-	env map[string]string
+	env   map[string]string
+	fixed []Component // of its inputs, those that need no reading
 }
 
 // NamedValue is a value that a script sees.
@@ -108,9 +106,6 @@ func (n *Node) Secrets() map[string]*Secret {
 	}
 	return out
 }
-
-// ScriptDigest is the digest of the script's bytes.
-func (n *Node) ScriptDigest() digest.Digest { return digest.FromBytes(n.Body) }
 
 // Environ is the environment that the plan gives to the script, "NAME=value" sorted by name: XTOO_ARCH,
 // XTOO_SUBARCH, XTOO_PLATFORM and CHOST; XTOO_PROJECT, XTOO_TAG, XTOO_TYPE and XTOO_NODE; XTOO_FILES and
@@ -142,77 +137,4 @@ func (n *Node) Environ() []string {
 		out = append(out, name+"="+all[name])
 	}
 	return out
-}
-
-// Component is one thing that a node's result depends on, besides what it builds on.
-type Component struct {
-	// Name says what it is, for people too ("value hostname changed"): "script", "interpreter", "network",
-	// "arch", "project", "node", "value NAME", "secret NAME", "env NAME", "file PATH", "volume TARGET".
-	Name string
-	// Digest is over the thing; empty for secrets.
-	Digest digest.Digest
-	// Secret is set for secrets: a plain digest of one could be guessed back, so it must enter a key under
-	// a key of the store's own (HMAC).
-	Secret *Secret
-}
-
-// Inputs returns everything of the configuration that the node's result depends on, sorted by name. Nothing
-// of the host is in it: no path, owner, mode or time of a file, no tier. It reads the declared files; the
-// error is that of reading them.
-func (n *Node) Inputs() ([]Component, error) {
-	p := n.Project
-	out := []Component{
-		{Name: "script", Digest: n.ScriptDigest()},
-		{Name: "interpreter", Digest: digestOf(n.Interpreter...)},
-		{Name: "network", Digest: digestOf(string(n.Network))},
-		{Name: "arch", Digest: digestOf(p.Arch.Name, p.Arch.Subarch, p.Arch.PlatformString(), p.Arch.CHOST)},
-		{Name: "project", Digest: digestOf(p.Project.Name, p.Project.Tag, p.Project.Type)},
-		{Name: "node", Digest: digestOf(n.Path)},
-	}
-	for _, v := range n.Values {
-		if s := v.Value.Secret(); s != nil {
-			out = append(out, Component{Name: "secret " + v.Name, Secret: s})
-			continue
-		}
-		out = append(out, Component{Name: "value " + v.Name, Digest: digestOf(string(v.Value.Type), v.Value.String())})
-	}
-	for name, value := range n.env {
-		out = append(out, Component{Name: "env " + name, Digest: digestOf(value)})
-	}
-	for _, v := range n.Volumes {
-		mode := "rw"
-		if v.ReadOnly {
-			mode = "ro"
-		}
-		out = append(out, Component{Name: "volume " + v.Target, Digest: digestOf(v.Text, v.Target, mode)})
-	}
-	for _, f := range n.Files {
-		d, err := f.Digest()
-		if err != nil {
-			return nil, &schema.Errors{List: []schema.Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
-		}
-		out = append(out, Component{Name: "file " + f.Path, Digest: d})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out, nil
-}
-
-// digestOf is a digest over a sequence of texts that no other sequence has.
-func digestOf(parts ...string) digest.Digest {
-	h := digest.SHA256.Digester()
-	var b strings.Builder
-	for _, p := range parts {
-		b.Reset()
-		writeLen(&b, len(p))
-		b.WriteString(p)
-		// A hash never fails to write.
-		_, _ = h.Hash().Write([]byte(b.String()))
-	}
-	return h.Digest()
-}
-
-func writeLen(b *strings.Builder, n int) {
-	for shift := 56; shift >= 0; shift -= 8 {
-		b.WriteByte(byte(uint64(n) >> shift))
-	}
 }

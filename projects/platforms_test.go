@@ -43,7 +43,7 @@ func arch(t *testing.T, name string) qemu.Arch {
 // board is a tree below a root with three stage3s, and a root with one.
 func board(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: `
 stage3:
   - {file: pi.tar, arch: arm-64bit, subarch: raspi4}
@@ -113,7 +113,7 @@ func TestSeveralBases(t *testing.T) {
 		if string(q.Nodes[0].Body) != c.body || below.Values["kernel"].String() != c.below {
 			t.Errorf("%s: script %q, below %s", c.platform, q.Nodes[0].Body, below.Values["kernel"])
 		}
-		if q.SIF != filepath.Join(tree.Dir, "a", c.sif) || q.SIFName() != c.sif || below.SIF != filepath.Join(tree.Dir, "a/b", c.sifBelow) {
+		if q.SIF != filepath.Join(tree.from.dir, "a", c.sif) || q.SIFName() != c.sif || below.SIF != filepath.Join(tree.from.dir, "a/b", c.sifBelow) {
 			t.Errorf("%s: SIF %s %s %s", c.platform, q.SIF, q.SIFName(), below.SIF)
 		}
 		if s := q.Values["pw"].Secret(); s == nil || (s.Reveal() == "swordfish") != strings.HasPrefix(c.platform, "arm") {
@@ -256,13 +256,13 @@ func TestSIFNames(t *testing.T) {
 		"a/" + ConfigName:                  "from: [{image: scratch, arch: raspi4}, {image: scratch, arch: amd64}]",
 		"a-arm-64bit-raspi4/" + ConfigName: "from: scratch",
 	}
-	_, err := Load(workdir(t, files))
+	_, err := loadDir(workdir(t, files))
 	if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], `two projects want one name: "a" and "a-arm-64bit-raspi4" would both be a-arm-64bit-raspi4.sif | rename`) {
 		t.Errorf("%q", got)
 	}
 	// The same where the architecture is found only later.
 	files["a/"+ConfigName] = "from: ['oci:x:y', {image: scratch, arch: amd64}]"
-	tree, err := Load(workdir(t, files))
+	tree, err := loadDir(workdir(t, files))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestSIFNames(t *testing.T) {
 
 // TestAnswers: what somebody is asked for one platform leaves the defaults of the others alone.
 func TestAnswers(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{"a/" + ConfigName: `
 from: [{image: scratch, arch: amd64}, {image: scratch, arch: arm64}]
 values: {kernel: {prompt: Kernel, arch: {arm64: rpi}}, n: {arch: {arm64: 3, amd64: y}}, m: {arch: {amd64: y, arm64: 3}}}
 `}))

@@ -1,7 +1,9 @@
 package projects
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -116,38 +118,58 @@ func (r *resolver) render(q *PlannedProject) {
 	if p.sif != nil {
 		r.sif(q, s)
 	}
-	env := map[string]string{}
-	volumes := map[string]Volume{}
-	network := NetworkHost
+	all := common{scope: s, env: map[string]string{}, network: NetworkHost}
 	for _, up := range p.Chain() {
-		// Inherited variables mean the same everywhere: they are rendered where they stand.
-		at := r.scope(r.planned[plannedKey{up, q.Base}], false)
-		r.envInto(env, up.env, at)
-		for _, v := range up.volumes {
-			volumes[v.Target] = v
+		if len(up.env) > 0 {
+			// Inherited variables mean the same everywhere: they are rendered where they stand.
+			r.envInto(all.env, up.env, r.scope(r.planned[plannedKey{up, q.Base}], false))
 		}
+		all.volumes = volumesOver(all.volumes, up.volumes)
 		if up.network != "" {
-			network = Network(up.network)
+			all.network = Network(up.network)
 		}
 	}
-	var nodes func(list []*Script, parent *Node) []*Node
-	nodes = func(list []*Script, parent *Node) []*Node {
-		var out []*Node
-		for _, script := range list {
-			n := &Node{Project: q, Name: script.Name, Path: script.Path, Parent: parent, Pos: script.Pos, File: script.File, Files: script.files, Network: network}
-			n.Children = nodes(script.Children, n)
-			r.node(n, script, s, env, volumes)
-			q.Nodes = append(q.Nodes, n) // after its children
-			out = append(out, n)
-		}
-		return out
+	for _, name := range sortedKeys(p.visible) {
+		all.values = append(all.values, NamedValue{name, q.Values[name]})
 	}
-	q.Tree = nodes(p.Scripts, nil)
+	all.components(q)
+	q.Tree = r.nodes(q, p.Scripts, nil, &all)
 }
 
-func (r *resolver) node(n *Node, script *Script, s scope, env map[string]string, volumes map[string]Volume) {
+// nodes makes the nodes of a list of scripts, and those below them.
+func (r *resolver) nodes(q *PlannedProject, list []*Script, parent *Node, all *common) []*Node {
+	var out []*Node
+	for _, script := range list {
+		n := &Node{Project: q, Name: script.Name, Path: script.Path, Parent: parent, Pos: script.Pos, File: script.File, Files: script.files}
+		n.Children = r.nodes(q, script.Children, n, all)
+		r.node(n, script, all)
+		q.Nodes = append(q.Nodes, n) // after its children
+		out = append(out, n)
+	}
+	return out
+}
+
+// common is what the nodes of a project have in common, and the components that come from it.
+type common struct {
+	scope   scope
+	values  []NamedValue
+	env     map[string]string
+	volumes []Volume
+	network Network
+
+	ofProject, ofValues, ofEnv, ofVolumes []Component
+}
+
+func (all *common) components(q *PlannedProject) {
+	all.ofProject = q.projectComponents()
+	all.ofValues = valueComponents(all.values)
+	all.ofEnv = envComponents(all.env)
+	all.ofVolumes = volumeComponents(all.volumes)
+}
+
+func (r *resolver) node(n *Node, script *Script, all *common) {
 	if n.Body, n.Interpreter = script.body, script.interp; script.run != nil {
-		body, err := script.run.render(s)
+		body, err := script.run.render(all.scope)
 		if err == nil {
 			n.Body = []byte(body)
 			n.Interpreter, err = interpreter(n.Body)
@@ -156,34 +178,52 @@ func (r *resolver) node(n *Node, script *Script, s scope, env map[string]string,
 			r.probs.Addf(script.run.pos, "script %q: %v", script.Path, err)
 		}
 	}
-	for _, name := range script.seen(n.Project.Project) {
-		n.Values = append(n.Values, NamedValue{name, n.Project.Values[name]})
+	own := *all
+	if script.narrow {
+		own.values = nil
+		for _, name := range script.seen() {
+			own.values = append(own.values, NamedValue{name, n.Project.Values[name]})
+		}
+		own.ofValues = valueComponents(own.values)
 	}
-	n.env = map[string]string{}
-	for name, value := range env {
-		n.env[name] = value
+	if len(script.env) > 0 {
+		own.env = maps.Clone(all.env)
+		r.envInto(own.env, script.env, all.scope)
+		own.ofEnv = envComponents(own.env)
 	}
-	r.envInto(n.env, script.env, s)
+	if len(script.volumes) > 0 {
+		own.volumes = volumesOver(all.volumes, script.volumes)
+		own.ofVolumes = volumeComponents(own.volumes)
+	}
 	if script.network != "" {
-		n.Network = Network(script.network)
+		own.network = Network(script.network)
 	}
-	all := map[string]Volume{}
-	for target, v := range volumes {
-		all[target] = v
-	}
-	for _, v := range script.volumes {
-		all[v.Target] = v
-	}
-	for _, target := range sortedKeys(all) {
-		n.Volumes = append(n.Volumes, all[target])
-	}
+	n.Values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
+	n.fixed = slices.Concat(own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes, []Component{
+		{Name: "interpreter", Digest: digestOf(n.Interpreter...)},
+		{Name: "network", Digest: digestOf(string(n.Network))},
+		{Name: "node", Digest: digestOf(n.Path)},
+	})
 }
 
-// seen lists the values that the script sees, sorted.
-func (s *Script) seen(p *Project) []string {
-	if !s.narrow {
-		return sortedKeys(p.visible)
+// volumesOver adds volumes to others, by target; of two at one target the added one counts. The others stay as they are.
+func volumesOver(others, added []Volume) []Volume {
+	if len(added) == 0 {
+		return others
 	}
+	all := map[string]Volume{}
+	for _, v := range slices.Concat(others, added) {
+		all[v.Target] = v
+	}
+	out := make([]Volume, 0, len(all))
+	for _, target := range sortedKeys(all) {
+		out = append(out, all[target])
+	}
+	return out
+}
+
+// seen lists the values that the script names, sorted, each once.
+func (s *Script) seen() []string {
 	var out []string
 	for _, ref := range s.values {
 		if !contains(out, ref.name) {
@@ -222,11 +262,10 @@ func (r *resolver) sif(q *PlannedProject, s scope) {
 		r.probs.Addf(p.sif.pos, "the SIF's path %q names no file", text)
 		return
 	}
-	d := decoder{loader: &loader{probs: r.probs}, project: p}
 	if !p.sif.arch { // else the configuration itself says where the platform stands
 		text = SIFPath(text, q.Platform())
 	}
-	q.SIF = filepath.Clean(d.hostPath(text, p.sif.pos))
+	q.SIF = filepath.Clean(r.tree.from.hostPath(p.Tag, text, p.sif.pos, r.probs))
 }
 
 func (r *resolver) image(c imageConfig, s scope) ImageSettings {

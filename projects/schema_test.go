@@ -228,10 +228,11 @@ func TestTable(t *testing.T) {
 
 // inMemory does with one configuration what Load does with those on disk.
 func inMemory(config string) (*Tree, error) {
-	l := loader{dir: "/nonexistent", given: "/nonexistent", found: []string{"p"}, probs: &schema.Problems{}, warn: &schema.Problems{}, byTag: map[string]*Project{}, document: configDocument()}
+	l := newLoader(&origin{fsys: disk("/nonexistent"), name: "/nonexistent", dir: "/nonexistent", disk: true})
+	l.found = []string{"p"}
 	p := &Project{Name: "p", Tag: "p", Dir: "/nonexistent/p", Config: "/nonexistent/p/" + ConfigName, Source: []byte(config)}
 	l.byTag["p"] = p
-	d := decoder{loader: &l, project: p}
+	d := decoder{loader: l, project: p}
 	d.decode(p.Source)
 	t := l.tree()
 	l.check(t)
@@ -263,7 +264,7 @@ func FuzzLoad(f *testing.F) {
 			if plan, err := tree.Resolve(tree.Projects, Given{}); err == nil {
 				for _, n := range plan.Projects[0].Nodes {
 					_ = n.Environ()
-					if _, err := n.Inputs(); err != nil {
+					if _, err := n.Inputs(t.Context(), nil); err != nil {
 						t.Fatal(err)
 					}
 				}

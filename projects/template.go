@@ -20,36 +20,61 @@ const maxRendered = MaxScriptSize
 
 // tmplText is a text of a configuration that may hold a template.
 type tmplText struct {
-	pos  schema.Position
-	src  string
+	pos schema.Position
+	src string
+	parsedText
+}
+
+// texts parses the templates of one tree. Texts that are the same are parsed once.
+type texts struct {
+	proto  *template.Template
+	parsed map[string]parsedText
+}
+
+// parsedText is what a text comes to, wherever it stands.
+type parsedText struct {
 	tmpl *template.Template // nil: the text stands for itself
 	uses []string           // names of values
 	arch bool               // uses .arch or .subarch
 }
 
-// parseText reads a text; syntax errors and references to what does not exist are reported.
-func parseText(v *schema.Value, probs *schema.Problems) *tmplText {
+func newTexts() *texts {
+	return &texts{template.New("text").Option("missingkey=error").Funcs(funcs()), map[string]parsedText{}}
+}
+
+// parse reads a text; syntax errors and references to what does not exist are reported.
+func (d *decoder) parse(v *schema.Value) *tmplText {
 	t := &tmplText{pos: v.Pos, src: v.Text}
 	if !strings.Contains(t.src, "{{") {
 		return t
 	}
-	tmpl, err := template.New("text").Option("missingkey=error").Funcs(funcs()).Parse(t.src)
+	if p, ok := d.texts.parsed[t.src]; ok {
+		t.parsedText = p
+		return t
+	}
+	tmpl, err := d.texts.proto.Clone()
+	if err == nil {
+		tmpl, err = tmpl.Parse(t.src)
+	}
 	if err != nil {
 		line, msg := templateError(err)
 		p := schema.Problem{Pos: inText(v, line), Msg: "template: " + msg}
 		if m := undefinedFunc(msg); m != "" {
 			p.Hint = strings.TrimPrefix(nearest.DidYouMean(m, funcNames()), ": ")
 		}
-		probs.Add(p)
+		d.probs.Add(p)
 		return t
 	}
 	if len(tmpl.Templates()) > 1 || tmpl.Tree == nil {
-		probs.Addf(v.Pos, "template: define and block are not part of configurations")
+		d.probs.Addf(v.Pos, "template: define and block are not part of configurations")
 		return t
 	}
-	w := &walker{text: t, val: v, probs: probs}
+	w := &walker{text: t, val: v, probs: d.probs}
 	w.list(tmpl.Root, true)
 	t.tmpl = tmpl
+	if !w.wrong { // else it is reported wherever it stands
+		d.texts.parsed[t.src] = t.parsedText
+	}
 	return t
 }
 
@@ -102,6 +127,7 @@ type walker struct {
 	text  *tmplText
 	val   *schema.Value
 	probs *schema.Problems
+	wrong bool
 }
 
 func (w *walker) list(l *parse.ListNode, root bool) {
@@ -190,6 +216,7 @@ func (w *walker) access(n parse.Node, path []string) {
 }
 
 func (w *walker) bad(n parse.Node, msg string) {
+	w.wrong = true
 	line := 1 + strings.Count(w.text.src[:min(int(n.Position()), len(w.text.src))], "\n")
 	w.probs.Addf(inText(w.val, line), "template: %s", msg)
 }

@@ -12,16 +12,15 @@ import (
 	"xtoo/projects/schema"
 )
 
-// Tree is a work directory as [Load] found it. It is not changed afterwards, and may be read by several
+// Tree is a source as [Load] found it. It is not changed afterwards, and may be read by several
 // goroutines.
 type Tree struct {
-	Dir string // the work directory, absolute, symbolic links resolved
 	// Projects holds every project: parents before their children, else by tag.
 	Projects []*Project
 	// Warnings is worth saying, and stops nothing; sorted by position.
 	Warnings []schema.Problem
 
-	given string // the work directory as it was given, for messages
+	from *origin
 }
 
 // Project is one directory with a configuration.
@@ -29,8 +28,8 @@ type Project struct {
 	Name   string // the directory's name
 	Tag    string // its path relative to the work directory, with "/"
 	Type   string // `type`, or ""
-	Dir    string // its path, absolute
-	Config string // the configuration's path, as it can be opened from the current directory
+	Dir    string // where it is, the same wherever one stands: its absolute path on disk, else NAME/TAG
+	Config string // the configuration's path for messages; on disk it can be opened from the current directory
 	// Source is the configuration as it stands in the file, fit to be shown: where the default of a secret
 	// stands in it, it is written anew with "(secret)" in its place.
 	Source   []byte
@@ -137,7 +136,7 @@ func (t *Tree) Tags() []string {
 }
 
 // Select returns the projects that are named, in the tree's order, each once; with no names all of them.
-// A name is a tag, or the path of a project's directory, absolute or relative to cwd; a slash at its end
+// A name is a tag, or on disk the path of a project's directory, absolute or relative to cwd; a slash at its end
 // does not matter. The error is an [*schema.Errors] with one problem a name.
 func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
 	if len(names) == 0 {
@@ -150,7 +149,7 @@ func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
 			wanted[p] = true
 			continue
 		}
-		p := schema.Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.given, nearest.DidYouMean(name, t.Tags()))}
+		p := schema.Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.from.name, nearest.DidYouMean(name, t.Tags()))}
 		if below := t.below(name, cwd); len(below) > 0 {
 			p.Hint = fmt.Sprintf("it is a directory of projects: name them, as in %s", below[0])
 		} else if !strings.HasSuffix(p.Msg, "?") {
@@ -187,14 +186,17 @@ func (t *Tree) named(name, cwd string) *Project {
 
 // tagOf is the tag that a directory would have.
 func (t *Tree) tagOf(path, cwd string) (string, bool) {
+	if !t.from.disk {
+		return "", false
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(cwd, path)
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	rel, err := filepath.Rel(t.Dir, path)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	rel, err := filepath.Rel(t.from.dir, path)
+	if err != nil || leadsOut(rel) {
 		return "", false
 	}
 	return filepath.ToSlash(rel), true

@@ -23,7 +23,7 @@ func bigTree(t *testing.T) (*Tree, string) {
 		".git/hooks/" + ConfigName:                     "not: ours",
 		"x86-64bit/.cache/" + ConfigName:               "not: ours",
 	})
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestLinks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "s.sh"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestLinks(t *testing.T) {
 	if err := os.Symlink("../../shared.yaml", filepath.Join(dir, "a/b", ConfigName)); err != nil {
 		t.Fatal(err)
 	}
-	if tree, err = Load(dir); err != nil || tags(tree.Projects) != "a a/b" {
+	if tree, err = loadDir(dir); err != nil || tags(tree.Projects) != "a a/b" {
 		t.Error(err)
 	}
 	// A fifo is refused, not waited for.
@@ -158,7 +158,7 @@ func TestLinks(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "f", ConfigName), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Load(dir)
+	_, err = loadDir(dir)
 	if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], "it is not a regular file") {
 		t.Errorf("fifo: %q", got)
 	}
@@ -167,7 +167,7 @@ func TestLinks(t *testing.T) {
 func TestRelativeWorkDirectory(t *testing.T) {
 	dir := workdir(t, map[string]string{"w/a/" + ConfigName: "foo: 1"})
 	t.Chdir(dir)
-	_, err := Load("w")
+	_, err := loadDir("w")
 	if err == nil || !strings.Contains(err.Error(), "w/a/"+ConfigName+":1:1: unknown key") || strings.Contains(err.Error(), dir) {
 		t.Errorf("positions must be as the work directory was given: %v", err)
 	}
@@ -196,7 +196,7 @@ func TestBases(t *testing.T) {
 			t.Errorf("%s: position %v", c.config, got.Pos)
 		}
 		got.Pos, got.Project = schema.Position{}, nil
-		c.want.Path = strings.Replace(c.want.Path, "DIR", tree.Dir, 1)
+		c.want.Path = strings.Replace(c.want.Path, "DIR", tree.from.dir, 1)
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.config, got, c.want)
 		}
@@ -233,7 +233,7 @@ scripts:
 
 // TestInheritance: env, volumes and network reach the projects below and the nodes; the nearest counts.
 func TestInheritance(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: `
 from: scratch
 network: none
@@ -260,7 +260,7 @@ scripts: [{name: n, run: x}, {name: m, run: x, network: host, env: {B: m}, volum
 			}
 		}
 		for _, v := range n.Volumes {
-			s := v.Target + "=" + strings.Replace(v.Source, tree.Dir, "DIR", 1)
+			s := v.Target + "=" + strings.Replace(v.Source, tree.from.dir, "DIR", 1)
 			if v.ReadOnly {
 				s += ":ro"
 			}
@@ -280,13 +280,13 @@ scripts: [{name: n, run: x}, {name: m, run: x, network: host, env: {B: m}, volum
 		}
 	}
 	m := plan.Projects[1].Nodes[1]
-	if m.Network != NetworkHost || len(m.Volumes) != 3 || m.Volumes[0].Source != filepath.Join(tree.Dir, "a/b/y") || !strings.Contains(strings.Join(m.Environ(), " "), " B=m ") && m.Environ()[1] != "B=m" {
+	if m.Network != NetworkHost || len(m.Volumes) != 3 || m.Volumes[0].Source != filepath.Join(tree.from.dir, "a/b/y") || !strings.Contains(strings.Join(m.Environ(), " "), " B=m ") && m.Environ()[1] != "B=m" {
 		t.Errorf("node's own: %s", describe(m))
 	}
 }
 
 func TestImage(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: `
 from: scratch
 values: {init: /sbin/init}
@@ -319,7 +319,7 @@ outputs: {sif: "{{ .project.name }}.sif"}
 	if got := plan.Find("a/c").Image; !(len(got.Env)+len(got.Labels) == 0 && got.Entrypoint == nil && got.Cmd == nil && got.Ports == nil && got.Volumes == nil && got.User == nil) {
 		t.Errorf("an empty configuration says %+v", got)
 	}
-	if got := plan.Find("a").SIF; got != filepath.Join(tree.Dir, "a/a.sif") {
+	if got := plan.Find("a").SIF; got != filepath.Join(tree.from.dir, "a/a.sif") {
 		t.Errorf("sif %s", got)
 	}
 	if plan.Find("a/b").SIF != "/out/b.sif" || plan.Find("a/c").SIF != "" {
@@ -328,7 +328,7 @@ outputs: {sif: "{{ .project.name }}.sif"}
 }
 
 func TestSameSIF(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: "from: scratch\noutputs: {sif: /o/x.sif}", "b/" + ConfigName: "from: scratch\noutputs: {sif: '/o/{{ \"x\" }}.sif'}",
 		"c/" + ConfigName: "from: scratch\noutputs: {sif: '{{ \"\" }}'}",
 	}))
@@ -349,7 +349,7 @@ func TestSameSIF(t *testing.T) {
 // TestExamples: what the repository shows loads.
 func TestExamples(t *testing.T) {
 	for _, dir := range []string{"demo", "funtoo"} {
-		tree, err := Load(filepath.Join("..", "examples", dir))
+		tree, err := loadDir(filepath.Join("..", "examples", dir))
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 			continue

@@ -15,7 +15,7 @@ import (
 // family is a tree of three projects whose values depend on each other.
 func family(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: `
 stage3: {file: s.tar, arch: arm-64bit, subarch: raspi4}
 values:
@@ -175,7 +175,7 @@ func TestWrongValues(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: `
 from: scratch
 values:
@@ -232,7 +232,7 @@ values:
 // TestSecrets: no way of printing a plan shows a secret.
 func TestSecrets(t *testing.T) {
 	const word = "swordfish"
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName: `
 from: scratch
 values:
@@ -251,10 +251,11 @@ scripts: [{name: x, run: y}]
 		if got := n.Secrets()["derived"].Reveal(); got != word+"!" {
 			t.Errorf("derived secret %q", got)
 		}
-		in, err := n.Inputs()
+		inputs, err := n.Inputs(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		in := inputs.Components
 		secrets := 0
 		for _, c := range in {
 			if c.Secret != nil {
@@ -291,7 +292,7 @@ scripts: [{name: x, run: y}]
 		t.Error(err)
 	}
 	// A default that stands in the clear is warned of, and not in what is shown of the configuration.
-	tree, err = Load(workdir(t, map[string]string{
+	tree, err = loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName:   "# top\nfrom: scratch\nvalues:\n  pw: {secret: true, default: &x swordfish} # why\n  # list\n  b: {secret: true, default: *x}\n  c: {secret: true}\n  d: {secret: true, default: ''}\n",
 		"a/b/" + ConfigName: "values: {c: swordfish}",
 		"a/c/" + ConfigName: "values: {e: {secret: true, default: 'sword{{ \"\" }}fish'}} # d",
@@ -318,7 +319,7 @@ scripts: [{name: x, run: y}]
 
 // TestInheritedDeclarations: a child changes what it names, and keeps the rest.
 func TestInheritedDeclarations(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
+	tree, err := loadDir(workdir(t, map[string]string{
 		"a/" + ConfigName:   "from: scratch\nvalues: {p: {choices: [x, y, z], many: true, default: [x, y]}, n: 3, b: true}",
 		"a/b/" + ConfigName: "values: {p: y z, n: {prompt: How many}}",
 		"a/c/" + ConfigName: "values: {p: {choices: [x]}}",

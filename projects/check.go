@@ -94,7 +94,7 @@ func (l *loader) checkDefaults(p *Project) {
 			if def.dynamic() {
 				continue
 			}
-			text, items, err := def.render(scope{project: p})
+			text, items, err := def.render(scope{})
 			if err == nil {
 				_, err = c.value(text, items)
 			}

@@ -203,7 +203,7 @@ func (d *decoder) scriptFile(s *Script, v *schema.Value) {
 	if !ok {
 		return
 	}
-	body, err := readRegular(from.fsys, name, MaxScriptSize)
+	body, link, err := readRegular(from.fsys, name, MaxScriptSize)
 	switch {
 	case errors.As(err, new(tooLargeError)):
 		d.probs.Hintf(v.Pos, "put data and programs under \"files\"", "script %q: %v", v.Text, err)
@@ -215,7 +215,7 @@ func (d *decoder) scriptFile(s *Script, v *schema.Value) {
 		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("cannot read the script %q: %s", v.Text, reason(err)), Err: err})
 		return
 	}
-	if d.outside(from, name) {
+	if d.outside(from, name, link) {
 		d.warn.Addf(v.Pos, "the script %q is outside of the work directory", v.Text)
 	}
 	s.body = body

@@ -100,7 +100,7 @@ func (e *FileEntry) read(ctx context.Context, fsys fs.FS, name string, keep Keep
 		if info.Mode()&0o111 != 0 {
 			e.Mode = 0o755
 		}
-		return f, nil
+		return opened{f, info}, nil
 	})
 	switch {
 	case err == nil && e.Mode == 0:
@@ -110,6 +110,14 @@ func (e *FileEntry) read(ctx context.Context, fsys fs.FS, name string, keep Keep
 	}
 	return err
 }
+
+// opened is a file of which it is known what it is.
+type opened struct {
+	fs.File
+	info fs.FileInfo
+}
+
+func (f opened) Stat() (fs.FileInfo, error) { return f.info, nil }
 
 // keepError is the keeper's failure, which no change of the configuration would mend.
 type keepError struct{ error }

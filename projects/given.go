@@ -147,7 +147,7 @@ func valuesDocument() *schema.Document {
 func (t *Tree) fileSource(path string, probs *schema.Problems) source {
 	s := newSource()
 	// The file is this machine's, whatever the source of the tree is.
-	data, err := readRegular(disk(filepath.Dir(path)), filepath.Base(path), MaxConfigSize)
+	data, _, err := readRegular(disk(filepath.Dir(path)), filepath.Base(path), MaxConfigSize)
 	if err != nil {
 		probs.Add(schema.Problem{Pos: schema.Position{File: path}, Msg: "cannot read the values: " + reason(err), Err: err})
 		return s

@@ -89,8 +89,7 @@ func hash(open func() (io.ReadCloser, error)) (digest.Digest, int64, error) {
 //
 // The error is that of reading the files, with the position of their declaration, or of keep.
 func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
-	in := &Inputs{Components: make([]Component, 0, len(n.fixed)+1+len(n.Files))}
-	in.Components = append(in.Components, n.fixed...)
+	in := &Inputs{Components: n.components()}
 	if keep == nil {
 		in.Script = Content{n.ScriptDigest(), int64(len(n.Body))}
 	} else {
@@ -127,8 +126,21 @@ func sortComponents(list []Component) {
 // ScriptDigest is the digest of the script's bytes.
 func (n *Node) ScriptDigest() digest.Digest { return sha256Digest(sha256.Sum256(n.Body)) }
 
-// The components of a node that need no reading are found when the plan is made; those that the nodes of a project
-// have in common, once.
+// components are those of a node that need no reading. There is room for the others.
+func (n *Node) components() []Component {
+	size := 3 + 1 + len(n.Files)
+	for _, some := range n.fixed {
+		size += len(some)
+	}
+	out := make([]Component, 0, size)
+	for _, some := range n.fixed {
+		out = append(out, some...)
+	}
+	return append(out,
+		Component{Name: "interpreter", Digest: digestOf(n.Interpreter...)},
+		Component{Name: "network", Digest: digestOf(string(n.Network))},
+		Component{Name: "node", Digest: digestOf(n.Path)})
+}
 
 // projectComponents are what all nodes of a project depend on.
 func (q *PlannedProject) projectComponents() []Component {

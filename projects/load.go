@@ -39,7 +39,20 @@ func Load(s Source) (*Tree, error) {
 		return nil, err
 	}
 	t.Warnings = l.warn.Sorted()
+	for _, p := range t.Projects {
+		p.forget()
+	}
 	return t, nil
+}
+
+// forget lets go of the YAML, which is of no use once everything is checked.
+func (p *Project) forget() {
+	p.doc = nil
+	for _, c := range p.values {
+		for _, def := range c.defaults() {
+			def.node = nil
+		}
+	}
 }
 
 // loader is the state of one Load.
@@ -119,7 +132,7 @@ func (l *loader) project(tag string) {
 	}
 	p.Pos = schema.Position{File: p.Config, Line: 1, Column: 1}
 	l.byTag[tag] = p
-	data, err := readRegular(l.fsys, path.Join(tag, ConfigName), MaxConfigSize)
+	data, _, err := readRegular(l.fsys, path.Join(tag, ConfigName), MaxConfigSize)
 	if err != nil {
 		p.broken = true
 		l.probs.Add(schema.Problem{Pos: schema.Position{File: p.Config}, Msg: "cannot read the configuration: " + reason(err), Err: err})

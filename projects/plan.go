@@ -87,7 +87,7 @@ type Node struct {
 	Network     Network
 
 	env   map[string]string
-	fixed []Component // of its inputs, those that need no reading
+	fixed [][]Component // what is found once for many nodes: of the project, values, env, volumes
 }
 
 // NamedValue is a value that a script sees.

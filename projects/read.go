@@ -1,7 +1,6 @@
 package projects
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,31 +14,40 @@ type tooLargeError int64
 
 func (e tooLargeError) Error() string { return fmt.Sprintf("it is larger than %d bytes", int64(e)) }
 
-// readRegular reads a regular file. Others are refused before they are opened: opening a fifo would hang.
-func readRegular(fsys fs.FS, name string, limit int64) (data []byte, err error) {
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
-		return nil, err
+// readRegular reads a regular file. Others are refused before they are opened: opening a fifo would hang. link says
+// whether the name is a symbolic link to it.
+func readRegular(fsys fs.FS, name string, limit int64) (data []byte, link bool, err error) {
+	info, err := fs.Lstat(fsys, name)
+	if link = err == nil && info.Mode()&fs.ModeSymlink != 0; link {
+		info, err = fs.Stat(fsys, name)
 	}
-	if info.IsDir() {
-		return nil, errors.New("it is a directory")
+	switch {
+	case err != nil:
+		return nil, link, err
+	case info.IsDir():
+		return nil, link, errors.New("it is a directory")
+	case !info.Mode().IsRegular():
+		return nil, link, errors.New("it is not a regular file")
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
+	if d, ok := fsys.(disk); ok {
+		data, err = d.readFile(name, info.Size(), limit)
+	} else {
+		data, err = readAll(fsys, name, limit)
 	}
+	if err == nil && int64(len(data)) > limit {
+		err = tooLargeError(limit)
+	}
+	return data, link, err
+}
+
+// readAll reads a file, limit+1 bytes at most.
+func readAll(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // read only: nothing can be lost
-	buf := bytes.NewBuffer(make([]byte, 0, min(max(info.Size(), 0), limit)+bytes.MinRead))
-	if _, err = buf.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
-		return nil, err
-	}
-	if int64(buf.Len()) > limit {
-		return nil, tooLargeError(limit)
-	}
-	return buf.Bytes(), nil
+	defer f.Close() // read only: nothing can be lost
+	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
 // reason is what the system said, without operation and path.
@@ -52,8 +60,8 @@ func reason(err error) string {
 }
 
 // outside reports whether the file of a script is out of the work directory, there or where links lead.
-func (l *loader) outside(from *origin, name string) bool {
-	if !l.disk || from == l.origin && !l.linked(name) {
+func (l *loader) outside(from *origin, name string, link bool) bool {
+	if !l.disk || from == l.origin && !link && !l.linked(path.Dir(name)) {
 		return false
 	}
 	target, err := filepath.EvalSymlinks(from.place(name))
@@ -64,21 +72,14 @@ func (l *loader) outside(from *origin, name string) bool {
 	return err != nil || leadsOut(rel)
 }
 
-// linked reports whether there is a symbolic link on the way to a name. It remembers the directories.
-func (l *loader) linked(name string) bool {
-	if name == "." {
-		return false
-	}
-	if known, ok := l.links[name]; ok {
+// linked reports whether there is a symbolic link on the way to a directory, or at its end. Those that the search for
+// projects came through are known.
+func (l *loader) linked(dir string) bool {
+	if known, ok := l.links[dir]; ok || dir == "." {
 		return known
 	}
-	info, err := fs.Lstat(l.fsys, name)
-	if err != nil {
-		return true // whoever asks looks closer
-	}
-	found := info.Mode()&fs.ModeSymlink != 0 || l.linked(path.Dir(name))
-	if info.IsDir() {
-		l.links[name] = found
-	}
+	info, err := fs.Lstat(l.fsys, dir)
+	found := err != nil || info.Mode()&fs.ModeSymlink != 0 || l.linked(path.Dir(dir))
+	l.links[dir] = found
 	return found
 }

@@ -26,7 +26,7 @@ func (t *Tree) Check(selected []*Project, g Given) error {
 // The error is an [*schema.Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
 // are missing.
 func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
-	r := resolver{tree: t, given: g, probs: &schema.Problems{}, planned: map[plannedKey]*PlannedProject{}}
+	r := resolver{tree: t, given: g, probs: &schema.Problems{}, planned: map[plannedKey]*PlannedProject{}, scopes: map[*PlannedProject]scope{}}
 	plan := r.plan(selected)
 	if err := r.err(); err != nil {
 		return nil, err
@@ -58,7 +58,8 @@ type resolver struct {
 	probs   *schema.Problems
 	missing []Missing
 	planned map[plannedKey]*PlannedProject
-	early   bool // leave out what depends on an architecture that is not known
+	scopes  map[*PlannedProject]scope // of those whose values are known
+	early   bool                      // leave out what depends on an architecture that is not known
 }
 
 // plannedKey is what there is one planned project for.
@@ -113,7 +114,7 @@ func (r *resolver) err() error {
 
 // render makes the nodes, the image's settings and the outputs of a project whose values are known.
 func (r *resolver) render(q *PlannedProject) {
-	p, s := q.Project, r.scope(q, false)
+	p, s := q.Project, r.known(q)
 	q.Image = r.image(p.image, s)
 	if p.sif != nil {
 		r.sif(q, s)
@@ -122,7 +123,7 @@ func (r *resolver) render(q *PlannedProject) {
 	for _, up := range p.Chain() {
 		if len(up.env) > 0 {
 			// Inherited variables mean the same everywhere: they are rendered where they stand.
-			r.envInto(all.env, up.env, r.scope(r.planned[plannedKey{up, q.Base}], false))
+			r.envInto(all.env, up.env, r.known(r.planned[plannedKey{up, q.Base}]))
 		}
 		all.volumes = volumesOver(all.volumes, up.volumes)
 		if up.network != "" {
@@ -134,6 +135,16 @@ func (r *resolver) render(q *PlannedProject) {
 	}
 	all.components(q)
 	q.Tree = r.nodes(q, p.Scripts, nil, &all)
+}
+
+// known is what templates see once all values of a project are known.
+func (r *resolver) known(q *PlannedProject) scope {
+	s, ok := r.scopes[q]
+	if !ok {
+		s = r.scope(q, false)
+		r.scopes[q] = s
+	}
+	return s
 }
 
 // nodes makes the nodes of a list of scripts, and those below them.
@@ -178,7 +189,7 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 			r.probs.Addf(script.run.pos, "script %q: %v", script.Path, err)
 		}
 	}
-	own := *all
+	own := *all // a copy
 	if script.narrow {
 		own.values = nil
 		for _, name := range script.seen() {
@@ -199,11 +210,7 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 		own.network = Network(script.network)
 	}
 	n.Values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
-	n.fixed = slices.Concat(own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes, []Component{
-		{Name: "interpreter", Digest: digestOf(n.Interpreter...)},
-		{Name: "network", Digest: digestOf(string(n.Network))},
-		{Name: "node", Digest: digestOf(n.Path)},
-	})
+	n.fixed = [][]Component{own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes}
 }
 
 // volumesOver adds volumes to others, by target; of two at one target the added one counts. The others stay as they are.

@@ -135,7 +135,10 @@ func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Val
 }
 
 func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (Value, bool) {
-	s := r.scope(q, isSet(c.secret))
+	var s scope
+	if def.dynamic() {
+		s = r.scope(q, isSet(c.secret))
+	}
 	for _, name := range def.uses() {
 		if name == c.name && q.Parent != nil { // means the inherited one
 			v, ok := q.Parent.Values[name]
@@ -167,14 +170,14 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue
 
 // scope is what templates of the project see of what is known so far.
 func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
-	s := scope{project: q.Project, arch: q.Arch.Name, subarch: q.Arch.Subarch, values: map[string]any{}}
+	values := make(map[string]any, len(q.Values))
 	for name, v := range q.Values {
 		switch {
 		case !v.IsSecret():
-			s.values[name] = v.data()
+			values[name] = v.data()
 		case secrets:
-			s.values[name] = v.reveal()
+			values[name] = v.reveal()
 		}
 	}
-	return s
+	return newScope(q.Project, q.Arch, values)
 }

@@ -1,12 +1,16 @@
 package projects
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"xtoo/projects/schema"
 )
@@ -165,3 +169,39 @@ func (d disk) ReadLink(name string) (string, error) { return os.Readlink(d.join(
 
 // ReadDir lists a directory by name.
 func (d disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.join(name)) }
+
+// readFile reads a file that is a regular one of this size, or was a moment ago: limit+1 bytes at most. It asks the system
+// for no more than that, since a plan reads a thousand small files.
+func (d disk) readFile(name string, size, limit int64) ([]byte, error) {
+	path := d.join(name)
+	fail := func(op string, err error) ([]byte, error) { return nil, &fs.PathError{Op: op, Path: path, Err: err} }
+	// Should it be a fifo by now, opening does not wait for a writer.
+	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0) })
+	if err != nil {
+		return fail("open", err)
+	}
+	defer func() { _ = unix.Close(fd) }() // read only: nothing can be lost
+	data := make([]byte, 0, min(size, limit)+1)
+	for {
+		n, err := retry(func() (int, error) { return unix.Read(fd, data[len(data):cap(data)]) })
+		if err != nil {
+			return fail("read", err)
+		}
+		data = data[:len(data)+n]
+		switch got := int64(len(data)); {
+		case n == 0, got == size && got < int64(cap(data)), got > limit:
+			return data, nil
+		case got == int64(cap(data)):
+			data = slices.Grow(data, int(min(max(got, 512), limit+1-got)))
+		}
+	}
+}
+
+func retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}

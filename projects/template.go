@@ -13,6 +13,7 @@ import (
 
 	"xtoo/internal/nearest"
 	"xtoo/projects/schema"
+	"xtoo/qemu"
 )
 
 // maxRendered bounds in bytes what a template may make.
@@ -232,10 +233,16 @@ func contains(list []string, s string) bool {
 
 // scope is what templates see.
 type scope struct {
-	project *Project
-	arch    string
-	subarch string
-	values  map[string]any
+	arch   string
+	values map[string]any
+	data   map[string]any // all of it, values among it
+}
+
+func newScope(p *Project, arch qemu.Arch, values map[string]any) scope {
+	return scope{arch.Name, values, map[string]any{
+		"project": map[string]any{"name": p.Name, "tag": p.Tag, "type": p.Type, "path": p.Tag},
+		"values":  values, "arch": arch.Name, "subarch": arch.Subarch,
+	}}
 }
 
 // render executes the template.
@@ -246,14 +253,8 @@ func (t *tmplText) render(s scope) (string, error) {
 	if t.arch && s.arch == "" {
 		return "", errArchUnknown
 	}
-	data := map[string]any{
-		"project": map[string]any{
-			"name": s.project.Name, "tag": s.project.Tag, "type": s.project.Type, "path": s.project.Tag,
-		},
-		"values": s.values, "arch": s.arch, "subarch": s.subarch,
-	}
 	var out limitedBuffer
-	if err := t.tmpl.Execute(&out, data); err != nil {
+	if err := t.tmpl.Execute(&out, s.data); err != nil {
 		_, msg := templateError(err)
 		return "", errors.New("template: " + msg)
 	}

@@ -24,6 +24,18 @@ type reader struct {
 	probs   *Problems
 	visits  int
 	full    bool // the limit was reported
+	slab    []Value
+}
+
+// value makes a value. They are many and live as long as each other, so they are made some at a time.
+func (r *reader) value(n *yaml.Node) *Value {
+	if len(r.slab) == 0 {
+		r.slab = make([]Value, 16)
+	}
+	v := &r.slab[0]
+	r.slab = r.slab[1:]
+	v.Pos, v.Node = r.pos(n), n
+	return v
 }
 
 func (r *reader) pos(n *yaml.Node) Position {
@@ -65,7 +77,7 @@ func (r *reader) read(n *yaml.Node, s *Shape, at label, depth int) *Value {
 		r.probs.Hintf(r.pos(n), "remove the tag; quotes make a text", "%s has a YAML tag (%s): configurations do not use them", at, n.Tag)
 		return nil
 	}
-	v := &Value{Pos: r.pos(n), Node: n}
+	v := r.value(n)
 	switch n.Kind {
 	case yaml.ScalarNode:
 		return r.scalar(v, s, at)
@@ -171,7 +183,7 @@ func (r *reader) checkText(v *Value, t *Text, at label) *Value {
 
 func (r *reader) sequence(v *Value, l *List, at label, depth int) *Value {
 	v.Kind = KindList
-	v.Items = []*Value{}
+	v.Items = make([]*Value, 0, len(v.Node.Content))
 	if l.NonEmpty && len(v.Node.Content) == 0 {
 		r.probs.Addf(v.Pos, "%s is an empty list", at)
 		return nil
@@ -186,6 +198,8 @@ func (r *reader) sequence(v *Value, l *List, at label, depth int) *Value {
 
 func (r *reader) mapping(v *Value, s *Shape, at label, depth int) *Value {
 	v.Kind = KindMap
+	v.Keys = make([]Entry, 0, len(v.Node.Content)/2)
+	seen := seenKeys{of: v}
 	for i := 0; i+1 < len(v.Node.Content); i += 2 {
 		kn, vn := v.Node.Content[i], v.Node.Content[i+1]
 		if kn.Kind == yaml.AliasNode && kn.Alias != nil {
@@ -197,34 +211,63 @@ func (r *reader) mapping(v *Value, s *Shape, at label, depth int) *Value {
 			continue
 		}
 		key := kn.Value
-		if first, dup := v.present.find(key); dup {
+		if first, dup := seen.add(key, pos); dup {
 			r.probs.Addf(pos, "key %q stands twice: first in line %d", Shorten(key), first.Line)
 			continue
 		}
-		v.present.add(key, pos)
-		var item *Value
-		if s.Object != nil {
-			f := s.Object.field(key)
-			if f == nil {
-				r.unknown(pos, key, s.Object)
-				continue
-			}
-			item = r.read(vn, f.Shape, label{key: key}, depth+1)
-		} else {
-			if !s.Dict.Key.MatchString(key) {
-				r.probs.Addf(pos, "%q is not %s", Shorten(key), s.Dict.KeyWant)
-				continue
-			}
-			item = r.read(vn, s.Dict.Value, label{key: key}, depth+1)
-		}
-		if item != nil {
+		if item := r.item(key, pos, vn, s, depth); item != nil {
 			v.Keys = append(v.Keys, Entry{key, pos, item})
+		} else {
+			v.wrong = append(v.wrong, keyAt{key, pos})
 		}
 	}
 	if s.Object != nil {
 		r.together(v, s.Object, at)
 	}
 	return v
+}
+
+// item reads what stands under a key of a mapping.
+func (r *reader) item(key string, pos Position, n *yaml.Node, s *Shape, depth int) *Value {
+	if s.Object != nil {
+		if f := s.Object.field(key); f != nil {
+			return r.read(n, f.Shape, label{key: key}, depth+1)
+		}
+		r.unknown(pos, key, s.Object)
+		return nil
+	}
+	if s.Dict.Key.MatchString(key) {
+		return r.read(n, s.Dict.Value, label{key: key}, depth+1)
+	}
+	r.probs.Addf(pos, "%q is not %s", Shorten(key), s.Dict.KeyWant)
+	return nil
+}
+
+// seenKeys finds keys that stand twice. Few are looked through one by one.
+type seenKeys struct {
+	of    *Value
+	index map[string]Position // once there are many
+}
+
+const fewKeys = 12
+
+func (s *seenKeys) add(key string, pos Position) (first Position, dup bool) {
+	if s.index == nil && len(s.of.Keys)+len(s.of.wrong) < fewKeys {
+		return s.of.Has(key)
+	}
+	if s.index == nil {
+		s.index = map[string]Position{}
+		for _, e := range s.of.Keys {
+			s.index[e.Key] = e.Pos
+		}
+		for _, k := range s.of.wrong {
+			s.index[k.key] = k.pos
+		}
+	}
+	if first, dup = s.index[key]; !dup {
+		s.index[key] = pos
+	}
+	return first, dup
 }
 
 func (r *reader) unknown(pos Position, key string, o *Object) {

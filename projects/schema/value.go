@@ -3,7 +3,7 @@ package schema
 import "gopkg.in/yaml.v3"
 
 // Kind says what a value is.
-type Kind int
+type Kind uint8
 
 // The kinds. A scalar that was taken as the text that stands there is a text.
 const (
@@ -20,13 +20,13 @@ const (
 type Value struct {
 	Pos   Position
 	Node  *yaml.Node // where it was read from; an alias is followed
+	Text  string     // of a scalar, as it stands in the file
 	Kind  Kind
-	Text  string // of a scalar, as it stands in the file
-	Yes   bool   // KindBool
+	Yes   bool // KindBool
 	Items []*Value
 	Keys  []Entry // in the file's order
 
-	present presence
+	wrong []keyAt // keys of a mapping that stand there and are not among Keys
 }
 
 // Entry is one key of a mapping with its value.
@@ -59,31 +59,16 @@ func (v *Value) String() string {
 
 // Has reports where a key stands in a mapping, right or wrong: a wrong one has been reported, and is not
 // missing as well.
-func (v *Value) Has(key string) (Position, bool) { return v.present.find(key) }
-
-// presence is which keys stand in a mapping, and where.
-type presence struct {
-	list  []keyAt
-	index map[string]int // once there are many
-}
-
-type keyAt struct {
-	key string
-	pos Position
-}
-
-// few is how many keys are looked through one by one.
-const few = 12
-
-func (p *presence) find(key string) (Position, bool) {
-	if p.index != nil {
-		i, ok := p.index[key]
-		if !ok {
-			return Position{}, false
-		}
-		return p.list[i].pos, true
+func (v *Value) Has(key string) (Position, bool) {
+	if v == nil {
+		return Position{}, false
 	}
-	for _, k := range p.list {
+	for _, e := range v.Keys {
+		if e.Key == key {
+			return e.Pos, true
+		}
+	}
+	for _, k := range v.wrong {
 		if k.key == key {
 			return k.pos, true
 		}
@@ -91,16 +76,7 @@ func (p *presence) find(key string) (Position, bool) {
 	return Position{}, false
 }
 
-func (p *presence) add(key string, pos Position) {
-	p.list = append(p.list, keyAt{key, pos})
-	if len(p.list) <= few {
-		return
-	}
-	if p.index == nil {
-		p.index = map[string]int{}
-		for i, k := range p.list {
-			p.index[k.key] = i
-		}
-	}
-	p.index[key] = len(p.list) - 1
+type keyAt struct {
+	key string
+	pos Position
 }

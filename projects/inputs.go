@@ -102,10 +102,10 @@ func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
 	in.Components = append(in.Components, Component{Name: "script", Digest: in.Script.Digest})
 	for _, f := range n.Files {
 		entries, err := f.entries(ctx, keep)
-		if errors.As(err, new(*keepError)) {
+		switch {
+		case errors.As(err, new(*keepError)), errors.Is(err, ctx.Err()) && ctx.Err() != nil:
 			return nil, fmt.Errorf("%s: %w", f.Pos, err)
-		}
-		if err != nil {
+		case err != nil:
 			return nil, &schema.Errors{List: []schema.Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
 		}
 		in.Components = append(in.Components, Component{Name: "file " + f.Path, Digest: digestOfEntries(entries)})

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"xtoo/qemu"
 )
 
 // family is a tree of three projects whose values depend on each other.
@@ -352,52 +350,5 @@ func TestInheritedDeclarations(t *testing.T) {
 	}
 	if v := plan.Find("a/d").Values["n"]; v.Type != TypeString {
 		t.Errorf("n of d: %v %v", v.Type, v)
-	}
-}
-
-// TestArch: what a root does not declare comes from the engine, and is asked for where it is used.
-func TestArch(t *testing.T) {
-	tree, err := load(t, "stage3: s.tar\nscripts: [{name: a, run: 'echo {{ .arch }}'}]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), "architecture, which is not known") {
-		t.Error(err)
-	}
-	early, err := load(t, "stage3: s.tar\nvalues: {a: '{{ .arch }}', b: '{{ .values.a }}', c: , d: ['{{ .arch }}']}\nscripts: [{name: a, run: x}]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var missing *MissingError
-	if err := early.Check(early.Projects, Given{}); !errors.As(err, &missing) || len(missing.List) != 1 || missing.List[0].Name != "c" {
-		t.Errorf("before the architecture is known: %v", err)
-	}
-	if err := early.Check(early.Projects, Given{Set: []string{"c=x"}}); err != nil {
-		t.Errorf("before the architecture is known: %v", err)
-	}
-	if err := early.Check(early.Projects, Given{Set: []string{"x=x"}}); err == nil {
-		t.Error("an unknown value is not found early")
-	}
-	if _, err := early.Resolve(early.Projects, Given{Set: []string{"c=x"}}); err == nil {
-		t.Error("resolves without the architecture")
-	}
-	pi, err := qemu.Lookup("arm-32bit", "raspi2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan := resolve(t, tree, Given{Arch: map[*Base]qemu.Arch{tree.Projects[0].Bases[0]: pi}})
-	if n := plan.Projects[0].Nodes[0]; string(n.Body) != "echo arm-32bit" || plan.Projects[0].Arch != pi {
-		t.Errorf("%q", n.Body)
-	}
-}
-
-// TestEndlessTemplates: what a template makes is bounded.
-func TestEndlessTemplates(t *testing.T) {
-	tree, err := load(t, "from: scratch\nscripts: [{name: a, run: '{{ range 100000000 }}xxxxxxxxxxxxxxxxxxxxxxxx{{ end }}'}]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), "makes more than") {
-		t.Error(err)
 	}
 }

@@ -58,9 +58,9 @@ func ParseCompression(name string) (Compression, error) {
 	return "", fmt.Errorf("unknown compression %q: it is gzip, zstd or none", name)
 }
 
-// newCompressor compresses to w on up to jobs cores; the bytes do not depend on jobs.
+// NewCompressor compresses to w on up to jobs cores; the bytes do not depend on jobs.
 // The caller closes it; that does not close w.
-func newCompressor(w io.Writer, c Compression, jobs int) (io.WriteCloser, error) {
+func NewCompressor(w io.Writer, c Compression, jobs int) (io.WriteCloser, error) {
 	switch c {
 	case Zstd:
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstdLevel), zstd.WithEncoderConcurrency(max(2, jobs)))
@@ -82,9 +82,9 @@ func (nopCloser) Close() error { return nil }
 // zstdWindow bounds the memory that a hostile zstd blob can ask for.
 const zstdWindow = 128 << 20
 
-// newDecompressor recognises the compression by content and yields the tar stream. The caller closes it;
+// NewDecompressor recognises the compression by content and yields the tar stream. The caller closes it;
 // that does not close r.
-func newDecompressor(r io.Reader) (io.ReadCloser, error) {
+func NewDecompressor(r io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReaderSize(r, 1<<20)
 	magic, err := br.Peek(4)
 	if err != nil && err != io.EOF { // Peek returns it bare

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"xtoo/internal/streams"
 )
 
 // Format is how a stage3 is packed: the suffix that a file of its kind has.
@@ -161,7 +163,7 @@ func (s *stream) open(ctx context.Context, o OpenOptions) (Format, error) {
 	case FormatBzip2:
 		s.flow = openBzip2(ctx, whole)
 	default:
-		s.r = &ctxReader{ctx, whole}
+		s.r = streams.WithContext(ctx, whole)
 		return format, notTar(head, format)
 	}
 	if err != nil {
@@ -179,7 +181,7 @@ func (s *stream) open(ctx context.Context, o OpenOptions) (Format, error) {
 // head reads the first block of the file.
 func (s *stream) head(ctx context.Context) ([]byte, error) {
 	head := make([]byte, blockSize)
-	n, err := io.ReadFull(&ctxReader{ctx, s.file}, head)
+	n, err := io.ReadFull(streams.WithContext(ctx, s.file), head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
@@ -193,21 +195,4 @@ func (s *stream) head(ctx context.Context) ([]byte, error) {
 		}
 	}
 	return head, nil
-}
-
-// ctxReader ends with its context.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := c.r.Read(p)
-	if err != nil && c.ctx.Err() != nil {
-		err = c.ctx.Err()
-	}
-	return n, err
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"xtoo/internal/streams"
 )
 
 // linkGroup is a file (or symbolic link, device, fifo) of several names, at least one of which is excluded.
@@ -90,7 +92,7 @@ func (r *relinker) copyFile(ctx context.Context, h *tar.Header, data io.Reader) 
 		return nil, err
 	}
 	// The wrapping keeps io.CopyBuffer from doing without the buffer, and the context in sight.
-	src := struct{ io.Reader }{&ctxReader{ctx, data}}
+	src := struct{ io.Reader }{streams.WithContext(ctx, data)}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{tw}, src, make([]byte, chunkSize)); err != nil {
 		return nil, noEOF(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"xtoo/internal/engine"
-	"xtoo/layers"
+	"xtoo/layers/store"
 )
 
 func newCleanCommand(g *globals) *cobra.Command {
@@ -26,26 +26,26 @@ the files by subuid, and the store itself. Outputs elsewhere are not touched.`,
 }
 
 func runClean(ctx context.Context, g *globals, all bool) error {
-	store, err := g.openStore()
+	st, err := g.openStore()
 	if err != nil {
 		return err
 	}
 	rm := engine.Remover(hostOnce())
 	if all {
-		if err := store.CleanAll(ctx, rm); err != nil {
-			return fmt.Errorf("clean %s: %w", store.Dir(), err)
+		if err := st.CleanAll(ctx, rm); err != nil {
+			return fmt.Errorf("clean %s: %w", st.Dir(), err)
 		}
 		if g.json {
-			return printJSON(g.out, map[string]string{"removed": store.Dir()})
+			return printJSON(g.out, map[string]string{"removed": st.Dir()})
 		}
 		if !g.quiet {
-			_, err = fmt.Fprintf(g.out, "removed everything in %s\n", store.Dir())
+			_, err = fmt.Fprintf(g.out, "removed everything in %s\n", st.Dir())
 		}
 		return err
 	}
-	done, err := store.Clean(ctx, func() (layers.Keep, error) { return engine.Keep(ctx, store) }, rm)
+	done, err := st.Clean(ctx, func() (store.Keep, error) { return engine.Keep(ctx, st) }, rm)
 	if err != nil {
-		return fmt.Errorf("clean %s: %w", store.Dir(), err)
+		return fmt.Errorf("clean %s: %w", st.Dir(), err)
 	}
 	if g.json {
 		return printJSON(g.out, done)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"xtoo/chroot"
-	"xtoo/layers"
+	"xtoo/layers/store"
 )
 
 func newDoctorCommand(g *globals) *cobra.Command {
@@ -50,7 +50,7 @@ func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 	dir := g.store
 	if dir == "" {
 		var err error
-		if dir, err = layers.DefaultDir(); err != nil {
+		if dir, err = store.DefaultDir(); err != nil {
 			return err
 		}
 	}

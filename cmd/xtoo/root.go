@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"xtoo/layers"
+	"xtoo/layers/store"
 )
 
 // globals are the options of every command.
@@ -84,11 +84,11 @@ func (g *globals) logger() *slog.Logger {
 }
 
 // openStore opens the store that the options name.
-func (g *globals) openStore() (*layers.Store, error) {
+func (g *globals) openStore() (*store.Store, error) {
 	dir := g.store
 	if dir == "" {
 		var err error
-		if dir, err = layers.DefaultDir(); err != nil {
+		if dir, err = store.DefaultDir(); err != nil {
 			return nil, err
 		}
 	}
@@ -96,5 +96,5 @@ func (g *globals) openStore() (*layers.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return layers.Open(dir, layers.OpenOptions{Scratch: os.Getenv("XTOO_SCRATCH"), Log: g.logger()})
+	return store.Open(dir, store.OpenOptions{Scratch: os.Getenv("XTOO_SCRATCH"), Log: g.logger()})
 }

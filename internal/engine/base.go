@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -56,7 +56,7 @@ func (b *build) lookupBase(r *projects.Base, id base) (*chain, bool, error) {
 		return c, true, err
 	}
 	var rec baseRecord
-	if !b.o.Store.Get(layers.KindBase, id.key, &rec) || len(rec.DiffIDs) == 0 && rec.Config == nil {
+	if !b.o.Store.Get(store.KindBase, id.key, &rec) || len(rec.DiffIDs) == 0 && rec.Config == nil {
 		return nil, false, nil
 	}
 	for _, d := range rec.DiffIDs {
@@ -115,7 +115,7 @@ func (b *build) baseLocked(ctx context.Context, r *projects.Base, id base, unpac
 	if err != nil {
 		return nil, err
 	}
-	if err := b.o.Store.Put(layers.KindBase, id.key, rec); err != nil {
+	if err := b.o.Store.Put(store.KindBase, id.key, rec); err != nil {
 		return nil, err
 	}
 	ev := Event{

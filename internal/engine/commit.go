@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"xtoo/chroot"
-	"xtoo/layers"
+	"xtoo/layers/tree"
 )
 
 // commit turns the upper directory of a node that has ended into a layer: a stage reads it and writes the tar stream,
@@ -37,7 +37,7 @@ func (b *build) commit(ctx context.Context, c *chain, holder string, st nodeStat
 	if err := errors.Join(err, pw.Close()); err != nil {
 		return rec, err
 	}
-	var res layers.CaptureResult
+	var res tree.CaptureResult
 	n, cerr := io.Copy(w, pr)
 	if cerr != nil {
 		cerr = errors.Join(cerr, pr.Close()) // so that the stage does not wait for us for ever

@@ -13,7 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/atomicfile"
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
 	"xtoo/sif"
@@ -40,7 +40,7 @@ func (b *build) emitSIF(ctx context.Context, t sifTarget, c *chain, img *oci.Ima
 	definition := t.project.Project.Source
 	// The blobs' compression does not reach a SIF file: the config does.
 	made := keyOf("sif", sifVersion, img.ConfigDescriptor.Digest.String(), b.o.SIFCompression, digest.FromBytes(definition).String())
-	id, err := layers.IdentifyFile(t.path)
+	id, err := store.IdentifyFile(t.path)
 	there := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("SIF: %w", err)
@@ -84,10 +84,10 @@ func (b *build) emitSIF(ctx context.Context, t sifTarget, c *chain, img *oci.Ima
 			return fmt.Errorf("SIF %s: %w", t.path, err)
 		}
 	}
-	if id, err = layers.IdentifyFile(t.path); err != nil {
+	if id, err = store.IdentifyFile(t.path); err != nil {
 		return fmt.Errorf("SIF: %w", err)
 	}
-	if err := b.o.Store.RememberFile(layers.FileRecord{ID: id, Digest: d, Made: made}); err != nil {
+	if err := b.o.Store.RememberFile(store.FileRecord{ID: id, Digest: d, Made: made}); err != nil {
 		return err
 	}
 	b.wrote(Output{Project: t.project.Project.Tag, Platform: t.project.Platform(), Path: t.path, Digest: d, State: state}, id.Size)

@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/chroot"
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -58,13 +58,13 @@ func (b *build) findEmulation(ctx context.Context, a qemu.Arch) emulationResult 
 	}
 	key, remembers := b.emulationKey(host, a)
 	var found chroot.Emulation
-	if remembers && b.o.Store.Get(layers.KindEmulation, key, &found) && found.Arch == a {
+	if remembers && b.o.Store.Get(store.KindEmulation, key, &found) && found.Arch == a {
 		return emulationResult{found: found, remembered: key}
 	}
 	found, err = host.Emulate(ctx, a, b.o.Emulators)
 	// What the host has registered may change at any time, and the rest costs nothing to find out.
 	if err == nil && remembers && found.How == chroot.HowOwn {
-		err = b.o.Store.Put(layers.KindEmulation, key, found)
+		err = b.o.Store.Put(store.KindEmulation, key, found)
 	}
 	return emulationResult{found: found, err: err}
 }
@@ -83,18 +83,18 @@ func (b *build) forgetEmulation(used chroot.Emulation) (bool, error) {
 		return false, nil
 	}
 	delete(b.emulations, a)
-	return true, b.o.Store.Delete(layers.KindEmulation, r.remembered)
+	return true, b.o.Store.Delete(store.KindEmulation, r.remembered)
 }
 
 // emulationKey is over what a trial depends on, as far as it can be known without one: the architecture, the emulator's
 // file, the tier, the kernel as it was booted. It is false where nothing is to be remembered.
 func (b *build) emulationKey(host *chroot.Host, a qemu.Arch) (digest.Digest, bool) {
-	boot := layers.BootID()
+	boot := store.BootID()
 	emulator, err := qemu.Find(a, b.o.Emulators)
 	if err != nil || boot == "" || os.Getenv(chroot.BinfmtVar) != "" {
 		return "", false
 	}
-	id, err := layers.IdentifyFile(emulator.Path)
+	id, err := store.IdentifyFile(emulator.Path)
 	if err != nil {
 		return "", false
 	}
@@ -152,7 +152,7 @@ func (b *build) builtBefore(base *projects.Base) bool {
 		}
 		for _, n := range p.Nodes {
 			var last lastRecord
-			if b.o.Store.Get(layers.KindLast, b.lastKey(n), &last) {
+			if b.o.Store.Get(store.KindLast, b.lastKey(n), &last) {
 				return true
 			}
 		}

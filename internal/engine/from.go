@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/image-spec/identity"
 
 	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
 	"xtoo/qemu"
@@ -73,7 +74,7 @@ func (b *build) importImage(ctx context.Context, r *projects.Base) (baseRecord, 
 		if err != nil {
 			return baseRecord{}, fmt.Errorf("%s: from: %w", r.Pos, err)
 		}
-		blob := layers.Blob{Digest: l.Descriptor.Digest, Size: l.Descriptor.Size}
+		blob := store.Blob{Digest: l.Descriptor.Digest, Size: l.Descriptor.Size}
 		if _, err := b.o.Store.RecordLayer(l.DiffID, l.Size, c, blob); err != nil {
 			return baseRecord{}, err
 		}
@@ -107,7 +108,7 @@ func (b *build) imageChain(r *projects.Base, rec baseRecord) (*chain, error) {
 }
 
 // blobSink lets an import write into the store.
-type blobSink struct{ s *layers.Store }
+type blobSink struct{ s *store.Store }
 
 func (s blobSink) Create(ctx context.Context) (oci.BlobWriter, error) {
 	w, err := s.s.NewBlob(ctx)

@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
 )
@@ -91,8 +91,8 @@ func (b *build) addEmptyLayer(ctx context.Context, spec *oci.ImageSpec) error {
 }
 
 // Keep says what the images in a store refer to, for a cleaning.
-func Keep(ctx context.Context, s *layers.Store) (layers.Keep, error) {
-	k := layers.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
+func Keep(ctx context.Context, s *store.Store) (store.Keep, error) {
+	k := store.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
 	layout, err := oci.CreateLayout(ctx, s.LayoutDir()) // a store that has built nothing yet has none
 	if err != nil {
 		return k, err
@@ -109,7 +109,7 @@ func Keep(ctx context.Context, s *layers.Store) (layers.Keep, error) {
 	return k, nil
 }
 
-func keepImage(ctx context.Context, layout *oci.Layout, d v1.Descriptor, k layers.Keep) error {
+func keepImage(ctx context.Context, layout *oci.Layout, d v1.Descriptor, k store.Keep) error {
 	reached, diffIDs, err := layout.Reach(ctx, d)
 	if err != nil {
 		return err

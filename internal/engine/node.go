@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/chroot"
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/projects"
 )
 
@@ -95,7 +95,7 @@ func (b *build) cached(p *projects.PlannedProject, n *projects.Node, c *chain, k
 func (b *build) lookup(k keys) (NodeRecord, bool) {
 	for _, key := range []digest.Digest{k.key, k.content} {
 		var rec NodeRecord
-		if !b.o.Store.Get(layers.KindNode, key, &rec) {
+		if !b.o.Store.Get(store.KindNode, key, &rec) {
 			continue
 		}
 		if rec.DiffID == "" {
@@ -111,11 +111,11 @@ func (b *build) lookup(k keys) (NodeRecord, bool) {
 // remember records a node that was executed, under both its keys, and what it was made from.
 func (b *build) remember(p *projects.PlannedProject, n *projects.Node, c *chain, k keys, in []Input, rec NodeRecord) error {
 	for _, key := range []digest.Digest{k.key, k.content} {
-		if err := b.o.Store.Put(layers.KindNode, key, rec); err != nil {
+		if err := b.o.Store.Put(store.KindNode, key, rec); err != nil {
 			return err
 		}
 	}
-	return b.o.Store.Put(layers.KindLast, b.lastKey(n), lastRecord{Below: c.key, Inputs: in})
+	return b.o.Store.Put(store.KindLast, b.lastKey(n), lastRecord{Below: c.key, Inputs: in})
 }
 
 // execute runs a node on its chain and commits what it changed.
@@ -129,7 +129,7 @@ func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *proj
 		return rec, err
 	}
 	defer b.discard(ctx, holder)
-	st := nodeState{upper: layers.DirIn(holder), work: holder + ".work", lowers: lowers, emulation: e}
+	st := nodeState{upper: store.DirIn(holder), work: holder + ".work", lowers: lowers, emulation: e}
 	for _, d := range []string{st.upper, st.work} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return rec, err

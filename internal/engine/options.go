@@ -7,11 +7,12 @@ import (
 
 	"xtoo/chroot"
 	"xtoo/layers"
+	"xtoo/layers/store"
 )
 
 // Options say how to build. Store is required; Host is, as soon as anything has to be executed or unpacked.
 type Options struct {
-	Store *layers.Store
+	Store *store.Store
 	// Host finds out what this user may do. It is asked only when something must be executed or unpacked.
 	Host func() (*chroot.Host, error)
 	// Emulators are qemu's user mode emulators, or directories of them, that go before those of the PATH.

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"xtoo/chroot"
-	"xtoo/layers"
+	"xtoo/layers/store"
+	"xtoo/layers/tree"
 )
 
 // The stages: what runs in a user namespace besides the nodes themselves.
@@ -37,7 +38,7 @@ func runUnpack(ctx context.Context, s *chroot.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	res, err := layers.Unpack(ctx, s.File(0), a.Dir, layers.UnpackOptions{Lowers: a.Lowers})
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers})
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func runPrepare(_ context.Context, s *chroot.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	return layers.PrepareUpper(a.Upper, a.Lowers)
+	return tree.PrepareUpper(a.Upper, a.Lowers)
 }
 
 // captureArgs: the tar stream goes to file 0.
@@ -71,11 +72,11 @@ func runCapture(ctx context.Context, s *chroot.Stage) error {
 		return err
 	}
 	// The overlay's work directory goes first: with it gone, the upper directory is all that is left.
-	if err := layers.RemoveAll(ctx, a.Work); err != nil {
+	if err := tree.RemoveAll(ctx, a.Work); err != nil {
 		return err
 	}
 	out := s.File(0)
-	res, err := layers.Capture(ctx, out, a.Upper, a.Lowers, layers.CaptureOptions{Epoch: a.Epoch})
+	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch})
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func runRemove(ctx context.Context, s *chroot.Stage) error {
 	}
 	var all []error
 	for _, p := range a.Paths {
-		if err := layers.RemoveAll(ctx, p); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := tree.RemoveAll(ctx, p); err != nil && !errors.Is(err, os.ErrNotExist) {
 			all = append(all, err)
 		}
 	}
@@ -104,7 +105,7 @@ func runRemove(ctx context.Context, s *chroot.Stage) error {
 }
 
 // Remover returns what removes trees whose files belong to other ids of the user's range.
-func Remover(host func() (*chroot.Host, error)) layers.Remover {
+func Remover(host func() (*chroot.Host, error)) store.Remover {
 	return func(ctx context.Context, paths ...string) error {
 		if len(paths) == 0 {
 			return nil

@@ -7,7 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/projects"
 )
 
@@ -130,7 +130,7 @@ func (b *build) why(n *projects.Node, c *chain, in []Input) string {
 		return whyAsked
 	}
 	var last lastRecord
-	if !b.o.Store.Get(layers.KindLast, b.lastKey(n), &last) {
+	if !b.o.Store.Get(store.KindLast, b.lastKey(n), &last) {
 		return whyNever
 	}
 	changed := changedInputs(last.Inputs, in)

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/chroot"
-	"xtoo/layers"
+	"xtoo/layers/store"
 )
 
 // An unpacking is a stage that unpacks what is written to it.
@@ -32,7 +32,7 @@ func (b *build) startUnpack(ctx context.Context, lowers []string) (*unpacking, e
 	if err != nil {
 		return nil, err
 	}
-	dir := layers.DirIn(holder)
+	dir := store.DirIn(holder)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}

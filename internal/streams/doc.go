@@ -1,0 +1,2 @@
+// Package streams holds what every reader of a stream needs: an end with its context, a count.
+package streams

@@ -1,0 +1,64 @@
+package inode
+
+import (
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+)
+
+// Apply gives a file its owner, mode, xattrs and time. in is what its directory passes on. stale says that the
+// file is not new, so that xattrs it has and m does not are removed. It returns what could not be kept.
+func Apply(h Handle, m *Meta, in Inheritance, stale bool) (lost []string, err error) {
+	kept, err := setOwner(h, m.UID, m.GID, in, stale)
+	if err != nil {
+		return nil, err
+	}
+	if !kept {
+		lost = append(lost, fmt.Sprintf("owner %d:%d", m.UID, m.GID))
+	}
+	// After the owner: changing that clears the setuid and setgid bits.
+	if m.Mode&unix.S_IFMT != unix.S_IFLNK {
+		if err := h.chmod(m.Mode & 0o7777); err != nil {
+			return nil, fmt.Errorf("set mode %#o: %w", m.Mode&0o7777, err)
+		}
+	}
+	if stale {
+		if err := clearXattrs(h); err != nil {
+			return nil, err
+		}
+	}
+	if len(m.Xattrs) > 0 {
+		gone, err := setXattrs(h, m.Xattrs)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range gone {
+			lost = append(lost, "xattr "+name)
+		}
+	}
+	if err := h.Chtimes(m.ModTime); err != nil {
+		return nil, fmt.Errorf("set time: %w", err)
+	}
+	return lost, nil
+}
+
+// clearXattrs removes the xattrs of a layer's entry, with the records of those that were refused. The owner's
+// record stays, being [setOwner]'s, and so does what says that a directory is opaque.
+func clearXattrs(h Handle) error {
+	names, err := h.listXattrs()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if slices.Contains([]string{layers.XattrOwner, layers.XattrOpaque, layers.XattrDevice}, name) || !(layers.IsOurs(name) || layers.InLayers(name)) {
+			continue
+		}
+		if err := h.RemoveXattr(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,10 @@
+// Package inode reads and writes single files of a layer directory by handle, so that nothing in a tree can lead out of
+// it: owner, mode, times, xattrs, access control lists, capabilities. What the kernel refuses to a user namespace it
+// records beside the file, and gives back when the file is read:
+//
+//	owner outside of the map   xattr user.rootlesscontainers (see owner.go)
+//	device node                an empty file with the xattr user.xtoo.device: "c 5 1"
+//	any other xattr            user.xtoo.xattr.NAME
+//
+// It must not know streams, nor trees: see layers/tree. It runs as root of the user namespace that the files belong to.
+package inode

@@ -1,0 +1,280 @@
+package inode
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+)
+
+// Meta is what a layer says of a file: what a tar entry holds and what the files of a layer directory stand
+// for, with recorded owners, devices and xattrs put back in their places.
+type Meta struct {
+	Mode         uint32 // file type and permission bits, as in stat(2)
+	UID, GID     uint32
+	Major, Minor uint32 // of devices
+	Size         int64  // of regular files
+	ModTime      unix.Timespec
+	Target       string // of symbolic links
+	Xattrs       map[string]string
+
+	Disk diskState
+}
+
+// diskState is what the file is made of in the layer directory.
+type diskState struct {
+	Stat          unix.Stat_t
+	HasRecord     bool     // there is an owner record
+	GroupRecorded bool     // and it names a group
+	copiedUp      bool     // overlayfs copied it up from a lower layer
+	Opaque        bool     // it hides the lower directories of the same path
+	Implied       bool     // a root that the layer does not have
+	Extra         []string // xattrs that a file unpacked from the layer would not have
+}
+
+func (m *Meta) IsDir() bool     { return m.Mode&unix.S_IFMT == unix.S_IFDIR }
+func (m *Meta) IsRegular() bool { return m.Mode&unix.S_IFMT == unix.S_IFREG }
+func (m *Meta) IsDevice() bool {
+	t := m.Mode & unix.S_IFMT
+	return t == unix.S_IFCHR || t == unix.S_IFBLK
+}
+
+// PassesOn returns what a directory passes on to what is made in it.
+func (m *Meta) PassesOn() Inheritance {
+	if m.IsDir() && m.Mode&unix.S_ISGID != 0 && m.GID != m.Disk.Stat.Gid {
+		return Inheritance{Recorded: true, gid: m.GID}
+	}
+	return Inheritance{}
+}
+
+// Inherit gives m the group that its directory passed on to it, see owner.go.
+func (m *Meta) Inherit(in Inheritance) {
+	if in.Recorded && m.Disk.Stat.Gid == 0 && !m.Disk.GroupRecorded && !m.Disk.copiedUp {
+		m.GID = in.gid
+	}
+}
+
+// ReadMeta returns what a file of a layer directory stands for.
+func ReadMeta(h Handle, st *unix.Stat_t) (*Meta, error) {
+	m := &Meta{Mode: st.Mode, UID: st.Uid, GID: st.Gid, ModTime: st.Mtim, Disk: diskState{Stat: *st}}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		m.Size = st.Size
+	case unix.S_IFLNK:
+		var err error
+		if m.Target, err = readLink(h.Dir, h.Name); err != nil {
+			return nil, fmt.Errorf("read link: %w", err)
+		}
+	case unix.S_IFCHR, unix.S_IFBLK:
+		m.Major, m.Minor = unix.Major(st.Rdev), unix.Minor(st.Rdev)
+	}
+	names, err := h.listXattrs()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := m.readXattr(h, name); err != nil {
+			return nil, err
+		}
+	}
+	m.putBack()
+	return m, nil
+}
+
+func (m *Meta) readXattr(h Handle, name string) error {
+	if !layers.IsOurs(name) && !layers.InLayers(name) {
+		return nil
+	}
+	if strings.Contains(name, "=") {
+		// In an extended header it would end the name.
+		m.Disk.Extra = append(m.Disk.Extra, name)
+		return nil
+	}
+	value, ok, err := h.Xattr(name)
+	if err != nil || !ok {
+		return err
+	}
+	switch {
+	case name == layers.XattrOwner:
+		o, err := parseOwner(value)
+		if err != nil {
+			return err
+		}
+		m.Disk.HasRecord = true
+		// A real owner other than 0 was set after the record was made, and holds.
+		if o.uid != noID && m.Disk.Stat.Uid == 0 {
+			m.UID = o.uid
+		}
+		if o.gid != noID && m.Disk.Stat.Gid == 0 {
+			m.GID, m.Disk.GroupRecorded = o.gid, true
+		}
+	case name == layers.XattrOpaque:
+		m.Disk.Opaque = string(value) == "y"
+		m.Disk.Extra = append(m.Disk.Extra, name)
+	case name == layers.XattrImplied:
+		m.Disk.Implied = true
+	case name == layers.XattrOrigin:
+		m.Disk.copiedUp = true
+		m.Disk.Extra = append(m.Disk.Extra, name)
+	case strings.HasPrefix(name, layers.XattrOverlay):
+		m.Disk.Extra = append(m.Disk.Extra, name)
+	default:
+		if m.Xattrs == nil {
+			m.Xattrs = map[string]string{}
+		}
+		m.Xattrs[name] = string(value)
+	}
+	return nil
+}
+
+// putBack resolves the records that were read with the xattrs.
+func (m *Meta) putBack() {
+	for name, value := range maps.Clone(m.Xattrs) {
+		original, isRecord := strings.CutPrefix(name, layers.XattrKept)
+		switch {
+		case name == layers.XattrDevice:
+			delete(m.Xattrs, name)
+			if !m.standsFor(value) {
+				m.Disk.Extra = append(m.Disk.Extra, name)
+			}
+		case name == layers.XattrCapability:
+			m.Xattrs[name] = layers.CapabilityV2(value)
+		case isRecord:
+			delete(m.Xattrs, name)
+			if _, ok := m.Xattrs[original]; ok || original == "" || layers.IsOurs(original) {
+				// Set for real since: that holds.
+				m.Disk.Extra = append(m.Disk.Extra, name)
+			} else {
+				m.Xattrs[original] = value
+			}
+		case layers.IsOurs(name):
+			// trusted.overlay.* of some other mount.
+			delete(m.Xattrs, name)
+			m.Disk.Extra = append(m.Disk.Extra, name)
+		}
+	}
+}
+
+// standsFor makes m the device that a stand-in's xattr names. Something that was written to since is a file.
+func (m *Meta) standsFor(value string) bool {
+	if !m.IsRegular() || m.Size != 0 {
+		return false
+	}
+	kind, numbers, _ := strings.Cut(value, " ")
+	a, b, _ := strings.Cut(numbers, " ")
+	major, err1 := strconv.ParseUint(a, 10, 32)
+	minor, err2 := strconv.ParseUint(b, 10, 32)
+	if err1 != nil || err2 != nil || !ValidDevice(int64(major), int64(minor)) {
+		return false
+	}
+	switch kind {
+	case "c":
+		m.Mode = m.Mode&^unix.S_IFMT | unix.S_IFCHR
+	case "b":
+		m.Mode = m.Mode&^unix.S_IFMT | unix.S_IFBLK
+	default:
+		return false
+	}
+	m.Major, m.Minor = uint32(major), uint32(minor)
+	return true
+}
+
+// StandIn returns the xattr by which an empty file stands for the device m.
+func (m *Meta) StandIn() string {
+	kind := "c"
+	if m.Mode&unix.S_IFMT == unix.S_IFBLK {
+		kind = "b"
+	}
+	return fmt.Sprintf("%s %d %d", kind, m.Major, m.Minor)
+}
+
+// ValidDevice reports whether Linux has such device numbers: 12 and 20 bits.
+func ValidDevice(major, minor int64) bool {
+	return major >= 0 && major < 1<<12 && minor >= 0 && minor < 1<<20
+}
+
+// SameMeta reports whether two files are the same but for their times and content.
+func SameMeta(a, b *Meta) bool {
+	if a.Mode != b.Mode || a.Size != b.Size || a.Target != b.Target || !maps.Equal(a.Xattrs, b.Xattrs) {
+		return false
+	}
+	if a.IsDevice() && (a.Major != b.Major || a.Minor != b.Minor) {
+		return false
+	}
+	switch a.Mode & unix.S_IFMT {
+	case unix.S_IFLNK, unix.S_IFIFO:
+		// Their owners cannot be recorded, so that only the real ones compare.
+		return a.Disk.Stat.Uid == b.Disk.Stat.Uid && a.Disk.Stat.Gid == b.Disk.Stat.Gid
+	}
+	return a.UID == b.UID && a.GID == b.GID
+}
+
+// CopyBuffer is how much file data is read and written at a time.
+const CopyBuffer = 1 << 20
+
+// SameContent reports whether two open regular files of one size hold the same bytes.
+func SameContent(ctx context.Context, a, b int, bufs *[2][]byte) (bool, error) {
+	for i := range bufs {
+		if bufs[i] == nil {
+			bufs[i] = make([]byte, CopyBuffer/4)
+		}
+	}
+	for off := int64(0); ; {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n, err := ReadAt(a, bufs[0], off)
+		if err != nil {
+			return false, err
+		}
+		k, err := ReadAt(b, bufs[1], off)
+		if err != nil {
+			return false, err
+		}
+		if !bytes.Equal(bufs[0][:n], bufs[1][:k]) {
+			return false, nil
+		}
+		if n < len(bufs[0]) {
+			return true, nil
+		}
+		off += int64(n)
+	}
+}
+
+// ReadAt fills buf from fd at off, less only at the end of the file.
+func ReadAt(fd int, buf []byte, off int64) (int, error) {
+	n, err := io.ReadFull(io.NewSectionReader(FdReaderAt(fd), off, int64(len(buf))), buf)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return n, err
+}
+
+// FdReaderAt reads a file at offsets.
+type FdReaderAt int
+
+// ReadAt implements io.ReaderAt.
+func (fd FdReaderAt) ReadAt(p []byte, off int64) (n int, err error) {
+	for n < len(p) {
+		var k int
+		err := Retry(func() (err error) {
+			k, err = unix.Pread(int(fd), p[n:], off+int64(n))
+			return err
+		})
+		if err != nil {
+			return n, fmt.Errorf("read: %w", err)
+		}
+		if k == 0 {
+			return n, io.EOF
+		}
+		n += k
+	}
+	return n, nil
+}

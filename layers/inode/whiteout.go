@@ -1,0 +1,42 @@
+package inode
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+)
+
+// IsWhiteout reports whether a file of a layer directory is a whiteout: a character device 0/0.
+func IsWhiteout(st *unix.Stat_t) bool {
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0
+}
+
+// MakeWhiteout makes a whiteout in dir, where there is nothing of that name.
+func MakeWhiteout(dir int, name string) error {
+	err := unix.Mknodat(dir, name, unix.S_IFCHR, 0)
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("make the whiteout of %s: %w: the kernel or a security module does not let a user "+
+			"namespace make the character device 0/0 (Linux does since 5.8)", name, err)
+	}
+	if err != nil {
+		return fmt.Errorf("make the whiteout of %s: %w", name, err)
+	}
+	return nil
+}
+
+// IsOpaque reports whether a directory of a layer hides the lower ones of its path.
+func IsOpaque(dir int) (bool, error) {
+	value, ok, err := Handle{FD: dir}.Xattr(layers.XattrOpaque)
+	return ok && string(value) == "y", err
+}
+
+// MakeOpaque makes a directory hide the lower ones of its path.
+func MakeOpaque(dir int) error {
+	if err := (Handle{FD: dir}).SetXattr(layers.XattrOpaque, []byte("y")); err != nil {
+		return fmt.Errorf("make the directory opaque: %w", NoUserXattrs(err))
+	}
+	return nil
+}

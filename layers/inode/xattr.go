@@ -1,0 +1,142 @@
+package inode
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+)
+
+// listXattrs returns the names of all xattrs of h, none where the file system has none at all.
+func (h Handle) listXattrs() ([]string, error) {
+	var stack [1024]byte
+	buf := stack[:]
+	for {
+		var n int
+		var err error
+		if h.FD >= 0 {
+			n, err = unix.Flistxattr(h.FD, buf)
+		} else {
+			n, err = unix.Llistxattr(h.path(), buf)
+		}
+		switch {
+		case errors.Is(err, unix.ERANGE) && len(buf) <= layers.MaxXattrValue:
+			buf = make([]byte, 2*layers.MaxXattrValue) // XATTR_LIST_MAX is 65536
+		case errors.Is(err, unix.EOPNOTSUPP):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("list xattrs: %w", err)
+		case n == 0:
+			return nil, nil
+		default:
+			return strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00"), nil
+		}
+	}
+}
+
+// Xattr returns the value of an xattr; ok is false if h does not have it.
+func (h Handle) Xattr(name string) (value []byte, ok bool, err error) {
+	var stack [256]byte
+	buf := stack[:]
+	for {
+		var n int
+		var err error
+		if h.FD >= 0 {
+			n, err = unix.Fgetxattr(h.FD, name, buf)
+		} else {
+			n, err = unix.Lgetxattr(h.path(), name, buf)
+		}
+		switch {
+		case errors.Is(err, unix.ERANGE) && len(buf) < layers.MaxXattrValue:
+			buf = make([]byte, layers.MaxXattrValue)
+		case errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EOPNOTSUPP):
+			return nil, false, nil
+		case err != nil:
+			return nil, false, fmt.Errorf("read xattr %s: %w", name, err)
+		default:
+			return append([]byte(nil), buf[:n]...), true, nil
+		}
+	}
+}
+
+func (h Handle) SetXattr(name string, value []byte) error {
+	if h.FD >= 0 {
+		return unix.Fsetxattr(h.FD, name, value, 0)
+	}
+	return unix.Lsetxattr(h.path(), name, value, 0)
+}
+
+// RemoveXattr removes an xattr. It is no error that there is none.
+func (h Handle) RemoveXattr(name string) error {
+	var err error
+	if h.FD >= 0 {
+		err = unix.Fremovexattr(h.FD, name)
+	} else {
+		err = unix.Lremovexattr(h.path(), name)
+	}
+	if err != nil && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("remove xattr %s: %w", name, err)
+	}
+	return nil
+}
+
+// NoUserXattrs explains an error for a record that xtoo cannot do without.
+func NoUserXattrs(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("%w: the file system has no user xattrs, which layer directories need: "+
+			"set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs", err)
+	}
+	return err
+}
+
+// setXattrs gives h the xattrs of a layer's entry. Those that the kernel refuses are kept under another name
+// if the file can carry that; the names of those that it cannot hold at all are returned.
+func setXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
+	// Sorted, so that it is always the same ones that fit.
+	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
+		value := xattrs[name]
+		if layers.IsOurs(name) || name == "" {
+			lost = append(lost, name)
+			continue
+		}
+		err := error(unix.EPERM)
+		if !layers.IsLabel(name) {
+			err = h.SetXattr(name, []byte(value))
+		}
+		if cannotHold(h, err) {
+			kept := layers.XattrKept + name
+			if h.FD < 0 || len(kept) > layers.MaxXattrName || h.SetXattr(kept, []byte(value)) != nil {
+				lost = append(lost, name)
+			}
+			err = nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("set xattr %q: %w", name, err)
+		}
+	}
+	return lost, nil
+}
+
+// cannotHold reports whether an xattr was refused for what it is, and not because of the state of the disk.
+func cannotHold(h Handle, err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, unix.ENOSPC):
+		// ext4 says so too of an xattr that is larger than a block.
+		var st unix.Statfs_t
+		const enough = 1 << 20
+		return unix.Fstatfs(h.Dir, &st) == nil && st.Bavail > enough/uint64(max(st.Bsize, 512))
+	}
+	for _, e := range []error{unix.EPERM, unix.EACCES, unix.EINVAL, unix.EOPNOTSUPP, unix.E2BIG, unix.ERANGE, unix.ENAMETOOLONG, unix.EOVERFLOW} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,20 @@
+// Package store keeps what builds make: blobs, records, layer directories, work in progress, behind locks; and collects
+// what nothing refers to. It alone writes the store. It runs as the user who called xtoo and needs no privilege: it
+// hashes, compresses, renames and records. It must not know how a layer is made, what executes nodes, or what a
+// project is.
+//
+// # On disk
+//
+//	$XTOO_STORE (default $XDG_DATA_HOME/xtoo, else ~/.local/share/xtoo), mode 0700
+//	  oci/                     an OCI image layout: every blob once, every image built, by its tag
+//	  layers/HEX/fs            the directory of the layer whose diff id is sha256:HEX, in overlayfs's on-disk
+//	                           format (user.overlay.* xattrs); a cache of oci/: it can be unpacked again
+//	  cache/KIND/HEX.json      records: what was made from what (see [Store.Get])
+//	  cache/locks/             lock files, present only while something is locked
+//	  logs/                    one file a node executed
+//	  stages/                  stage3s as published
+//	  tmp/NAME, tmp/NAME.lock  work in progress of a living process, or rubbish of a dead one
+//
+// Everything but oci/ can be made again; all of it can be deleted at any time while no build runs
+// (`xtoo clean --all` does it whoever owns the files).
+package store

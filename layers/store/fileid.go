@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/opencontainers/go-digest"
+
+	"xtoo/internal/streams"
+)
+
+// A FileID tells whether a file is still the one that was read: its path, size, times and inode.
+type FileID struct {
+	Path  string `json:"path"`
+	Size  int64  `json:"size"`
+	Mtime int64  `json:"mtime_ns"`
+	Ctime int64  `json:"ctime_ns"`
+	Inode uint64 `json:"inode"`
+}
+
+// IdentifyFile looks at a file without opening it. Symbolic links are followed.
+func IdentifyFile(path string) (FileID, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return FileID{}, err
+	}
+	fi, err := os.Stat(abs)
+	if err != nil {
+		return FileID{}, err
+	}
+	if !fi.Mode().IsRegular() {
+		return FileID{}, fmt.Errorf("%s is not a regular file", path)
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return FileID{}, fmt.Errorf("stat %s: no inode", path)
+	}
+	return FileID{Path: abs, Size: fi.Size(), Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Inode: st.Ino}, nil
+}
+
+// A FileRecord is what is remembered of a file outside the store.
+type FileRecord struct {
+	ID     FileID        `json:"file"`
+	Digest digest.Digest `json:"digest"`
+	// Made says, for a file that xtoo wrote, what it was made from.
+	Made digest.Digest `json:"made_from,omitempty"`
+}
+
+// RememberedFile returns what is known of a file, if it is still the file that was remembered.
+func (s *Store) RememberedFile(id FileID) (FileRecord, bool) {
+	var r FileRecord
+	if !s.Get(KindFile, digest.FromString(id.Path), &r) || r.ID != id {
+		return FileRecord{}, false
+	}
+	return r, true
+}
+
+// RememberFile writes down what is known of a file.
+func (s *Store) RememberFile(r FileRecord) error {
+	return s.Put(KindFile, digest.FromString(r.ID.Path), r)
+}
+
+// FileDigest returns the sha256 of a file, from memory if it is unchanged since it was last read.
+func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, FileID, error) {
+	id, err := IdentifyFile(path)
+	if err != nil {
+		return "", FileID{}, err
+	}
+	if r, ok := s.RememberedFile(id); ok {
+		return r.Digest, id, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", FileID{}, err
+	}
+	defer f.Close() // read only
+	h := digest.SHA256.Digester()
+	if _, err := io.CopyBuffer(h.Hash(), streams.WithContext(ctx, f), make([]byte, 1<<20)); err != nil {
+		return "", FileID{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	after, err := IdentifyFile(path)
+	if err != nil {
+		return "", FileID{}, err
+	}
+	if after != id {
+		return "", FileID{}, fmt.Errorf("%s changed while it was read", path)
+	}
+	return h.Digest(), id, s.RememberFile(FileRecord{ID: id, Digest: h.Digest()})
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// A Store is an open store. It is safe for concurrent use, by any number of processes.
+// Whoever has written to it ends it with Close.
+type Store struct {
+	dir string
+	// scratch holds layers/ and the work in progress on them: dir itself, or a directory on a disk that overlayfs
+	// can be used on.
+	scratch string
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	work map[string]*workspace // by dir and scratch; filled when something is written
+}
+
+// The rooms of the store.
+const (
+	dirLayout = "oci"
+	dirLayers = "layers"
+	dirCache  = "cache"
+	dirLocks  = "cache/locks"
+	dirLogs   = "logs"
+	dirStages = "stages"
+	dirTmp    = "tmp"
+)
+
+// layerRoot is the directory below layers/HEX that is the layer itself. It is not layers/HEX: renaming
+// a directory needs write permission on it, and an image's root may well have mode 0555.
+const layerRoot = "fs"
+
+// DefaultDir returns where the store is when nobody says otherwise: $XTOO_STORE, else
+// $XDG_DATA_HOME/xtoo, else ~/.local/share/xtoo.
+func DefaultDir() (string, error) {
+	if d := os.Getenv("XTOO_STORE"); d != "" {
+		return filepath.Abs(d)
+	}
+	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "xtoo"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the store: %w (set XTOO_STORE)", err)
+	}
+	return filepath.Join(home, ".local", "share", "xtoo"), nil
+}
+
+// OpenOptions say how to open a store. The zero value works.
+type OpenOptions struct {
+	// Scratch is a directory for layers/ and the work in progress on them, for stores on a file system that overlayfs
+	// cannot be used on (a network's). It may be another one on every machine, and may be empty the next time.
+	// Default: the store's own.
+	Scratch string
+	// Log takes what is for developers; nil discards it.
+	Log *slog.Logger
+}
+
+// Open opens the store in dir and makes what is missing of it.
+func Open(dir string, o OpenOptions) (*Store, error) {
+	s := &Store{log: o.Log, work: map[string]*workspace{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if s.dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	s.scratch = s.dir
+	if o.Scratch != "" {
+		if s.scratch, err = filepath.Abs(o.Scratch); err != nil {
+			return nil, err
+		}
+	}
+	if err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirTmp); err != nil {
+		return nil, err
+	}
+	return s, makeRooms(s.scratch, dirLayers, dirTmp)
+}
+
+// makeRooms makes what is missing of a store's directories.
+func makeRooms(dir string, rooms ...string) error {
+	for _, r := range append([]string{"."}, rooms...) {
+		// 0700: a stage3 holds set-uid programs, and who can reach them can run them.
+		if err := os.MkdirAll(filepath.Join(dir, r), 0o700); err != nil {
+			return fmt.Errorf("make the store: %w", err)
+		}
+	}
+	return nil
+}
+
+// Dir returns the store's absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+// LayoutDir returns the directory of the store's OCI image layout.
+func (s *Store) LayoutDir() string { return s.path(dirLayout) }
+
+// LogDir returns the directory of the nodes' logs.
+func (s *Store) LogDir() string { return s.path(dirLogs) }
+
+func (s *Store) layersDir() string { return filepath.Join(s.scratch, dirLayers) }
+
+func (s *Store) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
+
+// Lock waits until the caller alone holds the lock of that name (any string), or ctx ends.
+// waiting, if not nil, is called once when somebody else holds it. The caller calls unlock.
+func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock func() error, err error) {
+	sum := sha256.Sum256([]byte(name))
+	l, err := lockFile(ctx, s.path(dirLocks, hex.EncodeToString(sum[:16])), waiting)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return l.Unlock, nil
+}
+
+// LayerDir returns where the directory of a layer is or would be.
+func (s *Store) LayerDir(diffID digest.Digest) string {
+	return filepath.Join(s.layersDir(), diffID.Encoded(), layerRoot)
+}
+
+// DirIn returns the layer directory in a holder that [Store.AdoptLayerDir] will take.
+func DirIn(holder string) string { return filepath.Join(holder, layerRoot) }

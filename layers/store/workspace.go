@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// lockSuffix ends the name of a workspace's lock file.
+const lockSuffix = ".lock"
+
+// A Remover deletes directory trees whose files may belong to other ids of the user's range.
+// It must not fail for trees that do not exist.
+type Remover func(ctx context.Context, paths ...string) error
+
+// A workspace is a directory below tmp/ for one process's work in progress.
+// Its lock tells other processes that the work goes on.
+type workspace struct {
+	dir  string
+	lock *fileLock
+}
+
+// MakeTemp makes a new empty directory for work in progress; prefix is for people who look. It is gone after
+// Close, or swept by the next build if this process dies.
+func (s *Store) MakeTemp(prefix string) (string, error) {
+	w, err := s.workspace(s.scratch)
+	if err != nil {
+		return "", fmt.Errorf("make a workspace: %w", err)
+	}
+	return os.MkdirTemp(w.dir, prefix+"-")
+}
+
+// dirs are the store's directory and, where it is another one, its scratch.
+func (s *Store) dirs() []string {
+	if s.scratch == s.dir {
+		return []string{s.dir}
+	}
+	return []string{s.dir, s.scratch}
+}
+
+// workspace returns this process's workspace below one of the store's directories, made when it is first needed.
+func (s *Store) workspace(below string) (*workspace, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.work[below]; w != nil {
+		return w, nil
+	}
+	dir := filepath.Join(below, dirTmp, rand.Text()[:12])
+	lock, err := tryLockFile(dir + lockSuffix)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	s.work[below] = &workspace{dir: dir, lock: lock}
+	return s.work[below], nil
+}
+
+// Close removes what is left of this process's work in progress. rm is asked only where the user's own
+// rights do not suffice. The store can be used again afterwards.
+func (s *Store) Close(ctx context.Context, rm Remover) error {
+	s.mu.Lock()
+	work := s.work
+	s.work = map[string]*workspace{}
+	s.mu.Unlock()
+	var all []error
+	for _, w := range work {
+		if err := removeTree(ctx, w.dir, rm); err != nil {
+			// The lock file stays: without its holder, it marks the directory for the next sweep.
+			all = append(all, fmt.Errorf("remove the workspace: %w", err), w.lock.f.Close())
+			continue
+		}
+		all = append(all, w.lock.Unlock())
+	}
+	return errors.Join(all...)
+}
+
+// removeTree removes a tree with the user's own rights, else with rm.
+func removeTree(ctx context.Context, path string, rm Remover) error {
+	if os.RemoveAll(path) == nil {
+		return nil
+	}
+	return rm(ctx, path)
+}
+
+// removeTrees is removeTree for several; rm is called once at most.
+func removeTrees(ctx context.Context, paths []string, rm Remover) error {
+	var left []string
+	for _, p := range paths {
+		if os.RemoveAll(p) != nil {
+			left = append(left, p)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return rm(ctx, left...)
+}
+
+// Sweep removes what dead processes left in tmp/.
+func (s *Store) Sweep(ctx context.Context, rm Remover) error {
+	for _, dir := range s.dirs() {
+		entries, err := os.ReadDir(filepath.Join(dir, dirTmp))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			path := filepath.Join(dir, dirTmp, strings.TrimSuffix(e.Name(), lockSuffix))
+			if err := s.sweepOne(ctx, path, rm); err != nil {
+				return fmt.Errorf("remove what a dead build left: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) sweepOne(ctx context.Context, path string, rm Remover) error {
+	lock, err := tryLockFile(path + lockSuffix)
+	if errors.Is(err, errLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.log.Debug("remove what a dead build left", "path", path)
+	return errors.Join(removeTree(ctx, path, rm), lock.Unlock())
+}

@@ -1,0 +1,172 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers/inode"
+)
+
+// What [Capture] refuses.
+var (
+	// ErrWhiteoutName: a file's own name begins with ".wh.", which in a layer means that something is deleted.
+	ErrWhiteoutName = errors.New(`a name that begins with ".wh." cannot be in a layer`)
+	// ErrOverlay: the upper directory was mounted with redirect_dir or metacopy, so that it does not say what
+	// the merged tree held.
+	ErrOverlay = errors.New("the upper directory refers to files of lower layers (redirect_dir or metacopy)")
+)
+
+// CaptureOptions are the options of [Capture].
+type CaptureOptions struct {
+	// Epoch is SOURCE_DATE_EPOCH: later times are set to it. The zero Time leaves times as they are.
+	Epoch time.Time
+	// Created are mount points that were made for the build, as paths in the tree. Those that are still empty
+	// directories or empty files, and that the layers below do not have, are not captured. Whoever made them has
+	// set their directory's time back.
+	Created []string
+}
+
+// CaptureResult says what [Capture] has found.
+type CaptureResult struct {
+	// Entries of the tar stream, whiteouts included. With zero nothing changed, nothing was written, not even
+	// the archive's end, and the upper directory is empty.
+	Entries   int64 `json:"entries"`
+	Whiteouts int64 `json:"whiteouts"`
+	Bytes     int64 `json:"bytes"`  // content of regular files
+	Pruned    int64 `json:"pruned"` // files that overlayfs had copied up and that did not change
+	// Skipped names what no layer can hold (at most 1000): sockets, xattrs with a "=" in their name.
+	Skipped []Note `json:"skipped,omitempty"`
+}
+
+// Capture writes the difference between an overlay's tree and its lower layers (top first) to w, as the tar
+// stream of an OCI layer, and changes upper, the overlay's upper directory, into what [Unpack] of that stream
+// would make. It runs as root of the user namespace that the overlay was mounted in, with the option userxattr,
+// after it is unmounted. Its cost is that of what upper holds.
+//
+// The stream is canonical. The same change of the same tree gives the same bytes in any tier:
+//
+//   - Entries are sorted by the bytes of their names, a directory's content right after it, every directory
+//     that leads to a change included, the root ("./") only if it changed itself. Names have no leading "./".
+//   - What overlayfs copied up and is equal to the lower layers' is left out. Equal means type, mode, owner,
+//     xattrs, size, content, target and device, and a time that is the same or becomes the same by Epoch.
+//   - A deletion is a whiteout, also where a directory was deleted and made again (no opaque directories), and
+//     only where a lower layer has something to hide. What changed its type is one entry of the new type.
+//   - Of the names of one file in upper the first is the file, the others are hard links to it.
+//   - Headers are PAX only where ustar does not hold what is to be said; owners are numbers; xattrs are
+//     SCHILY.xattr.*; file capabilities are of version 2.
+//
+// Not captured: sockets (what they replaced is deleted), overlayfs's own xattrs, labels of security modules.
+//
+// After an error upper is in no defined state and w has a part of a stream: both are thrown away.
+func Capture(ctx context.Context, w io.Writer, upper string, lowers []string, o CaptureOptions) (CaptureResult, error) {
+	c := &capturer{ctx: ctx, created: map[string]bool{}, groups: map[inodeID]*group{}}
+	if !o.Epoch.IsZero() {
+		epoch, err := unix.TimeToTimespec(o.Epoch)
+		if err != nil {
+			return c.res, fmt.Errorf("capture %s: time %s: %w", upper, o.Epoch, err)
+		}
+		c.epoch = &epoch
+	}
+	for _, p := range o.Created {
+		c.created[strings.TrimPrefix(path.Clean("/"+p), "/")] = true
+	}
+	if err := c.capture(w, upper, lowers); err != nil {
+		return c.res, fmt.Errorf("capture %s: %w", upper, err)
+	}
+	return c.res, nil
+}
+
+// inodeID identifies a file of the upper directory.
+type inodeID struct{ dev, ino uint64 }
+
+// capturer is the state of one Capture. It walks the upper directory three times: to find the hard links, to
+// bring it into its canonical form, and to write what is left.
+type capturer struct {
+	ctx     context.Context // lives as long as one call
+	epoch   *unix.Timespec
+	created map[string]bool
+	groups  map[inodeID]*group
+	res     CaptureResult
+	bufs    [2][]byte
+}
+
+func (c *capturer) capture(w io.Writer, upper string, lowers []string) error {
+	low, err := openStack(lowers)
+	if err != nil {
+		return err
+	}
+	defer low.close()
+	root, err := inode.OpenRoot(upper)
+	if err != nil {
+		return err
+	}
+	defer inode.CloseFD(root)
+	if err := c.findLinks(root, ""); err != nil {
+		return err
+	}
+	if err := c.fixRoot(root, low); err != nil {
+		return err
+	}
+	if again, err := c.pruneLinks(root); err != nil {
+		return err
+	} else if again {
+		if err := c.fixRoot(root, low); err != nil {
+			return err
+		}
+	}
+	return c.write(w, root)
+}
+
+// fixRoot brings the whole upper directory into its canonical form.
+func (c *capturer) fixRoot(root int, low *stack) error {
+	h := inode.RootHandle(root)
+	st, err := inode.StatAt(root, ".")
+	if err != nil {
+		return err
+	}
+	m, err := inode.ReadMeta(h, &st)
+	if err != nil {
+		return err
+	}
+	was, err := low.rootMeta()
+	if err != nil {
+		return err
+	}
+	if _, err := c.fixDir(root, "", low.root(), m.Disk.Opaque, m.PassesOn()); err != nil {
+		return err
+	}
+	if m.Disk.Implied || (inode.SameMeta(m, was) && c.sameTime(m, was)) {
+		if err := removeExtra(h, m); err != nil {
+			return err
+		}
+		return implyRoot(h)
+	}
+	return c.settle(h, "", m, inode.Inheritance{})
+}
+
+// skip notes what is left out.
+func (c *capturer) skip(path, what string) {
+	if len(c.res.Skipped) < maxNotes {
+		c.res.Skipped = append(c.res.Skipped, Note{path, what})
+	}
+}
+
+// clamp returns a time, or Epoch if it is later.
+func (c *capturer) clamp(t unix.Timespec) unix.Timespec {
+	if c.epoch != nil && (t.Sec > c.epoch.Sec || (t.Sec == c.epoch.Sec && t.Nsec > c.epoch.Nsec)) {
+		return *c.epoch
+	}
+	return t
+}
+
+// sameTime reports whether the file has the time that it had in the lower layers, or will have it.
+func (c *capturer) sameTime(m, was *inode.Meta) bool {
+	return m.ModTime == was.ModTime || c.clamp(m.ModTime) == was.ModTime
+}

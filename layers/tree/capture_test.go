@@ -1,0 +1,432 @@
+package tree
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+)
+
+const (
+	dayZero  = "2022-06-16T00:00:00Z"
+	dayEpoch = "2022-06-18T00:00:00.123456789Z"
+)
+
+func lowerTree(t testing.TB) []byte {
+	return archive(t,
+		member{name: "./", mode: 0o755},
+		member{name: "a", data: "a"},
+		member{name: "d/"},
+		member{name: "d/one", data: "1"},
+		member{name: "d/two", data: "2"},
+		member{name: "d/sub/"},
+		member{name: "d/sub/deep", data: "deep"},
+		member{name: "d/sub/two", data: "2"},
+		member{name: "file", data: "file", mode: 0o600},
+		member{name: "l", typ: tar.TypeSymlink, mode: 0o777, link: "file"},
+		member{name: "h1", data: "hard"},
+		member{name: "h2", typ: tar.TypeLink, link: "h1"},
+		member{name: "cap", mode: 0o755, data: "c", pax: map[string]string{"SCHILY.xattr.security.capability": capNetRaw}},
+		member{name: "x", data: "x", pax: map[string]string{"SCHILY.xattr.user.a": "1"}},
+	)
+}
+
+func TestCapture(t *testing.T) {
+	tests := map[string]struct {
+		script string
+		want   []string
+	}{
+		"nothing": {":", nil},
+		"back again": {`
+			chmod 0644 file; chmod 0600 file
+			touch -d @1655337600 a; chmod 0600 d/one; chmod 0644 d/one
+			touch d/new; rm d/new; touch -d @1655337600 d
+			touch new; rm new; touch -d @1655337600 .
+			printf x > x
+			touch -d @1655337600 x
+			touch -h -d @1655337600 l`, nil},
+		"time": {"touch d/one", []string{
+			"5 d/ 755 0:0 " + dayZero,
+			`0 d/one 644 0:0 ` + dayEpoch + ` "1"`}},
+		"early time": {"touch -d @1000 d/one; touch -h -d @1000.25 l", []string{
+			"5 d/ 755 0:0 " + dayZero,
+			`0 d/one 644 0:0 1970-01-01T00:16:40Z "1"`,
+			`2 l 777 0:0 1970-01-01T00:16:40.25Z -> file`}},
+		"mode": {"chmod 4711 file", []string{`0 file 4711 0:0 ` + dayZero + ` "file"`}},
+		"mode of a directory": {"chmod 1777 d/sub", []string{
+			"5 d/ 755 0:0 " + dayZero,
+			"5 d/sub/ 1777 0:0 " + dayZero}},
+		"mode of the root": {"chmod 0750 .", []string{"5 ./ 750 0:0 " + dayZero}},
+		"new in the root": {"echo n > n", []string{
+			"5 ./ 755 0:0 " + dayEpoch,
+			"0 n 644 0:0 " + dayEpoch + ` "n\n"`}},
+		"content of one size": {"printf y > d/one; touch -d @1655337600 d/one", []string{
+			"5 d/ 755 0:0 " + dayZero,
+			`0 d/one 644 0:0 ` + dayZero + ` "y"`}},
+		"deleted": {"rm d/one file", []string{
+			"5 ./ 755 0:0 " + dayEpoch,
+			"0 .wh.file 0 0:0 1970-01-01T00:00:00Z",
+			"5 d/ 755 0:0 " + dayEpoch,
+			"0 d/.wh.one 0 0:0 1970-01-01T00:00:00Z"}},
+		"deleted and made again": {"rm d/one; printf 1 > d/one; touch -d @1655337600 d d/one", nil},
+		"directory deleted":      {"rm -r d; touch -d @1655337600 .", []string{"0 .wh.d 0 0:0 1970-01-01T00:00:00Z"}},
+		"directory made again": {"rm -r d; mkdir -p d/sub; printf 2 > d/sub/two; printf new > d/new; touch -d @1655337600 d/sub/two d/sub d .", []string{
+			"5 d/ 755 0:0 " + dayZero,
+			"0 d/.wh.one 0 0:0 1970-01-01T00:00:00Z",
+			"0 d/.wh.two 0 0:0 1970-01-01T00:00:00Z",
+			`0 d/new 644 0:0 ` + dayEpoch + ` "new"`,
+			"5 d/sub/ 755 0:0 " + dayZero,
+			"0 d/sub/.wh.deep 0 0:0 1970-01-01T00:00:00Z"}},
+		"file becomes directory": {"rm file; mkdir file; echo in > file/in; touch -d @1655337600 file/in file .", []string{
+			"5 file/ 755 0:0 " + dayZero,
+			"0 file/in 644 0:0 " + dayZero + ` "in\n"`}},
+		"directory becomes file": {"rm -r d; echo f > d; touch -d @1655337600 .", []string{"0 d 644 0:0 " + dayEpoch + ` "f\n"`}},
+		"directory becomes link": {"rm -r d; ln -s a d; touch -d @1655337600 .; touch -h -d @1655337600 d", []string{"2 d 777 0:0 " + dayZero + " -> a"}},
+		"directory within one made again": {"rm -r d; mkdir d; printf 1 > d/sub; touch -d @1655337600 d/sub d .", []string{
+			"5 d/ 755 0:0 " + dayZero,
+			"0 d/.wh.one 0 0:0 1970-01-01T00:00:00Z",
+			"0 d/.wh.two 0 0:0 1970-01-01T00:00:00Z",
+			"0 d/sub 644 0:0 " + dayZero + ` "1"`}},
+		"hard link to what was there": {"ln a d/a; touch -d @1655337600 d", []string{
+			`0 a 644 0:0 ` + dayZero + ` "a"`,
+			"5 d/ 755 0:0 " + dayZero,
+			"1 d/a 644 0:0 " + dayZero + " -> a"}},
+		"new hard links": {"echo n > z; ln z d/n; ln z b; touch -d @1655337600 z d .", []string{
+			"0 b 644 0:0 " + dayZero + ` "n\n"`,
+			"5 d/ 755 0:0 " + dayZero,
+			"1 d/n 644 0:0 " + dayZero + " -> b",
+			"1 z 644 0:0 " + dayZero + " -> b"}},
+		"one name of two": {"echo more >> h1; touch -d @1655337600 h1", []string{`0 h1 644 0:0 ` + dayZero + ` "hardmore\n"`}},
+		"sorted": {"mkdir s s/a; touch s/a-b s/a/x s/a.b s/a0 's/a b' s/ab; find s . -maxdepth 3 -newermt 2025-01-01 -exec touch -d @1655337600 {} +", []string{
+			"5 s/ 755 0:0 " + dayZero,
+			"5 s/a/ 755 0:0 " + dayZero,
+			"0 s/a/x 644 0:0 " + dayZero,
+			"0 s/a b 644 0:0 " + dayZero,
+			"0 s/a-b 644 0:0 " + dayZero,
+			"0 s/a.b 644 0:0 " + dayZero,
+			"0 s/a0 644 0:0 " + dayZero,
+			"0 s/ab 644 0:0 " + dayZero}},
+		"fifo": {"mkfifo -m 0622 p; touch -d @1655337600 p .", []string{"6 p 622 0:0 " + dayZero}},
+		"moved": {"mv d e; touch -d @1655337600 .", []string{
+			"0 .wh.d 0 0:0 1970-01-01T00:00:00Z",
+			"5 e/ 755 0:0 " + dayZero,
+			"0 e/one 644 0:0 " + dayZero + ` "1"`,
+			"5 e/sub/ 755 0:0 " + dayZero,
+			"0 e/sub/deep 644 0:0 " + dayZero + ` "deep"`,
+			"0 e/sub/two 644 0:0 " + dayZero + ` "2"`,
+			"0 e/two 644 0:0 " + dayZero + ` "2"`}},
+	}
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) {
+				c := step(t, []string{low}, test.script)
+				sameList(t, c.tar, test.want...)
+			})
+		}
+	})
+}
+
+func TestCaptureXattrs(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		c := step(t, []string{low}, ":", func(o *overlay) {
+			set := func(name, xattr, value string) {
+				if err := unix.Lsetxattr(filepath.Join(o.merged, name), xattr, []byte(value), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set("x", "user.a", "2")
+			set("d", "user.dir", "d\x00\n=")
+			set("d/one", "user.b=c", "lost")
+			set("x", "user.d=e", "lost")
+			set("a", "security.capability", capNetRaw)
+			if err := unix.Removexattr(filepath.Join(o.merged, "cap"), "security.capability"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		sameList(t, c.tar,
+			`0 a 644 0:0 `+dayZero+` "a" SCHILY.xattr.security.capability=`+fmt.Sprintf("%q", capNetRaw),
+			`0 cap 755 0:0 `+dayZero+` "c"`,
+			`5 d/ 755 0:0 `+dayZero+` SCHILY.xattr.user.dir="d\x00\n="`,
+			`0 x 644 0:0 `+dayZero+` "x" SCHILY.xattr.user.a="2"`)
+		if !slices.Equal(c.res.Skipped, []Note{{"d/one", "xattr user.b=c"}, {"x", "xattr user.d=e"}}) {
+			t.Errorf("skipped %v", c.res.Skipped)
+		}
+	})
+}
+
+// TestCaptureAwkward changes everything of a tree with one of everything, so that all of it is copied up
+// and captured, and must be what it was.
+func TestCaptureAwkward(t *testing.T) {
+	inTiers(t, func(t *testing.T, tier string) {
+		low, _ := unpackTo(t, "low", awkward(t))
+		script := "find . -xdev ! -type l -exec touch -d @1600000000 {} +"
+		if tier == "mapped" {
+			script += "; touch -h -d @1600000000 etc/dangling"
+		}
+		c := step(t, []string{low}, script)
+		got := map[string]string{}
+		for _, line := range list(t, c.tar) {
+			f := strings.SplitN(line, " ", 3)
+			if strings.Contains(line, "ä") {
+				continue
+			}
+			got[f[1]] = f[0] + " " + f[2]
+		}
+		want := map[string]string{}
+		for _, line := range list(t, awkward(t)) {
+			f := strings.SplitN(line, " ", 3)
+			if strings.Contains(line, "ä") {
+				continue
+			}
+			if strings.Contains(line, "dangling") && tier == "single" {
+				continue
+			}
+			rest := f[0] + " " + f[2]
+			for _, time := range []string{dayZero, "2022-06-17T00:00:00.123456789Z", "1969-12-31T20:34:15.000000678Z"} {
+				rest = strings.Replace(rest, time, "2020-09-13T12:26:40Z", 1)
+			}
+			name := strings.TrimPrefix(f[1], "./")
+			if name == "" {
+				name = "./"
+			}
+			want[name] = strings.Replace(rest, "-> ./", "-> ", 1)
+		}
+		want["etc/acl"] = strings.ReplaceAll(want["etc/acl"], `SCHILY.acl.access="user::rw-\nuser:7:rw-\ngroup::r--\nmask::rw-\nother::r--\n"`,
+			fmt.Sprintf("SCHILY.xattr.system.posix_acl_access=%q", mustACL(t, "u::rw-,u:7:rw-,g::r--,m::rw-,o::r--")))
+		want["etc/acl.d/"] = strings.ReplaceAll(want["etc/acl.d/"], `SCHILY.acl.default="user::rwx\ngroup::r-x\ngroup:0:rwx\nmask::rwx\nother::r-x\n"`,
+			fmt.Sprintf("SCHILY.xattr.system.posix_acl_default=%q", mustACL(t, "u::rwx,g::r-x,g:0:rwx,m::rwx,o::r-x")))
+		for _, gone := range []string{` SCHILY.xattr.user.overlay.x="no"`, ` SCHILY.xattr.user.xtoo.device="c 1 3"`} {
+			want["etc/probe"] = strings.Replace(want["etc/probe"], gone, "", 1)
+		}
+		// An overlay does not keep the names of one file together when it copies them up.
+		want["usr/bin/ping6"] = want["usr/bin/ping"]
+		sameTrees(t, "layer", got, want)
+	})
+}
+
+func mustACL(t *testing.T, text string) string {
+	t.Helper()
+	value, err := layers.ParseACL(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// TestCaptureSame builds the same steps in both tiers and compares the bytes.
+func TestCaptureSame(t *testing.T) {
+	dir := t.TempDir()
+	if os.Getenv(tierVar) != "" {
+		dir = os.Getenv("XTOO_TEST_SAME")
+	} else {
+		t.Setenv("XTOO_TEST_SAME", dir)
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inTiers(t, func(t *testing.T, tier string) {
+		low, _ := unpackTo(t, "low", awkward(t))
+		first := step(t, []string{low}, `
+			touch var/mail/new; mkdir var/mail/newdir; touch var/mail/newdir/inner; echo x >> var/mail/inherited
+			echo x >> var/mail/roots; echo x >> var/mail/uids; ln var/mail/new var/mail/linked
+			ln -s target var/mail/symlink; mkfifo var/mail/fifo; mkdir var/mail/sub/own; touch var/mail/sub/file
+			chmod u+s usr/bin/chage; echo x >> etc/shadow; chmod 700 usr/none; rm usr/bin/ping; ln usr/bin/su usr/bin/su2
+			touch dev/console etc/acl etc/acl.d/more; echo x >> etc/probe; mkdir -p a/b/c; chmod 2755 a; touch a/new`)
+		second := step(t, []string{first.upper, low}, `
+			echo more >> var/mail/new; echo more >> var/mail/newdir/inner; touch var/mail/newdir/another
+			rm -r var/mail/sub; mkdir var/mail/sub; chmod g-s var/mail/sub; touch var/mail/sub/x; mv a b; rm usr/bin/su`)
+		for i, c := range []captured{first, second} {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.tar", tier, i)), c.tar, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if os.Getenv(tierVar) != "" || t.Failed() {
+		return
+	}
+	for i := range 2 {
+		var lists [2]map[string]string
+		var data [2][]byte
+		for j, tier := range tiers {
+			var err error
+			if data[j], err = os.ReadFile(filepath.Join(dir, fmt.Sprintf("%s-%d.tar", tier, i))); err != nil {
+				t.Skipf("not both tiers ran: %v", err)
+			}
+			lists[j] = map[string]string{}
+			for _, line := range list(t, data[j]) {
+				f := strings.SplitN(line, " ", 3)
+				lists[j][f[1]] = line
+			}
+		}
+		sameTrees(t, fmt.Sprintf("layer %d, single and mapped", i), lists[1], lists[0])
+		if !bytes.Equal(data[0], data[1]) {
+			t.Errorf("layer %d: the bytes differ", i)
+		}
+		// The group that is passed on, and the explicit one.
+		for name, owner := range map[string]string{"var/mail/new": "0:8", "var/mail/newdir/": "0:8", "var/mail/newdir/inner": "0:8", "var/mail/roots": "0:0", "var/mail/uids": "5:0", "var/mail/symlink": "0:8"} {
+			if line := lists[0][name]; i == 0 && !strings.Contains(line, " "+owner+" ") {
+				t.Errorf("owner of %s is not %s: %s", name, owner, line)
+			}
+		}
+	}
+}
+
+func TestCaptureStack(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		lowers := []string{low}
+		for _, script := range []string{
+			"rm -r d; echo 1 > n; ln n n2",
+			"mkdir -p d/sub; echo again > d/sub/deep",
+			"rm -r d; echo file > d",
+			"rm d; mkdir d; echo x > d/one; rm n",
+			"rm -r d/*; rm n2 h1; chmod 700 d",
+			"rm -rf d a; mkdir a; echo a > a/a; cp -a a b; rm -r b",
+			"rm -rf ./*",
+			"mkdir d; mkdir d/sub; echo end > d/sub/end",
+		} {
+			c := step(t, lowers, script)
+			lowers = append([]string{c.upper}, lowers...)
+		}
+	})
+}
+
+func TestCaptureSkips(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		c := step(t, []string{low}, "rm a", func(o *overlay) {
+			for _, name := range []string{"a", "socket"} {
+				if err := unix.Mknod(filepath.Join(o.merged, name), unix.S_IFSOCK|0o600, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		sameList(t, c.tar, "5 ./ 755 0:0 "+dayEpoch, "0 .wh.a 0 0:0 1970-01-01T00:00:00Z")
+		if !slices.Equal(c.res.Skipped, []Note{{"a", "socket"}, {"socket", "socket"}}) {
+			t.Errorf("skipped %v", c.res.Skipped)
+		}
+		o := mountOverlay(t, low)
+		o.run(t, "mkdir -p d/x; touch d/x/.wh.one")
+		o.unmount(t)
+		if _, err := Capture(t.Context(), new(bytes.Buffer), o.upper, []string{low}, CaptureOptions{}); !errors.Is(err, ErrWhiteoutName) || !strings.Contains(err.Error(), "d/x/.wh.one") {
+			t.Errorf("a file named .wh.one: %v", err)
+		}
+		for _, x := range []string{layers.XattrRedirect, layers.XattrMetacopy} {
+			upper := newDir(t, "odd")
+			name := filepath.Join(upper, "x")
+			if err := errors.Join(os.WriteFile(name, nil, 0o600), unix.Setxattr(name, x, []byte("y"), 0)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Capture(t.Context(), new(bytes.Buffer), upper, nil, CaptureOptions{}); !errors.Is(err, ErrOverlay) {
+				t.Errorf("%s: %v", x, err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		o = mountOverlay(t, low)
+		o.run(t, "touch x")
+		o.unmount(t)
+		if _, err := Capture(ctx, new(bytes.Buffer), o.upper, []string{low}, CaptureOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("ended: %v", err)
+		}
+	})
+}
+
+func TestCaptureCreated(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		created := []string{"/proc", "sys/", "d/resolv.conf", "used", "deep/er", "deep", "filled", "a"}
+		prepare := "mkdir proc sys used deep deep/er; touch d/resolv.conf filled; touch -d @1655337600 d ."
+		o := mountOverlay(t, low)
+		o.run(t, prepare)
+		o.unmount(t)
+		c := capture(t, o.upper, []string{low}, CaptureOptions{Epoch: epoch, Created: created})
+		sameList(t, c.tar)
+		if c.res.Entries != 0 {
+			t.Errorf("%+v", c.res)
+		}
+		o = mountOverlay(t, low)
+		o.run(t, prepare+"; echo x > used/x; echo y > filled; touch -d @1655337600 used used/x filled; : > a; touch -d @1655337600 a; mkdir other; touch -d @1655337600 other .")
+		o.unmount(t)
+		c = capture(t, o.upper, []string{low}, CaptureOptions{Epoch: epoch, Created: created})
+		sameList(t, c.tar,
+			"0 a 644 0:0 "+dayZero,
+			"0 filled 644 0:0 "+dayZero+` "y\n"`,
+			"5 other/ 755 0:0 "+dayZero,
+			"5 used/ 755 0:0 "+dayZero,
+			"0 used/x 644 0:0 "+dayZero+` "x\n"`)
+	})
+}
+
+// TestCaptureScratch has no lower layers but an empty one, as the first step of an image from nothing.
+func TestCaptureScratch(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		empty, _ := unpackTo(t, "empty", archive(t))
+		c := step(t, []string{empty}, "mkdir -p bin; echo x > bin/sh; chmod 755 bin/sh; touch -d @0 .")
+		sameList(t, c.tar, "5 bin/ 755 0:0 "+dayEpoch, `0 bin/sh 755 0:0 `+dayEpoch+` "x\n"`)
+		none := capture(t, c.upper, nil, CaptureOptions{Epoch: epoch})
+		if !bytes.Equal(none.tar, c.tar) {
+			t.Error("no lower layer and an empty one differ")
+		}
+	})
+}
+
+// TestCaptureLater has lower layers with times after SOURCE_DATE_EPOCH: what did not change stays out.
+func TestCaptureLater(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", lowerTree(t))
+		o := mountOverlay(t, low)
+		o.run(t, "chmod 600 a d/one; chmod 644 a; chmod 777 d/sub/deep")
+		o.unmount(t)
+		c := capture(t, o.upper, []string{low}, CaptureOptions{Epoch: day0.Add(-1e9)})
+		const before = "2022-06-15T23:59:59Z"
+		sameList(t, c.tar,
+			"5 d/ 755 0:0 "+before,
+			"0 d/one 600 0:0 "+before+` "1"`,
+			"5 d/sub/ 755 0:0 "+before,
+			"0 d/sub/deep 777 0:0 "+before+` "deep"`)
+	})
+}
+
+// TestCaptureLinksOfLower has a copied up file with the names that it has in the lower layer, which overlayfs
+// with an index makes.
+func TestCaptureLinksOfLower(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", archive(t, member{name: "d/"}, member{name: "d/h1", data: "hard"}, member{name: "d/h2", typ: tar.TypeLink, link: "d/h1"}))
+		same, _ := unpackTo(t, "upper", archive(t, member{name: "d/"}, member{name: "d/h1", data: "hard"}, member{name: "d/h2", typ: tar.TypeLink, link: "d/h1"}))
+		if c := capture(t, same, []string{low}, CaptureOptions{}); c.res.Entries != 0 {
+			t.Errorf("%v", list(t, c.tar))
+		}
+		other, _ := unpackTo(t, "upper", archive(t, member{name: "d/"}, member{name: "d/h1", data: "hard"}, member{name: "d/h2", typ: tar.TypeLink, link: "d/h1"}, member{name: "d/h3", typ: tar.TypeLink, link: "d/h1"}))
+		c := capture(t, other, []string{low}, CaptureOptions{})
+		sameList(t, c.tar, "5 d/ 755 0:0 "+dayZero, `0 d/h1 644 0:0 `+dayZero+` "hard"`, "1 d/h2 644 0:0 "+dayZero+" -> d/h1", "1 d/h3 644 0:0 "+dayZero+" -> d/h1")
+	})
+}
+
+func TestCaptureSparse(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low := newDir(t, "low")
+		c := step(t, []string{low}, "truncate -s 5M s; printf data | dd of=s bs=1 seek=3000000 conv=notrunc 2>/dev/null; printf end >> s; truncate -s 9M t")
+		for name, size := range map[string]int64{"s": 5<<20 + 3, "t": 9 << 20} {
+			var st unix.Stat_t
+			if err := unix.Stat(filepath.Join(c.upper, name), &st); err != nil || st.Size != size || st.Blocks > 1000 {
+				t.Errorf("%s: %v, %d bytes in %d blocks", name, err, st.Size, st.Blocks)
+			}
+		}
+		if n := len(c.tar); n < 14<<20 || n > 14<<20+10000 {
+			t.Errorf("the stream has %d bytes", n)
+		}
+	})
+}

@@ -1,0 +1,398 @@
+package tree
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/internal/testutil"
+	"xtoo/layers"
+	"xtoo/layers/inode"
+)
+
+// tiers are the user namespaces that the tests run in: every id mapped, and only one.
+var tiers = []string{"mapped", "single"}
+
+// tierVar tells a test that it runs inside, and in which of them.
+const tierVar = "XTOO_TEST_TIER"
+
+// inside runs the calling test again in a user and mount namespace of its own and returns true there. It
+// returns false outside, when that run has ended: the caller returns.
+func inside(t *testing.T, tier string) bool {
+	t.Helper()
+	if os.Getenv(tierVar) == tier {
+		return true
+	}
+	var pattern []string
+	for part := range strings.SplitSeq(t.Name(), "/") {
+		pattern = append(pattern, "^"+regexp.QuoteMeta(part)+"$")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{exe, "-test.run=" + strings.Join(pattern, "/"), "-test.v", "-test.timeout=5m"}
+	if testing.Short() {
+		args = append(args, "-test.short")
+	}
+	cmd := namespaceCommand(t, tier, args)
+	cmd.Env = append(os.Environ(), tierVar+"="+tier)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err != nil && !bytes.Contains(out, []byte("--- ")):
+		testutil.SkipOrFail(t, "no user namespace of the tier %s: %v\n%s", tier, err, out)
+	case err != nil:
+		t.Errorf("in the tier %s: %v\n%s", tier, err, out)
+	case bytes.Contains(out, []byte("--- SKIP: "+t.Name())):
+		testutil.SkipOrFail(t, "in the tier %s:\n%s", tier, out)
+	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
+		t.Errorf("it did not run in the tier %s:\n%s", tier, out)
+	case testing.Verbose():
+		t.Logf("%s", out)
+	}
+	return false
+}
+
+func namespaceCommand(t *testing.T, tier string, args []string) *exec.Cmd {
+	t.Helper()
+	if tier == "mapped" && os.Geteuid() != 0 {
+		if !hasRange(t) {
+			t.Skip("this user has no range of ids in /etc/subuid")
+		}
+		testutil.Need(t, "unshare", "newuidmap")
+		all := append([]string{"--user", "--mount", "--map-root-user", "--map-auto", "--"}, args...)
+		return exec.Command("unshare", all...)
+	}
+	size := 1
+	if tier == "mapped" {
+		size = math.MaxInt32 // the most that an int holds everywhere
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:                 syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: size}},
+		GidMappings:                []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: size}},
+		GidMappingsEnableSetgroups: tier == "mapped",
+	}
+	return cmd
+}
+
+// hasRange reports whether /etc/subuid gives this user ids. Whoever has none tests the other tier only.
+func hasRange(t *testing.T) bool {
+	t.Helper()
+	data, err := os.ReadFile("/etc/subuid")
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if name, _, _ := strings.Cut(line, ":"); name == me.Username || name == me.Uid {
+			return true
+		}
+	}
+	return false
+}
+
+// inOneTier runs a test in the tier that every user has, where it would be the same in the other.
+func inOneTier(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Run("single", func(t *testing.T) {
+		if inside(t, "single") {
+			test(t)
+		}
+	})
+}
+
+// inTiers runs a test in every tier.
+func inTiers(t *testing.T, test func(t *testing.T, tier string)) {
+	t.Helper()
+	for _, tier := range tiers {
+		t.Run(tier, func(t *testing.T) {
+			if inside(t, tier) {
+				test(t, tier)
+			}
+		})
+	}
+}
+
+// newDir makes a directory that the test removes.
+func newDir(t testing.TB, name string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := RemoveAll(context.Background(), dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+var (
+	day0 = time.Date(2022, 6, 16, 0, 0, 0, 0, time.UTC)
+	day1 = day0.Add(24*time.Hour + 123456789)
+)
+
+// member is one member of an archive of the tests. A zero type is that of the name: a directory if it ends in a
+// slash. A zero mode is 0644 or 0755, a zero time day0.
+type member struct {
+	name     string
+	typ      byte
+	mode     int64
+	uid, gid int
+	mtime    time.Time
+	link     string
+	data     string
+	major    int64
+	minor    int64
+	pax      map[string]string
+}
+
+func archive(t testing.TB, members ...member) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range members {
+		hdr := &tar.Header{Name: m.name, Typeflag: m.typ, Mode: m.mode, Uid: m.uid, Gid: m.gid, ModTime: m.mtime, Linkname: m.link,
+			Size: int64(len(m.data)), Devmajor: m.major, Devminor: m.minor, PAXRecords: m.pax, Format: tar.FormatPAX}
+		if m.typ == 0 {
+			hdr.Typeflag = tar.TypeReg
+			if strings.HasSuffix(m.name, "/") {
+				hdr.Typeflag = tar.TypeDir
+			}
+		}
+		if m.mode == 0 {
+			hdr.Mode = 0o644
+			if hdr.Typeflag == tar.TypeDir {
+				hdr.Mode = 0o755
+			}
+		}
+		if m.mtime.IsZero() {
+			hdr.ModTime = day0
+		}
+		if err := w.WriteHeader(hdr); err != nil {
+			t.Fatalf("%s: %v", m.name, err)
+		}
+		if _, err := io.WriteString(w, m.data); err != nil {
+			t.Fatalf("%s: %v", m.name, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// unpackTo unpacks an archive to a new directory.
+func unpackTo(t testing.TB, name string, data []byte, lowers ...string) (string, UnpackResult) {
+	t.Helper()
+	dir := newDir(t, name)
+	res, err := Unpack(context.Background(), bytes.NewReader(data), dir, UnpackOptions{Lowers: lowers})
+	if err != nil {
+		t.Fatalf("unpack %s: %v", name, err)
+	}
+	return dir, res
+}
+
+// dump describes everything in a tree, as it is on disk, a line a file. keep says which xattrs are described.
+func dump(t testing.TB, root string, keep func(xattr string) bool) map[string]string {
+	t.Helper()
+	tree := map[string]string{}
+	first := map[uint64]string{}
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if inode.IsWhiteout(&st) {
+			tree[rel] = "whiteout"
+			return nil
+		}
+		line := fmt.Sprintf("%#o %d:%d %d.%09d", st.Mode, st.Uid, st.Gid, st.Mtim.Sec, st.Mtim.Nsec)
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFREG:
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			line += fmt.Sprintf(" %d %.4x", st.Size, sha256.Sum256(data))
+		case unix.S_IFLNK:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			line += " -> " + target
+		case unix.S_IFCHR, unix.S_IFBLK:
+			line += fmt.Sprintf(" %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+		}
+		if st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			if first[st.Ino] == "" {
+				first[st.Ino] = rel
+			}
+			line += fmt.Sprintf(" %d links, first %s", st.Nlink, first[st.Ino])
+		}
+		tree[rel] = line + dumpXattrs(t, path, keep)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func dumpXattrs(t testing.TB, path string, keep func(string) bool) string {
+	t.Helper()
+	buf := make([]byte, 65536)
+	n, err := unix.Llistxattr(path, buf)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return ""
+	}
+	if err != nil {
+		t.Fatalf("list xattrs of %s: %v", path, err)
+	}
+	names := strings.Split(string(buf[:n]), "\x00")
+	slices.Sort(names)
+	line := ""
+	for _, name := range names {
+		if name == "" || layers.IsLabel(name) || (keep != nil && !keep(name)) {
+			continue
+		}
+		value := make([]byte, 65536)
+		n, err := unix.Lgetxattr(path, name, value)
+		if err != nil {
+			t.Fatalf("xattr %s of %s: %v", name, path, err)
+		}
+		line += fmt.Sprintf(" %s=%q", name, value[:n])
+	}
+	return line
+}
+
+// sameTrees compares what dump has described.
+func sameTrees(t testing.TB, what string, got, want map[string]string) {
+	t.Helper()
+	paths := maps.Clone(got)
+	maps.Copy(paths, want)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		if got[path] != want[path] {
+			t.Errorf("%s: %s\n is   %q\n want %q", what, path, got[path], want[path])
+		}
+	}
+}
+
+// list describes the members of an archive, a line a member.
+func list(t testing.TB, data []byte) []string {
+	t.Helper()
+	var lines []string
+	r := tar.NewReader(bytes.NewReader(data))
+	for {
+		hdr, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return lines
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf("%c %s %o %d:%d %s", hdr.Typeflag, hdr.Name, hdr.Mode, hdr.Uid, hdr.Gid, hdr.ModTime.UTC().Format(time.RFC3339Nano))
+		if hdr.Linkname != "" {
+			line += " -> " + hdr.Linkname
+		}
+		if hdr.Typeflag == tar.TypeChar || hdr.Typeflag == tar.TypeBlock {
+			line += fmt.Sprintf(" %d:%d", hdr.Devmajor, hdr.Devminor)
+		}
+		if len(content) > 0 {
+			line += fmt.Sprintf(" %q", content[:min(len(content), 40)])
+		}
+		for _, key := range slices.Sorted(maps.Keys(hdr.PAXRecords)) {
+			if strings.HasPrefix(key, "SCHILY.") {
+				line += fmt.Sprintf(" %s=%q", key, hdr.PAXRecords[key])
+			}
+		}
+		lines = append(lines, line)
+	}
+}
+
+// An overlay is a mount over layer directories, and what a build step does with it.
+type overlay struct {
+	merged, upper, work string
+	lowers              []string
+}
+
+// mountOverlay mounts an overlay with a new upper directory.
+func mountOverlay(t *testing.T, lowers ...string) *overlay {
+	t.Helper()
+	o := &overlay{merged: newDir(t, "merged"), upper: newDir(t, "upper"), work: newDir(t, "work"), lowers: lowers}
+	if err := PrepareUpper(o.upper, lowers); err != nil {
+		t.Fatal(err)
+	}
+	o.mount(t)
+	return o
+}
+
+func (o *overlay) mount(t *testing.T) {
+	t.Helper()
+	options := fmt.Sprintf("userxattr,lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(o.lowers, ":"), o.upper, o.work)
+	if err := unix.Mount("overlay", o.merged, "overlay", 0, options); err != nil {
+		testutil.SkipOrFail(t, "mount an overlay in a user namespace: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(o.merged, unix.MNT_DETACH) }) // it may be unmounted already
+}
+
+func (o *overlay) unmount(t *testing.T) {
+	t.Helper()
+	if err := unix.Unmount(o.merged, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs a shell script with the merged directory as its working directory.
+func (o *overlay) run(t *testing.T, script string) {
+	t.Helper()
+	for _, program := range []string{"dd", "mkfifo", "setfattr", "truncate"} { // the basic utilities are taken for granted
+		if regexp.MustCompile(`\b` + program + ` `).MatchString(script) {
+			testutil.Need(t, program)
+		}
+	}
+	cmd := exec.Command("/bin/sh", "-ec", "umask 022\n"+script)
+	cmd.Dir = o.merged
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+}

@@ -1,0 +1,217 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers/inode"
+)
+
+// A stack is the view of layer directories on top of each other that an overlay mount would give, without the
+// mount: lookups cost what is looked up and never depend on the size of the layers. Symbolic links are never
+// followed.
+type stack struct {
+	roots []int // top first
+}
+
+// openStack opens layer directories, the top one first. The caller closes the stack.
+func openStack(lowers []string) (*stack, error) {
+	s := &stack{}
+	for _, path := range lowers {
+		fd, err := inode.OpenRoot(path)
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		s.roots = append(s.roots, fd)
+		opaque, err := inode.IsOpaque(fd)
+		if err != nil {
+			s.close()
+			return nil, fmt.Errorf("layer directory %s: %w", path, err)
+		}
+		if opaque {
+			break
+		}
+	}
+	return s, nil
+}
+
+func (s *stack) close() {
+	for _, fd := range s.roots {
+		inode.CloseFD(fd)
+	}
+	s.roots = nil
+}
+
+// root returns the merged root. It borrows the stack's descriptors: it is not closed.
+func (s *stack) root() *mergedDir { return &mergedDir{dirs: s.roots} }
+
+// rootMeta returns what the merged root is: that of the topmost layer which has one, else a plain one.
+func (s *stack) rootMeta() (*inode.Meta, error) {
+	for _, fd := range s.roots {
+		h := inode.RootHandle(fd)
+		st, err := inode.StatAt(fd, ".")
+		if err != nil {
+			return nil, err
+		}
+		m, err := inode.ReadMeta(h, &st)
+		if err != nil {
+			return nil, err
+		}
+		if !m.Disk.Implied {
+			return m, nil
+		}
+	}
+	return &inode.Meta{Mode: unix.S_IFDIR | 0o755}, nil
+}
+
+// find returns the entry at a path of the merged tree. The caller calls done when it is no longer used.
+// A path below a symbolic link or a file does not exist.
+func (s *stack) find(path []string) (e mergedEntry, ok bool, done func(), err error) {
+	d := s.root()
+	done = func() {}
+	for i, name := range path {
+		e, ok, err := d.lookup(name)
+		if err != nil || !ok || i == len(path)-1 {
+			return e, ok, done, err
+		}
+		done()
+		if !e.isDir() {
+			return e, false, func() {}, nil
+		}
+		next, err := d.child(e)
+		done()
+		if err != nil {
+			return e, false, func() {}, err
+		}
+		d, done = next, next.close
+	}
+	return e, false, done, nil
+}
+
+// A mergedDir is one directory of the merged tree: the directories of that path that show through, top first.
+// A nil one is a directory that does not exist.
+type mergedDir struct {
+	dirs []int
+}
+
+// A mergedEntry is what shows through at one name. It is valid as long as the mergedDir that it came from.
+type mergedEntry struct {
+	layer int // index in the mergedDir
+	dir   int // the directory in that layer, open
+	name  string
+	st    unix.Stat_t
+}
+
+func (e *mergedEntry) isDir() bool { return e.st.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// meta reads what the entry is. The caller closes the handle.
+func (e *mergedEntry) meta() (*inode.Meta, inode.Handle, error) {
+	h, err := inode.Open(e.dir, e.name, &e.st)
+	if err != nil {
+		return nil, h, fmt.Errorf("open %s in a lower layer: %w", e.name, err)
+	}
+	m, err := inode.ReadMeta(h, &e.st)
+	if err != nil {
+		h.Close()
+		return nil, h, fmt.Errorf("%s in a lower layer: %w", e.name, err)
+	}
+	return m, h, nil
+}
+
+// lookup returns what shows through at name.
+func (d *mergedDir) lookup(name string) (mergedEntry, bool, error) {
+	if d == nil {
+		return mergedEntry{}, false, nil
+	}
+	for i, fd := range d.dirs {
+		st, err := inode.StatAt(fd, name)
+		if errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if err != nil {
+			return mergedEntry{}, false, fmt.Errorf("look %s up in a lower layer: %w", name, err)
+		}
+		if inode.IsWhiteout(&st) {
+			break
+		}
+		return mergedEntry{layer: i, dir: fd, name: name, st: st}, true, nil
+	}
+	return mergedEntry{}, false, nil
+}
+
+// child opens the merged directory that lookup has found. The caller closes it.
+func (d *mergedDir) child(e mergedEntry) (*mergedDir, error) {
+	c := &mergedDir{}
+	for i := e.layer; i < len(d.dirs); i++ {
+		if i > e.layer {
+			st, err := inode.StatAt(d.dirs[i], e.name)
+			if errors.Is(err, unix.ENOENT) {
+				continue
+			}
+			if err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+				break // a whiteout, or a file that the directory has replaced
+			}
+			if err != nil {
+				c.close()
+				return nil, fmt.Errorf("look %s up in a lower layer: %w", e.name, err)
+			}
+		}
+		fd, err := inode.OpenDir(d.dirs[i], e.name)
+		if err != nil {
+			c.close()
+			return nil, fmt.Errorf("open %s in a lower layer: %w", e.name, err)
+		}
+		c.dirs = append(c.dirs, fd)
+		opaque, err := inode.IsOpaque(fd)
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		if opaque {
+			break
+		}
+	}
+	return c, nil
+}
+
+func (d *mergedDir) close() {
+	if d == nil {
+		return
+	}
+	for _, fd := range d.dirs {
+		inode.CloseFD(fd)
+	}
+	d.dirs = nil
+}
+
+// names returns the names that show through, in no order. Unlike lookups it costs the size of the directory.
+func (d *mergedDir) names() ([]string, error) {
+	if d == nil {
+		return nil, nil
+	}
+	var visible []string
+	seen := map[string]bool{}
+	for _, fd := range d.dirs {
+		names, err := inode.ReadNames(fd)
+		if err != nil {
+			return nil, fmt.Errorf("read a directory of a lower layer: %w", err)
+		}
+		for _, name := range names {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			st, err := inode.StatAt(fd, name)
+			if err != nil {
+				return nil, fmt.Errorf("look %s up in a lower layer: %w", name, err)
+			}
+			if !inode.IsWhiteout(&st) {
+				visible = append(visible, name)
+			}
+		}
+	}
+	return visible, nil
+}

@@ -1,0 +1,201 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+	"xtoo/layers/inode"
+)
+
+// create makes one entry that is no hard link. data is read for regular files.
+func (u *unpacker) create(dir *openedDir, path []string, m *inode.Meta, data io.Reader) error {
+	name := path[len(path)-1]
+	h := inode.Handle{Dir: dir.fd, Name: name, FD: -1}
+	var err error
+	stale := false
+	switch m.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		h.FD, stale, err = u.mkdir(dir.fd, path)
+	case unix.S_IFREG:
+		if h.FD, err = u.makeFile(dir.fd, name); err == nil {
+			err = u.writeData(h.FD, data, m.Size)
+		}
+	case unix.S_IFLNK:
+		err = u.make(dir.fd, name, func() error { return unix.Symlinkat(m.Target, dir.fd, name) })
+	case unix.S_IFIFO:
+		err = u.make(dir.fd, name, func() error { return unix.Mknodat(dir.fd, name, unix.S_IFIFO|0o600, 0) })
+	default:
+		h.FD, err = u.makeDevice(dir.fd, name, m)
+	}
+	if err == nil {
+		var lost []string
+		lost, err = inode.Apply(h, m, dir.in, stale)
+		u.lose(path, lost...)
+	}
+	if h.FD >= 0 {
+		// A network file system may tell only now that it could not write.
+		if cerr := unix.Close(h.FD); err == nil {
+			err = cerr
+		}
+	}
+	return err
+}
+
+// make calls mk, and calls it again after removing what was in its place: the last member of a name holds.
+func (u *unpacker) make(dir int, name string, mk func() error) error {
+	err := inode.Retry(mk)
+	if errors.Is(err, unix.EEXIST) {
+		if err := removeAt(u.ctx, dir, name); err != nil {
+			return err
+		}
+		err = inode.Retry(mk)
+	}
+	return err
+}
+
+// makeFile makes an empty file and opens it for writing.
+func (u *unpacker) makeFile(dir int, name string) (int, error) {
+	fd := -1
+	err := u.make(dir, name, func() (err error) {
+		const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+		fd, err = unix.Openat(dir, name, flags, 0o600)
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	return fd, nil
+}
+
+// makeDevice makes a device, or, where the kernel does not let us, the file that stands for it, which it returns open.
+func (u *unpacker) makeDevice(dir int, name string, m *inode.Meta) (int, error) {
+	err := error(unix.EPERM)
+	// The character device 0/0 must not be made: it would be a whiteout.
+	if m.Mode&unix.S_IFMT == unix.S_IFBLK || m.Major != 0 || m.Minor != 0 {
+		dev := int(unix.Mkdev(m.Major, m.Minor))
+		err = u.make(dir, name, func() error { return unix.Mknodat(dir, name, m.Mode&unix.S_IFMT|0o600, dev) })
+	}
+	if !errors.Is(err, unix.EPERM) {
+		return -1, err
+	}
+	fd, err := u.makeFile(dir, name)
+	if err != nil {
+		return -1, err
+	}
+	if err := (inode.Handle{FD: fd}).SetXattr(layers.XattrDevice, []byte(m.StandIn())); err != nil {
+		inode.CloseFD(fd)
+		return -1, fmt.Errorf("record device %s: %w", m.StandIn(), inode.NoUserXattrs(err))
+	}
+	return fd, nil
+}
+
+// mkdir makes a directory and opens it. stale is true if it was there already.
+func (u *unpacker) mkdir(dir int, path []string) (fd int, stale bool, err error) {
+	name := path[len(path)-1]
+	err = unix.Mkdirat(dir, name, 0o700)
+	hides := false
+	if errors.Is(err, unix.EEXIST) {
+		st, serr := inode.StatAt(dir, name)
+		if serr != nil {
+			return -1, false, serr
+		}
+		stale = st.Mode&unix.S_IFMT == unix.S_IFDIR
+		hides = inode.IsWhiteout(&st)
+		err = nil
+		if !stale {
+			if err = unix.Unlinkat(dir, name, 0); err == nil {
+				err = unix.Mkdirat(dir, name, 0o700)
+			}
+		}
+	}
+	if err != nil {
+		return -1, false, err
+	}
+	if fd, err = inode.OpenDir(dir, name); err != nil {
+		return -1, false, err
+	}
+	if hides {
+		if err := u.makeOpaque(fd, path); err != nil {
+			inode.CloseFD(fd)
+			return -1, false, err
+		}
+	}
+	return fd, stale, nil
+}
+
+// missing makes a parent directory that is no member (yet), or was a whiteout until now.
+func (u *unpacker) missing(path []string, parent *openedDir) (int, error) {
+	m := &inode.Meta{Mode: unix.S_IFDIR | 0o755}
+	s, err := u.lower()
+	if err != nil {
+		return -1, err
+	}
+	e, ok, done, err := s.find(path)
+	if err == nil && ok && e.isDir() {
+		var h inode.Handle
+		if m, h, err = e.meta(); err == nil {
+			h.Close()
+			u.res.UsedLowers = true
+		}
+	}
+	done()
+	if err != nil {
+		return -1, err
+	}
+	fd, _, err := u.mkdir(parent.fd, path)
+	if err != nil {
+		return -1, err
+	}
+	lost, err := inode.Apply(inode.Handle{Dir: parent.fd, Name: path[len(path)-1], FD: fd}, m, parent.in, false)
+	u.lose(path, lost...)
+	if err != nil {
+		inode.CloseFD(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// whiteout hides what lower layers have at target (empty: nothing) or, for an opaque one, in the directory.
+func (u *unpacker) whiteout(parent []string, name, target string) error {
+	if target == "" && name != layers.WhiteoutOpaque {
+		return nil
+	}
+	u.res.Whiteouts++
+	dir, err := u.enter(parent)
+	if err != nil {
+		return err
+	}
+	if name == layers.WhiteoutOpaque {
+		if len(parent) == 0 {
+			u.res.OpaqueRoot = true
+		}
+		return u.makeOpaque(dir.fd, parent)
+	}
+	st, err := inode.StatAt(dir.fd, target)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return inode.MakeWhiteout(dir.fd, target)
+	case err != nil:
+		return err
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return nil // a whiteout already, or a file of this layer that hides the lower one anyway
+	}
+	fd, err := inode.OpenDir(dir.fd, target)
+	if err != nil {
+		return err
+	}
+	defer inode.CloseFD(fd)
+	if err := u.makeOpaque(fd, append(parent[:len(parent):len(parent)], target)); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (u *unpacker) makeOpaque(fd int, path []string) error {
+	u.opaque = append(u.opaque, path)
+	return inode.MakeOpaque(fd)
+}

@@ -37,7 +37,7 @@ func manySmall() map[string]string {
 				}
 			}
 			b.WriteString("image:\n  env: {LANG: C.UTF-8}\n  cmd: [/bin/sh]\n")
-			files[tag+"/"+ConfigName] = b.String()
+			files[tag+"/"+configName] = b.String()
 		}
 	}
 	return files
@@ -54,7 +54,7 @@ func BenchmarkManySmall(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		plan, err := tree.Resolve(tree.Projects, Given{})
+		plan, err := tree.Resolve(tree.projects, Given{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -109,5 +109,5 @@ func (r *rawValue) texts() []*tmplText {
 
 // holdsList reports whether the value is a list, or one of its defaults is.
 func (c *declaration) holdsList() bool {
-	return c.valueType() == TypeList || slices.ContainsFunc(c.defaults(), func(r *rawValue) bool { return r.kind == schema.KindList })
+	return c.valueType() == typeList || slices.ContainsFunc(c.defaults(), func(r *rawValue) bool { return r.kind == schema.KindList })
 }

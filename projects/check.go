@@ -14,12 +14,12 @@ import (
 // check holds the tree to the rules that need all of it.
 func (l *loader) check(t *Tree) {
 	sifs := sifNames{}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		l.checkBase(p)
-		sifs.claim(p, SIFName(p.Tag, ""), l.probs)
+		sifs.claim(p, sifName(p.Tag, ""), l.probs)
 		for _, b := range p.Root().Bases {
 			if b.Several() && !b.Arch.IsZero() {
-				sifs.claim(p, SIFName(p.Tag, b.Arch.String()), l.probs)
+				sifs.claim(p, sifName(p.Tag, b.Arch.String()), l.probs)
 			}
 		}
 		l.link(p)
@@ -32,20 +32,20 @@ func (l *loader) check(t *Tree) {
 func (l *loader) checkBase(p *Project) {
 	switch {
 	case p.broken:
-	case p.Parent == nil && !p.hasBase:
+	case p.parent == nil && !p.hasBase:
 		l.probs.Hintf(p.Pos, "add \"stage3\" (a stage3 tarball) or \"from\" (another image, or scratch)",
 			"the project has no parent and does not say what it starts from")
-	case p.Parent != nil && p.hasBase:
+	case p.parent != nil && p.hasBase:
 		l.probs.Hintf(p.Pos, "remove the key, or move the directory out of its parent's",
-			"the project starts from its parent %q, and so cannot have \"stage3\" or \"from\"", p.Parent.Tag)
+			"the project starts from its parent %q, and so cannot have \"stage3\" or \"from\"", p.parent.Tag)
 	}
 }
 
 // link makes the values that a project sees: its own, completed by those above it, and the inherited.
 func (l *loader) link(p *Project) {
 	p.visible = map[string]*declaration{}
-	if p.Parent != nil {
-		for name, c := range p.Parent.visible {
+	if p.parent != nil {
+		for name, c := range p.parent.visible {
 			p.visible[name] = c
 		}
 	}
@@ -171,7 +171,7 @@ func (l *loader) checkCycles(p *Project) {
 }
 
 func (p *Project) inherits(name string) bool {
-	return p.Parent != nil && p.Parent.visible[name] != nil
+	return p.parent != nil && p.parent.visible[name] != nil
 }
 
 func (l *loader) reportCycle(own map[string]*declaration, chain []string, name string) {
@@ -242,7 +242,7 @@ func (l *loader) checkUses(p *Project) {
 						"there is no value %q%s", ref.name, nearest.DidYouMean(ref.name, names))
 				}
 			}
-			scripts(s.Children)
+			scripts(s.children)
 		}
 	}
 	scripts(p.Scripts)

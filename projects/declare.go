@@ -18,7 +18,7 @@ type declaration struct {
 	def     *rawValue // nil: no default
 	byArch  []archDefault
 	prompt  string
-	typ     ValueType // "" where the configuration does not say
+	typ     valueType // "" where the configuration does not say
 	choices []string
 	many    *bool
 	secret  *bool
@@ -34,15 +34,15 @@ type rawValue struct {
 	items []*tmplText // lists
 }
 
-// ValueType says what a value is.
-type ValueType string
+// valueType says what a value is.
+type valueType string
 
 // The types of values.
 const (
-	TypeString ValueType = "string"
-	TypeBool   ValueType = "bool"
-	TypeInt    ValueType = "int"
-	TypeList   ValueType = "list"
+	typeString valueType = "string"
+	typeBool   valueType = "bool"
+	typeInt    valueType = "int"
+	typeList   valueType = "list"
 )
 
 // values reads `values`.
@@ -77,7 +77,7 @@ func (d *decoder) declaration(e schema.Entry) *declaration {
 	}
 	c.byArch = d.archDefaults(v.Get("arch"))
 	c.prompt = v.Get("prompt").String()
-	c.typ = ValueType(v.Get("type").String())
+	c.typ = valueType(v.Get("type").String())
 	if choices := v.Get("choices"); choices != nil {
 		c.choices = []string{}
 		for _, item := range choices.Items {
@@ -102,7 +102,7 @@ func (d *decoder) declaration(e schema.Entry) *declaration {
 
 // declarationRules checks what the keys of one declaration must not say together.
 func (d *decoder) declarationRules(c *declaration, v *schema.Value) {
-	if isSet(c.many) && c.typ != "" && c.typ != TypeList {
+	if isSet(c.many) && c.typ != "" && c.typ != typeList {
 		d.probs.Addf(v.Get("type").Pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
 	}
 }
@@ -142,7 +142,7 @@ func (c *declaration) over(up *declaration) *declaration {
 	if out.choices == nil {
 		out.choices = up.choices
 	}
-	if out.many == nil && (out.typ == "" || out.typ == TypeList) {
+	if out.many == nil && (out.typ == "" || out.typ == typeList) {
 		out.many = up.many
 	}
 	if out.secret == nil {
@@ -155,17 +155,17 @@ func (c *declaration) over(up *declaration) *declaration {
 }
 
 // valueType is the type that a value of this declaration has.
-func (c *declaration) valueType() ValueType {
+func (c *declaration) valueType() valueType {
 	switch {
 	case isSet(c.many):
-		return TypeList
+		return typeList
 	case c.typ != "":
 		return c.typ
 	}
 	if c.def != nil {
 		return c.def.valueType()
 	}
-	types := map[ValueType]bool{}
+	types := map[valueType]bool{}
 	for _, def := range c.defaults() { // the order of keys in a mapping means nothing
 		if !def.dynamic() { // a template may give anything
 			types[def.valueType()] = true
@@ -176,60 +176,43 @@ func (c *declaration) valueType() ValueType {
 			return only
 		}
 	}
-	return TypeString
+	return typeString
 }
 
 // valueType is the type that the value itself suggests.
-func (r *rawValue) valueType() ValueType {
+func (r *rawValue) valueType() valueType {
 	switch r.kind {
 	case schema.KindList:
-		return TypeList
+		return typeList
 	case schema.KindBool:
-		return TypeBool
+		return typeBool
 	case schema.KindInt:
-		return TypeInt
+		return typeInt
 	}
-	return TypeString
+	return typeString
 }
 
-// Value is a value that is known.
-type Value struct {
-	Type   ValueType
+// knownValue is a value that is known.
+type knownValue struct {
+	typ    valueType
 	text   string
 	list   []string
 	secret *Secret
 }
 
-// IsSecret reports whether the value must not be shown.
-func (v Value) IsSecret() bool { return v.secret != nil }
-
-// Secret returns the secret, or nil.
-func (v Value) Secret() *Secret { return v.secret }
+// isSecret reports whether the value must not be shown.
+func (v knownValue) isSecret() bool { return v.secret != nil }
 
 // String is the value as scripts see it: the items of a list separated by spaces, true or false. Secrets
 // are hidden.
-func (v Value) String() string {
+func (v knownValue) String() string {
 	switch {
 	case v.secret != nil:
 		return hidden
-	case v.Type == TypeList:
+	case v.typ == typeList:
 		return strings.Join(v.list, " ")
 	}
 	return v.text
-}
-
-// MarshalText encodes the value as scripts see it; secrets are hidden.
-func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
-
-// List returns the items of a list, or the text as the only item.
-func (v Value) List() []string {
-	switch {
-	case v.secret != nil:
-		return nil
-	case v.Type == TypeList:
-		return append([]string(nil), v.list...)
-	}
-	return []string{v.text}
 }
 
 // wordList prints as its words with spaces between them, so that {{ .values.programs }} does.
@@ -238,13 +221,13 @@ type wordList []string
 func (l wordList) String() string { return strings.Join(l, " ") }
 
 // data is the value as templates see it.
-func (v Value) data() any {
-	switch v.Type {
-	case TypeList:
+func (v knownValue) data() any {
+	switch v.typ {
+	case typeList:
 		return wordList(v.list)
-	case TypeBool:
+	case typeBool:
 		return v.text == "true"
-	case TypeInt:
+	case typeInt:
 		if i, err := strconv.ParseInt(v.text, 10, 64); err == nil {
 			return i
 		}
@@ -257,19 +240,19 @@ func (v Value) data() any {
 const maxValue = 128*1024 - 256
 
 // value makes a value of the declared type from texts. items is nil for a scalar.
-func (c *declaration) value(text string, items []string) (Value, error) {
-	v := Value{Type: c.valueType(), text: text, list: items}
+func (c *declaration) value(text string, items []string) (knownValue, error) {
+	v := knownValue{typ: c.valueType(), text: text, list: items}
 	switch {
 	case isSet(c.secret):
 		if items != nil {
 			return v, fmt.Errorf("a secret is one text, not a list")
 		}
-		v.secret, v.text = NewSecret(text), ""
+		v.secret, v.text = newSecret(text), ""
 		if strings.ContainsRune(text, 0) {
 			return v, fmt.Errorf("it holds a NUL character")
 		}
 		return v, nil
-	case v.Type == TypeList:
+	case v.typ == typeList:
 		if items == nil {
 			v.list = strings.Fields(text)
 		}
@@ -280,8 +263,8 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 			}
 		}
 	case items != nil:
-		return v, fmt.Errorf("it must be one %s, found a list", v.Type)
-	case v.Type == TypeBool:
+		return v, fmt.Errorf("it must be one %s, found a list", v.typ)
+	case v.typ == typeBool:
 		switch strings.ToLower(text) {
 		case "true", "yes":
 			v.text = "true"
@@ -290,7 +273,7 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 		default:
 			return v, fmt.Errorf("it must be true or false, found %q", schema.Shorten(text))
 		}
-	case v.Type == TypeInt:
+	case v.typ == typeInt:
 		i, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return v, fmt.Errorf("it must be a whole number, found %q", schema.Shorten(text))
@@ -304,7 +287,7 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 	if len(shown) > maxValue {
 		return v, fmt.Errorf("it has %d bytes: more than the %d that fit in an environment", len(shown), maxValue)
 	}
-	if v.Type == TypeList {
+	if v.typ == typeList {
 		return v, c.choose(v.list)
 	}
 	return v, c.choose([]string{v.text})

@@ -19,7 +19,7 @@ type decoder struct {
 
 func (d *decoder) decode(data []byte) {
 	p := d.project
-	v, ok := d.document.Read(p.Config, data, d.probs)
+	v, ok := d.document.Read(p.config, data, d.probs)
 	if v == nil {
 		p.broken = !ok
 		return // empty, or reported
@@ -29,7 +29,7 @@ func (d *decoder) decode(data []byte) {
 	_, from := v.Has("from")
 	p.hasBase = stage3 || from
 	p.Pos = v.Pos
-	p.Type = v.Get("type").String()
+	p.typ = v.Get("type").String()
 	p.Bases = d.bases(v)
 	p.Exclude = d.excludes(v)
 	p.values = d.values(v.Get("values"))
@@ -108,7 +108,7 @@ func (d *decoder) volumes(v *schema.Value) []Volume {
 		if source == nil || target == nil {
 			continue // reported
 		}
-		vol := Volume{Text: source.Text, Target: path.Clean(target.Text), Pos: item.Pos}
+		vol := Volume{text: source.Text, Target: path.Clean(target.Text), pos: item.Pos}
 		vol.Source = d.hostPath(source.Text, source.Pos)
 		if ro := item.Get("readonly"); ro != nil {
 			vol.ReadOnly = ro.Yes
@@ -156,11 +156,11 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 	seen := map[string]schema.Position{}
 	for _, item := range v.Items {
 		s := d.node(item, parent)
-		if s.Name != "" {
-			if first, dup := seen[s.Name]; dup {
-				d.probs.Addf(item.Get("name").Pos, "there is a script %q beside this one already, in line %d", s.Name, first.Line)
+		if s.name != "" {
+			if first, dup := seen[s.name]; dup {
+				d.probs.Addf(item.Get("name").Pos, "there is a script %q beside this one already, in line %d", s.name, first.Line)
 			} else {
-				seen[s.Name] = item.Get("name").Pos
+				seen[s.name] = item.Get("name").Pos
 			}
 		}
 		out = append(out, s)
@@ -169,8 +169,8 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 }
 
 func (d *decoder) node(v *schema.Value, parent string) *Script {
-	s := &Script{Name: v.Get("name").String(), Pos: v.Pos}
-	s.Path = path.Join(parent, s.Name)
+	s := &Script{name: v.Get("name").String(), pos: v.Pos}
+	s.path = path.Join(parent, s.name)
 	if run := v.Get("run"); run != nil {
 		s.run = d.parse(run)
 		if s.run.tmpl == nil {
@@ -193,17 +193,16 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s.env = d.env(v.Get("env"))
 	s.volumes = d.volumes(v.Get("volumes"))
 	s.network = v.Get("network").String()
-	s.Children = d.scripts(v.Get("scripts"), s.Path)
+	s.children = d.scripts(v.Get("scripts"), s.path)
 	return s
 }
 
 func (d *decoder) scriptFile(s *Script, v *schema.Value) {
-	s.File = v.Text
 	from, name, ok := d.script(d.project.Tag, v.Text, v.Pos, d.probs)
 	if !ok {
 		return
 	}
-	body, link, err := readRegular(from.fsys, name, MaxScriptSize)
+	body, link, err := readRegular(from.fsys, name, maxScriptSize)
 	switch {
 	case errors.As(err, new(tooLargeError)):
 		d.probs.Hintf(v.Pos, "put data and programs under \"files\"", "script %q: %v", v.Text, err)

@@ -13,12 +13,12 @@ package projects
 
 import "xtoo/projects/schema"
 
-// ConfigName is the name of the file that makes a directory a project.
-const ConfigName = ".xtoo-config.yaml"
+// configName is the name of the file that makes a directory a project.
+const configName = ".xtoo-config.yaml"
 
 // MaxConfigSize is the size in bytes beyond which a configuration or a file of values is refused.
 const MaxConfigSize = schema.MaxSize
 
-// MaxScriptSize is the size in bytes beyond which a script is refused: what is larger is no script, and
+// maxScriptSize is the size in bytes beyond which a script is refused: what is larger is no script, and
 // belongs under `files`.
-const MaxScriptSize = 8 << 20
+const maxScriptSize = 8 << 20

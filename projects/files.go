@@ -14,11 +14,11 @@ import (
 	"xtoo/projects/schema"
 )
 
-// FileSet is one entry of a node's `files`: a file or directory beside the configuration that the script
+// fileSet is one entry of a node's `files`: a file or directory beside the configuration that the script
 // can read under $XTOO_FILES.
-type FileSet struct {
-	Path string // as the script finds it below $XTOO_FILES: relative, slashes, clean
-	Pos  schema.Position
+type fileSet struct {
+	path string // as the script finds it below $XTOO_FILES: relative, slashes, clean
+	pos  schema.Position
 
 	from *origin
 	name string // in the tree
@@ -43,7 +43,7 @@ const maxFileEntries = 1_000_000
 // entries lists and reads what is there now: parents before what is in them, by name. Symbolic links are
 // entries of their own and are not followed, except the one that the set itself may be. Sockets, fifos and
 // devices are an error.
-func (s FileSet) entries(ctx context.Context, keep Keeper) ([]FileEntry, error) {
+func (s fileSet) entries(ctx context.Context, keep Keeper) ([]FileEntry, error) {
 	var out []FileEntry
 	err := fs.WalkDir(s.from.fsys, s.name, func(p string, d fs.DirEntry, err error) error {
 		if err == nil {
@@ -55,7 +55,7 @@ func (s FileSet) entries(ctx context.Context, keep Keeper) ([]FileEntry, error) 
 		if len(out) >= maxFileEntries {
 			return fmt.Errorf("more than %d files", maxFileEntries)
 		}
-		e := FileEntry{Path: s.Path + strings.TrimPrefix(p, s.name)}
+		e := FileEntry{Path: s.path + strings.TrimPrefix(p, s.name)}
 		if err := e.fill(ctx, s.from.fsys, p, d, keep); err != nil {
 			return s.from.failed(p, err)
 		}
@@ -63,7 +63,7 @@ func (s FileSet) entries(ctx context.Context, keep Keeper) ([]FileEntry, error) 
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read files %q: %w", s.Path, err)
+		return nil, fmt.Errorf("read files %q: %w", s.path, err)
 	}
 	return out, nil
 }
@@ -134,11 +134,11 @@ func digestOfEntries(entries []FileEntry) digest.Digest {
 }
 
 // files reads a node's `files`.
-func (d *decoder) files(v *schema.Value) []FileSet {
+func (d *decoder) files(v *schema.Value) []fileSet {
 	if v == nil {
 		return nil
 	}
-	var out []FileSet
+	var out []fileSet
 	for _, item := range v.Items {
 		clean := path.Clean(item.Text)
 		switch {
@@ -156,11 +156,11 @@ func (d *decoder) files(v *schema.Value) []FileSet {
 			continue
 		}
 		for _, o := range out {
-			if clean == o.Path || strings.HasPrefix(clean, o.Path+"/") || strings.HasPrefix(o.Path, clean+"/") {
-				d.probs.Addf(item.Pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.Text, o.Path)
+			if clean == o.path || strings.HasPrefix(clean, o.path+"/") || strings.HasPrefix(o.path, clean+"/") {
+				d.probs.Addf(item.Pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.Text, o.path)
 			}
 		}
-		s := FileSet{Path: clean, Pos: item.Pos, from: d.origin, name: path.Join(d.project.Tag, clean)}
+		s := fileSet{path: clean, pos: item.Pos, from: d.origin, name: path.Join(d.project.Tag, clean)}
 		switch _, err := fs.Stat(d.fsys, s.name); {
 		case errors.Is(err, fs.ErrNotExist):
 			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("there is no file or directory %q", item.Text), Hint: "looked for " + d.place(s.name), Err: err})

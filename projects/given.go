@@ -63,7 +63,7 @@ func (t *Tree) sources(g Given, probs *schema.Problems) []source {
 // declared returns the names of all values that any project declares.
 func (t *Tree) declared() []string {
 	all := map[string]bool{}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		for _, c := range p.values {
 			all[c.name] = true
 		}
@@ -106,7 +106,7 @@ func (t *Tree) knows(pos schema.Position, what, tag, name string, probs *schema.
 	known := t.declared()
 	where := "no project declares"
 	if tag != "" {
-		p := t.Find(tag)
+		p := t.find(tag)
 		if p == nil {
 			probs.Addf(pos, "%s: there is no project %q%s", what, tag, nearest.DidYouMean(tag, t.Tags()))
 			return false

@@ -100,15 +100,15 @@ func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
 		}
 	}
 	in.Components = append(in.Components, Component{Name: "script", Digest: in.Script.Digest})
-	for _, f := range n.Files {
+	for _, f := range n.files {
 		entries, err := f.entries(ctx, keep)
 		switch {
 		case errors.As(err, new(*keepError)), errors.Is(err, ctx.Err()) && ctx.Err() != nil:
-			return nil, fmt.Errorf("%s: %w", f.Pos, err)
+			return nil, fmt.Errorf("%s: %w", f.pos, err)
 		case err != nil:
-			return nil, &schema.Errors{List: []schema.Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
+			return nil, &schema.Errors{List: []schema.Problem{{Pos: f.pos, Msg: err.Error(), Err: err}}}
 		}
-		in.Components = append(in.Components, Component{Name: "file " + f.Path, Digest: digestOfEntries(entries)})
+		in.Components = append(in.Components, Component{Name: "file " + f.path, Digest: digestOfEntries(entries)})
 		if in.Files == nil {
 			in.Files = entries
 		} else {
@@ -128,7 +128,7 @@ func (n *Node) ScriptDigest() digest.Digest { return sha256Digest(sha256.Sum256(
 
 // components are those of a node that need no reading. There is room for the others.
 func (n *Node) components() []Component {
-	size := 3 + 1 + len(n.Files)
+	size := 3 + 1 + len(n.files)
 	for _, some := range n.fixed {
 		size += len(some)
 	}
@@ -147,18 +147,18 @@ func (q *PlannedProject) projectComponents() []Component {
 	a := q.Arch
 	return []Component{
 		{Name: "arch", Digest: digestOf(a.Name, a.Subarch, a.PlatformString(), a.CHOST)},
-		{Name: "project", Digest: digestOf(q.Project.Name, q.Project.Tag, q.Project.Type)},
+		{Name: "project", Digest: digestOf(q.Project.name, q.Project.Tag, q.Project.typ)},
 	}
 }
 
-func valueComponents(values []NamedValue) []Component {
+func valueComponents(values []namedValue) []Component {
 	out := make([]Component, 0, len(values))
 	for _, v := range values {
-		if s := v.Value.Secret(); s != nil {
-			out = append(out, Component{Name: "secret " + v.Name, Secret: s})
+		if s := v.value.secret; s != nil {
+			out = append(out, Component{Name: "secret " + v.name, Secret: s})
 			continue
 		}
-		out = append(out, Component{Name: "value " + v.Name, Digest: digestOf(string(v.Value.Type), v.Value.String())})
+		out = append(out, Component{Name: "value " + v.name, Digest: digestOf(string(v.value.typ), v.value.String())})
 	}
 	return out
 }
@@ -179,7 +179,7 @@ func volumeComponents(volumes []Volume) []Component {
 		if v.ReadOnly {
 			mode = "ro"
 		}
-		out = append(out, Component{Name: "volume " + v.Target, Digest: digestOf(v.Text, v.Target, mode)})
+		out = append(out, Component{Name: "volume " + v.Target, Digest: digestOf(v.text, v.Target, mode)})
 	}
 	return out
 }

@@ -21,7 +21,7 @@ scripts:
 `
 
 var inputsFiles = map[string]string{
-	"w/p/" + ConfigName: inputsConfig,
+	"w/p/" + configName: inputsConfig,
 	"w/p/s.sh":          "#!/bin/bash\necho\n",
 	"w/p/d/x":           "x",
 	"w/p/d/sub/y":       "y",
@@ -106,7 +106,7 @@ func TestInputs(t *testing.T) {
 			if !strings.Contains(inputsConfig, old) {
 				t.Fatalf("%q is not there", old)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "p", ConfigName), []byte(strings.Replace(inputsConfig, old, now, 1)), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "p", configName), []byte(strings.Replace(inputsConfig, old, now, 1)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -194,7 +194,7 @@ func TestFileSets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].Files[0]
+	set := resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].files[0]
 	entries, err := set.entries(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -181,7 +181,7 @@ const program = "xtoo"
 func configDocument() *schema.Document {
 	return &schema.Document{
 		Label: "the configuration", Program: program, Root: configShape(), ID: schemaID,
-		Title:       "xtoo project configuration (" + ConfigName + ")",
+		Title:       "xtoo project configuration (" + configName + ")",
 		Description: "A directory with this file is a project and yields one image. The file may be empty in a project that has a parent.",
 	}
 }

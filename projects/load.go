@@ -10,8 +10,8 @@ import (
 	"xtoo/projects/schema"
 )
 
-// ErrNoProjects says that the work directory holds no project. The error of [Load] wraps it.
-var ErrNoProjects = errors.New("no projects")
+// errNoProjects says that the work directory holds no project. The error of [Load] wraps it.
+var errNoProjects = errors.New("no projects")
 
 // Load reads a tree: finds its projects, reads their configurations and the scripts they name,
 // and checks every rule that holds without values. Directories whose names begin with a dot are passed
@@ -30,8 +30,8 @@ func Load(s Source) (*Tree, error) {
 		l.project(tag)
 	}
 	if len(l.found) == 0 && l.probs.Len() == 0 {
-		l.probs.Add(schema.Problem{Pos: schema.Position{File: l.name}, Msg: "there is no project in this directory", Err: ErrNoProjects,
-			Hint: "a project is a directory with a file " + ConfigName})
+		l.probs.Add(schema.Problem{Pos: schema.Position{File: l.name}, Msg: "there is no project in this directory", Err: errNoProjects,
+			Hint: "a project is a directory with a file " + configName})
 	}
 	t := l.tree()
 	l.check(t)
@@ -39,7 +39,7 @@ func Load(s Source) (*Tree, error) {
 		return nil, err
 	}
 	t.Warnings = l.warn.Sorted()
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		p.forget()
 	}
 	return t, nil
@@ -83,7 +83,7 @@ func (l *loader) walk(dir string) {
 	}
 	l.links[dir] = false
 	for _, e := range entries {
-		if e.Name() == ConfigName {
+		if e.Name() == configName {
 			l.foundConfig(dir)
 		}
 	}
@@ -96,7 +96,7 @@ func (l *loader) walk(dir string) {
 			l.walk(child)
 		case e.Type()&fs.ModeSymlink != 0:
 			// Following it could leave the work directory, run in circles, or give one project two tags.
-			if _, err := fs.Lstat(l.fsys, path.Join(child, ConfigName)); err == nil {
+			if _, err := fs.Lstat(l.fsys, path.Join(child, configName)); err == nil {
 				l.warn.Hintf(schema.Position{File: l.shown(child)}, "make it a directory of its own",
 					"a symbolic link to a project is not followed")
 			}
@@ -105,7 +105,7 @@ func (l *loader) walk(dir string) {
 }
 
 func (l *loader) foundConfig(rel string) {
-	pos := schema.Position{File: l.shown(path.Join(rel, ConfigName))}
+	pos := schema.Position{File: l.shown(path.Join(rel, configName))}
 	if rel == "." {
 		l.probs.Hintf(pos, "move it into a directory of its own in the work directory, or name the parent directory with -C",
 			"the work directory itself cannot be a project: it would have no name")
@@ -127,15 +127,15 @@ func (l *loader) foundConfig(rel string) {
 // project reads one configuration.
 func (l *loader) project(tag string) {
 	p := &Project{
-		Name: path.Base(tag), Tag: tag, Dir: l.place(tag),
-		Config: l.shown(path.Join(tag, ConfigName)),
+		name: path.Base(tag), Tag: tag, Dir: l.place(tag),
+		config: l.shown(path.Join(tag, configName)),
 	}
-	p.Pos = schema.Position{File: p.Config, Line: 1, Column: 1}
+	p.Pos = schema.Position{File: p.config, Line: 1, Column: 1}
 	l.byTag[tag] = p
-	data, _, err := readRegular(l.fsys, path.Join(tag, ConfigName), MaxConfigSize)
+	data, _, err := readRegular(l.fsys, path.Join(tag, configName), MaxConfigSize)
 	if err != nil {
 		p.broken = true
-		l.probs.Add(schema.Problem{Pos: schema.Position{File: p.Config}, Msg: "cannot read the configuration: " + reason(err), Err: err})
+		l.probs.Add(schema.Problem{Pos: schema.Position{File: p.config}, Msg: "cannot read the configuration: " + reason(err), Err: err})
 		return
 	}
 	p.Source = data
@@ -150,18 +150,18 @@ func (l *loader) tree() *Tree {
 		p := l.byTag[tag]
 		for up := path.Dir(tag); up != "."; up = path.Dir(up) {
 			if parent := l.byTag[up]; parent != nil {
-				p.Parent = parent
+				p.parent = parent
 				parent.Children = append(parent.Children, p)
 				break
 			}
 		}
-		t.Projects = append(t.Projects, p)
+		t.projects = append(t.projects, p)
 	}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		sort.Slice(p.Children, func(i, j int) bool { return lessTag(p.Children[i].Tag, p.Children[j].Tag) })
 	}
 	// "a/b" must come after "a", but "a-b" sorts between them as text: compare part by part.
-	sort.SliceStable(t.Projects, func(i, j int) bool { return lessTag(t.Projects[i].Tag, t.Projects[j].Tag) })
+	sort.SliceStable(t.projects, func(i, j int) bool { return lessTag(t.projects[i].Tag, t.projects[j].Tag) })
 	return t
 }
 

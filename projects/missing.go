@@ -24,7 +24,7 @@ type Missing struct {
 	Confirm bool // ask twice
 	// Platforms are those that it is missing for, where it has defaults of single architectures.
 	Platforms []string
-	Pos       schema.Position
+	pos       schema.Position
 }
 
 // Error lists all that is missing.
@@ -34,7 +34,7 @@ func (e *MissingError) Error() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s: value %q of project %q is not given", m.Pos, m.Name, m.Project)
+		fmt.Fprintf(&b, "%s: value %q of project %q is not given", m.pos, m.Name, m.Project)
 		if len(m.Platforms) > 0 {
 			b.WriteString(" for " + strings.Join(m.Platforms, ", "))
 		}

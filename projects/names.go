@@ -57,9 +57,9 @@ func nameProblem(name string) string {
 	return "a name is lower case letters and digits, with single . _ - (or --) between them"
 }
 
-// SIFName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-", and the
+// sifName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-", and the
 // platform ("arm-64bit/raspi4") behind it, unless it is empty: "next-host.sif", "next-host-arm-64bit-raspi4.sif".
-func SIFName(tag, platform string) string {
+func sifName(tag, platform string) string {
 	return SIFPath(strings.ReplaceAll(tag, "/", "-")+sifSuffix, platform)
 }
 

@@ -21,16 +21,6 @@ type Plan struct {
 	Projects []*PlannedProject
 }
 
-// Find returns the planned project of a tag, the first where it is built for several platforms, or nil.
-func (p *Plan) Find(tag string) *PlannedProject {
-	for _, q := range p.Projects {
-		if q.Project.Tag == tag {
-			return q
-		}
-	}
-	return nil
-}
-
 // PlannedProject is a project with its values, for one platform.
 type PlannedProject struct {
 	Project  *Project
@@ -39,11 +29,11 @@ type PlannedProject struct {
 	Selected bool            // asked for; else only something below it is
 	Parent   *PlannedProject // on the same base; nil for roots
 	Arch     qemu.Arch       // zero where neither the configuration nor [Given.Arch] says
-	Values   map[string]Value
-	Nodes    []*Node       // all nodes in the order in which they execute
-	Tree     []*Node       // the top nodes, in the configuration's order
-	Image    ImageSettings // what this project itself says; apply it to the parent's configuration
-	SIF      string        // absolute path of the SIF file the configuration asks for, or ""
+	Nodes    []*Node         // all nodes in the order in which they execute
+	Image    ImageSettings   // what this project itself says; apply it to the parent's configuration
+	SIF      string          // absolute path of the SIF file the configuration asks for, or ""
+
+	values map[string]knownValue
 }
 
 // Platform is the architecture ("arm-64bit/raspi4") where the tag has several, else "".
@@ -67,41 +57,37 @@ func Label(tag, platform string) string {
 }
 
 // SIFName is the file name of its SIF image in a directory of them.
-func (q *PlannedProject) SIFName() string { return SIFName(q.Project.Tag, q.Platform()) }
+func (q *PlannedProject) SIFName() string { return sifName(q.Project.Tag, q.Platform()) }
 
 // Node is one script with everything it depends on.
 type Node struct {
-	Project  *PlannedProject
-	Name     string
-	Path     string  // names from the top of the project's tree: "base/sync"
-	Parent   *Node   // the node it is a child of; executes later
-	Children []*Node // execute earlier
-	Pos      schema.Position
+	Project *PlannedProject
+	Path    string // names from the top of the project's tree: "base/sync"
+	Pos     schema.Position
 
 	Body        []byte   // the script: the file's content, or the inline text, templates rendered
 	Interpreter []string // program and at most one argument, as the kernel would run them
-	File        string   // `script` as the configuration has it; "" for an inline script
-	Values      []NamedValue
-	Files       []FileSet
 	Volumes     []Volume // by target
 	Network     Network
 
-	env   map[string]string
-	fixed [][]Component // what is found once for many nodes: of the project, values, env, volumes
+	values []namedValue
+	files  []fileSet
+	env    map[string]string
+	fixed  [][]Component // what is found once for many nodes: of the project, values, env, volumes
 }
 
-// NamedValue is a value that a script sees.
-type NamedValue struct {
-	Name  string
-	Value Value
+// namedValue is a value that a script sees.
+type namedValue struct {
+	name  string
+	value knownValue
 }
 
 // Secrets returns the secrets that the script sees, by name: each is a file in [SecretsDir].
 func (n *Node) Secrets() map[string]*Secret {
 	out := map[string]*Secret{}
-	for _, v := range n.Values {
-		if s := v.Value.Secret(); s != nil {
-			out[v.Name] = s
+	for _, v := range n.values {
+		if s := v.value.secret; s != nil {
+			out[v.name] = s
 		}
 	}
 	return out
@@ -113,9 +99,9 @@ func (n *Node) Secrets() map[string]*Secret {
 // are for the executor to add where they are not among them.
 func (n *Node) Environ() []string {
 	all := map[string]string{
-		"XTOO_PROJECT": n.Project.Project.Name,
+		"XTOO_PROJECT": n.Project.Project.name,
 		"XTOO_TAG":     n.Project.Project.Tag,
-		"XTOO_TYPE":    n.Project.Project.Type,
+		"XTOO_TYPE":    n.Project.Project.typ,
 		"XTOO_NODE":    n.Path,
 		"XTOO_FILES":   FilesDir,
 		"XTOO_SECRETS": SecretsDir,
@@ -124,9 +110,9 @@ func (n *Node) Environ() []string {
 		all["XTOO_ARCH"], all["XTOO_SUBARCH"] = a.Name, a.Subarch
 		all["XTOO_PLATFORM"], all["CHOST"] = a.PlatformString(), a.CHOST
 	}
-	for _, v := range n.Values {
-		if !v.Value.IsSecret() {
-			all["XTOO_"+strings.ToUpper(v.Name)] = v.Value.String()
+	for _, v := range n.values {
+		if !v.value.isSecret() {
+			all["XTOO_"+strings.ToUpper(v.name)] = v.value.String()
 		}
 	}
 	for name, value := range n.env {

@@ -12,7 +12,7 @@ import (
 // Platforms returns the architectures that the roots declare, as "arm-64bit/raspi4", sorted.
 func (t *Tree) Platforms() []string {
 	all := map[string]bool{}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		for _, b := range p.Bases {
 			if !b.Arch.IsZero() {
 				all[b.Arch.String()] = true
@@ -38,7 +38,7 @@ func (r *resolver) choose(selected []*Project) map[*Base]bool {
 		roots[p.Root()] = true
 	}
 	var bases []*Base
-	for _, p := range r.tree.Projects {
+	for _, p := range r.tree.projects {
 		if roots[p] {
 			bases = append(bases, p.Bases...)
 			samePlatforms(p.Bases, r.archOf, r.probs)

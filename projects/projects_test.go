@@ -22,6 +22,16 @@ func workdir(t testing.TB, files map[string]string) string {
 	return dir
 }
 
+// find returns the planned project of a tag, the first where it is built for several platforms, or nil.
+func (p *Plan) find(tag string) *PlannedProject {
+	for _, q := range p.Projects {
+		if q.Project.Tag == tag {
+			return q
+		}
+	}
+	return nil
+}
+
 func loadDir(dir string) (*Tree, error) { return Load(Source{Dir: dir}) }
 
 const designExample = `type: stage4
@@ -55,12 +65,12 @@ func TestDesignExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := tree.Resolve(tree.Projects, Given{Set: []string{"root_password=hunter2"}})
+	plan, err := tree.Resolve(tree.projects, Given{Set: []string{"root_password=hunter2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range plan.Projects {
-		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.SIF, p.Values, p.Image)
+		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.SIF, p.values, p.Image)
 		for _, n := range p.Nodes {
 			t.Logf("  %s %q %v %s %v", n.Path, n.Body, n.Interpreter, n.Network, n.Environ())
 			in, err := n.Inputs(t.Context(), nil)

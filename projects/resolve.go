@@ -76,12 +76,12 @@ func (r *resolver) plan(selected []*Project) *Plan {
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
 		wanted[p] = true
-		for _, q := range p.Chain() {
+		for _, q := range p.chain() {
 			chosen[q] = true
 		}
 	}
 	plan := &Plan{}
-	for _, p := range r.tree.Projects {
+	for _, p := range r.tree.projects {
 		if !chosen[p] {
 			continue
 		}
@@ -91,7 +91,7 @@ func (r *resolver) plan(selected []*Project) *Plan {
 			}
 			q := &PlannedProject{
 				Project: p, Base: b, Several: b.Several(), Selected: wanted[p],
-				Parent: r.planned[plannedKey{p.Parent, b}], Arch: r.archOf(b),
+				Parent: r.planned[plannedKey{p.parent, b}], Arch: r.archOf(b),
 			}
 			r.planned[plannedKey{p, b}] = q
 			r.values(q)
@@ -120,7 +120,7 @@ func (r *resolver) render(q *PlannedProject) {
 		r.sif(q, s)
 	}
 	all := common{scope: s, env: map[string]string{}, network: NetworkHost}
-	for _, up := range p.Chain() {
+	for _, up := range p.chain() {
 		if len(up.env) > 0 {
 			// Inherited variables mean the same everywhere: they are rendered where they stand.
 			r.envInto(all.env, up.env, r.known(r.planned[plannedKey{up, q.Base}]))
@@ -131,10 +131,10 @@ func (r *resolver) render(q *PlannedProject) {
 		}
 	}
 	for _, name := range sortedKeys(p.visible) {
-		all.values = append(all.values, NamedValue{name, q.Values[name]})
+		all.values = append(all.values, namedValue{name, q.values[name]})
 	}
 	all.components(q)
-	q.Tree = r.nodes(q, p.Scripts, nil, &all)
+	r.nodes(q, p.Scripts, &all)
 }
 
 // known is what templates see once all values of a project are known.
@@ -148,22 +148,19 @@ func (r *resolver) known(q *PlannedProject) scope {
 }
 
 // nodes makes the nodes of a list of scripts, and those below them.
-func (r *resolver) nodes(q *PlannedProject, list []*Script, parent *Node, all *common) []*Node {
-	var out []*Node
+func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
 	for _, script := range list {
-		n := &Node{Project: q, Name: script.Name, Path: script.Path, Parent: parent, Pos: script.Pos, File: script.File, Files: script.files}
-		n.Children = r.nodes(q, script.Children, n, all)
+		r.nodes(q, script.children, all) // they execute before it
+		n := &Node{Project: q, Path: script.path, Pos: script.pos, files: script.files}
 		r.node(n, script, all)
-		q.Nodes = append(q.Nodes, n) // after its children
-		out = append(out, n)
+		q.Nodes = append(q.Nodes, n)
 	}
-	return out
 }
 
 // common is what the nodes of a project have in common, and the components that come from it.
 type common struct {
 	scope   scope
-	values  []NamedValue
+	values  []namedValue
 	env     map[string]string
 	volumes []Volume
 	network Network
@@ -186,14 +183,14 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 			n.Interpreter, err = interpreter(n.Body)
 		}
 		if err != nil {
-			r.probs.Addf(script.run.pos, "script %q: %v", script.Path, err)
+			r.probs.Addf(script.run.pos, "script %q: %v", script.path, err)
 		}
 	}
 	own := *all // a copy
 	if script.narrow {
 		own.values = nil
 		for _, name := range script.seen() {
-			own.values = append(own.values, NamedValue{name, n.Project.Values[name]})
+			own.values = append(own.values, namedValue{name, n.Project.values[name]})
 		}
 		own.ofValues = valueComponents(own.values)
 	}
@@ -209,7 +206,7 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 	if script.network != "" {
 		own.network = Network(script.network)
 	}
-	n.Values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
+	n.values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
 	n.fixed = [][]Component{own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes}
 }
 

@@ -9,7 +9,7 @@ import (
 // map, and so do those that depend on it: it is reported once.
 func (r *resolver) values(q *PlannedProject) {
 	p := q.Project
-	q.Values = map[string]Value{}
+	q.values = map[string]knownValue{}
 	own := map[string]*declaration{}
 	for _, c := range p.values {
 		own[c.name] = c
@@ -28,7 +28,7 @@ func (r *resolver) values(q *PlannedProject) {
 			}
 		}
 		if v, ok := r.value(q, name, c); ok {
-			q.Values[name] = v
+			q.values[name] = v
 		}
 	}
 	for _, name := range sortedKeys(p.visible) {
@@ -37,14 +37,14 @@ func (r *resolver) values(q *PlannedProject) {
 }
 
 // value finds one value; c is nil where the project does not declare it itself.
-func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value, bool) {
+func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownValue, bool) {
 	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
 		return r.givenValue(q, name, g)
 	}
-	var inherited Value
+	var inherited knownValue
 	inherits := false
 	if q.Parent != nil {
-		inherited, inherits = q.Parent.Values[name]
+		inherited, inherits = q.Parent.values[name]
 	}
 	if c == nil {
 		return inherited, inherits
@@ -53,7 +53,7 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 		if !r.early {
 			r.probs.Addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
 		}
-		return Value{}, false
+		return knownValue{}, false
 	}
 	def := c.defaultFor(q.Arch)
 	switch {
@@ -67,13 +67,13 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 		}
 		return v, err == nil
 	case q.Project.inherits(name):
-		return Value{}, false // missing there, and reported
+		return knownValue{}, false // missing there, and reported
 	}
 	if g, ok := r.answers.specific[q.Project.Tag][name]; ok {
 		return r.givenValue(q, name, g)
 	}
 	r.miss(q, c)
-	return Value{}, false
+	return knownValue{}, false
 }
 
 // miss notes a value that nobody gave, once for all platforms.
@@ -90,8 +90,8 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 			return
 		}
 	}
-	m := Missing{Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm), Pos: c.pos}
+	m := Missing{Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm), pos: c.pos}
 	if m.Prompt == "" {
 		m.Prompt = c.name
 	}
@@ -102,24 +102,24 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 }
 
 // reveal and items give back what a value was made of.
-func (v Value) reveal() string {
+func (v knownValue) reveal() string {
 	if v.secret != nil {
 		return v.secret.Reveal()
 	}
 	return v.text
 }
 
-func (v Value) items() []string {
-	if v.secret == nil && v.Type == TypeList {
+func (v knownValue) items() []string {
+	if v.secret == nil && v.typ == typeList {
 		return append([]string{}, v.list...)
 	}
 	return nil
 }
 
-func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Value, bool) {
+func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (knownValue, bool) {
 	c := q.Project.visible[name]
 	text, items := g.text, g.list
-	if g.cli && c.valueType() == TypeList && !isSet(c.secret) {
+	if g.cli && c.valueType() == typeList && !isSet(c.secret) {
 		text, items = "", []string{}
 		for _, word := range strings.Split(g.text, ",") {
 			if word = strings.TrimSpace(word); word != "" {
@@ -134,16 +134,16 @@ func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Val
 	return v, err == nil
 }
 
-func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (Value, bool) {
+func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (knownValue, bool) {
 	var s scope
 	if def.dynamic() {
 		s = r.scope(q, isSet(c.secret))
 	}
 	for _, name := range def.uses() {
 		if name == c.name && q.Parent != nil { // means the inherited one
-			v, ok := q.Parent.Values[name]
+			v, ok := q.Parent.values[name]
 			if !ok {
-				return Value{}, false
+				return knownValue{}, false
 			}
 			s.values[name] = v.data()
 			if isSet(c.secret) {
@@ -151,14 +151,14 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue
 			}
 		}
 		if _, ok := s.values[name]; !ok {
-			return Value{}, false // missing or wrong, and reported
+			return knownValue{}, false // missing or wrong, and reported
 		}
 	}
 	if r.early && q.Arch.IsZero() && def.usesArch() {
-		return Value{}, false
+		return knownValue{}, false
 	}
 	text, items, err := def.render(s)
-	var v Value
+	var v knownValue
 	if err == nil {
 		v, err = c.value(text, items)
 	}
@@ -170,10 +170,10 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue
 
 // scope is what templates of the project see of what is known so far.
 func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
-	values := make(map[string]any, len(q.Values))
-	for name, v := range q.Values {
+	values := make(map[string]any, len(q.values))
+	for name, v := range q.values {
 		switch {
-		case !v.IsSecret():
+		case !v.isSecret():
 			values[name] = v.data()
 		case secrets:
 			values[name] = v.reveal()

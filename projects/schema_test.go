@@ -230,7 +230,7 @@ func TestTable(t *testing.T) {
 func inMemory(config string) (*Tree, error) {
 	l := newLoader(&origin{fsys: disk("/nonexistent"), name: "/nonexistent", dir: "/nonexistent", disk: true})
 	l.found = []string{"p"}
-	p := &Project{Name: "p", Tag: "p", Dir: "/nonexistent/p", Config: "/nonexistent/p/" + ConfigName, Source: []byte(config)}
+	p := &Project{name: "p", Tag: "p", Dir: "/nonexistent/p", config: "/nonexistent/p/" + configName, Source: []byte(config)}
 	l.byTag["p"] = p
 	d := decoder{loader: l, project: p}
 	d.decode(p.Source)
@@ -261,7 +261,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config string) {
 		tree, err := inMemory(config)
 		if err == nil {
-			if plan, err := tree.Resolve(tree.Projects, Given{}); err == nil {
+			if plan, err := tree.Resolve(tree.projects, Given{}); err == nil {
 				for _, n := range plan.Projects[0].Nodes {
 					_ = n.Environ()
 					if _, err := n.Inputs(t.Context(), nil); err != nil {

@@ -20,13 +20,13 @@ import (
 
 // sameTree is a tree that is on disk, in memory, or in a zip file's manner, with the same result.
 var sameTree = map[string]string{
-	"a/" + ConfigName: "from: scratch\nvalues: {x: 1}\nscripts: [{name: n, script: s/n.sh, files: [data, one], scripts: [{name: m, run: 'echo {{ .values.x }}'}]}]\n",
+	"a/" + configName: "from: scratch\nvalues: {x: 1}\nscripts: [{name: n, script: s/n.sh, files: [data, one], scripts: [{name: m, run: 'echo {{ .values.x }}'}]}]\n",
 	"a/s/n.sh":        "#!/bin/bash\n",
 	"a/data/deep/x":   "x", "a/data/y": "y", "a/one": "1",
-	"a/b/" + ConfigName:      "scripts: [{name: n, script: ../s/n.sh}, {name: k, script: ../../shared.sh}]",
+	"a/b/" + configName:      "scripts: [{name: n, script: ../s/n.sh}, {name: k, script: ../../shared.sh}]",
 	"shared.sh":              "echo shared\n",
-	".git/a/" + ConfigName:   "not: ours",
-	"a/.hid/b/" + ConfigName: "not: ours",
+	".git/a/" + configName:   "not: ours",
+	"a/.hid/b/" + configName: "not: ours",
 }
 
 func mapFS(files map[string]string) fstest.MapFS {
@@ -75,7 +75,7 @@ func TestSources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := tags(tree.Projects); got != "a a/b" || len(tree.Warnings) > 0 {
+		if got := tags(tree.projects); got != "a a/b" || len(tree.Warnings) > 0 {
 			t.Errorf("%s: projects %s, warnings %v", s.Name, got, tree.Warnings)
 		}
 		got := inputs(t, tree, nil)
@@ -101,7 +101,7 @@ var embedded embed.FS
 
 // TestEmbedded: what the program holds has no modes and no links, and is declared like any other file.
 func TestEmbedded(t *testing.T) {
-	files := mapFS(map[string]string{"p/" + ConfigName: "from: scratch\nscripts: [{name: n, run: x, files: [go]}]"})
+	files := mapFS(map[string]string{"p/" + configName: "from: scratch\nscripts: [{name: n, run: x, files: [go]}]"})
 	tree, err := Load(Source{FS: over{files, "p/go", embedded}, Name: "builtin:"})
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func (o over) Open(name string) (fs.File, error) {
 
 // TestSourcePositions: errors are where the caller's name says.
 func TestSourcePositions(t *testing.T) {
-	files := mapFS(map[string]string{"kantoo/" + ConfigName: "from: scratch\n\nfoo: 1\nscripts: [{name: a, script: no.sh, files: [gone]}]\n"})
+	files := mapFS(map[string]string{"kantoo/" + configName: "from: scratch\n\nfoo: 1\nscripts: [{name: a, script: no.sh, files: [gone]}]\n"})
 	for name, want := range map[string]string{"builtin:": "builtin:kantoo/", "made": "made/kantoo/", "": "kantoo/"} {
 		_, err := Load(Source{FS: files, Name: name})
 		text := ""
@@ -139,15 +139,15 @@ func TestSourcePositions(t *testing.T) {
 			text = err.Error()
 		}
 		for _, w := range []string{":3:1: unknown key \"foo\"", ":4:29: there is no script \"no.sh\" (looked for " + want + "no.sh)", ":4:44: there is no file or directory \"gone\" (looked for " + want + "gone)"} {
-			if i := strings.Index(text, w); i < 0 || !strings.Contains(text, want+ConfigName+w[:4]) {
+			if i := strings.Index(text, w); i < 0 || !strings.Contains(text, want+configName+w[:4]) {
 				t.Errorf("%q: %s\nwant %s", name, text, w)
 			}
 		}
 	}
-	if _, err := Load(Source{FS: fstest.MapFS{}, Name: "builtin:"}); !errors.Is(err, ErrNoProjects) || !strings.HasPrefix(err.Error(), "builtin:: there is no project") {
+	if _, err := Load(Source{FS: fstest.MapFS{}, Name: "builtin:"}); !errors.Is(err, errNoProjects) || !strings.HasPrefix(err.Error(), "builtin:: there is no project") {
 		t.Error(err)
 	}
-	tree, err := Load(Source{FS: mapFS(map[string]string{"a/" + ConfigName: "from: scratch"}), Name: "builtin:"})
+	tree, err := Load(Source{FS: mapFS(map[string]string{"a/" + configName: "from: scratch"}), Name: "builtin:"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestSourcePositions(t *testing.T) {
 func TestHostPathsWithoutDisk(t *testing.T) {
 	t.Setenv("HOME", "/home/x")
 	const config = "stage3: s.tar\nvolumes: [{source: ../v, target: /v}, {source: ~/w, target: /w}, {source: /abs, target: /a}]\noutputs: {sif: p.sif}\nscripts: [{name: a, run: x}]"
-	files := mapFS(map[string]string{"p/" + ConfigName: config})
+	files := mapFS(map[string]string{"p/" + configName: config})
 	tree, err := Load(Source{FS: files, Name: "made:", Dir: "/base"})
 	if err != nil {
 		t.Fatal(err)
@@ -190,15 +190,15 @@ func TestHostPathsWithoutDisk(t *testing.T) {
 			t.Errorf("%v (%s)", p, p.Hint)
 		}
 	}
-	tree, err = Load(Source{FS: mapFS(map[string]string{"p/" + ConfigName: "from: scratch\noutputs: {sif: '{{ .project.name }}.sif'}"}), Name: "made:"})
+	tree, err = Load(Source{FS: mapFS(map[string]string{"p/" + configName: "from: scratch\noutputs: {sif: '{{ .project.name }}.sif'}"}), Name: "made:"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), `made:p/.xtoo-config.yaml:2:16: "p.sif" is relative`) {
+	if _, err = tree.Resolve(tree.projects, Given{}); err == nil || !strings.Contains(err.Error(), `made:p/.xtoo-config.yaml:2:16: "p.sif" is relative`) {
 		t.Error(err)
 	}
 	for _, script := range []string{"/etc/profile", "~/x", "../../x", "../.."} {
-		_, err := Load(Source{FS: mapFS(map[string]string{"p/" + ConfigName: "from: scratch\nscripts: [{name: a, script: " + script + "}]"}), Name: "made:"})
+		_, err := Load(Source{FS: mapFS(map[string]string{"p/" + configName: "from: scratch\nscripts: [{name: a, script: " + script + "}]"}), Name: "made:"})
 		if err == nil || !strings.Contains(err.Error(), "made:p/.xtoo-config.yaml:2:29: script \""+script+"\": this tree is in no directory") {
 			t.Errorf("%s: %v", script, err)
 		}
@@ -208,7 +208,7 @@ func TestHostPathsWithoutDisk(t *testing.T) {
 // TestDiskOnly: on disk scripts may be anywhere, names need not be text, and links lead where the machine says.
 func TestDiskOnly(t *testing.T) {
 	outside := workdir(t, map[string]string{"s.sh": "echo out\n", "d/x": "x"})
-	dir := workdir(t, map[string]string{"w/p/" + ConfigName: "from: scratch\nscripts: [{name: a, script: " + outside + "/s.sh, files: [ext, odd]}, {name: b, script: ../../near.sh}, {name: c, script: back.sh}]", "near.sh": "echo near\n", "w/own.sh": "echo own\n"})
+	dir := workdir(t, map[string]string{"w/p/" + configName: "from: scratch\nscripts: [{name: a, script: " + outside + "/s.sh, files: [ext, odd]}, {name: b, script: ../../near.sh}, {name: c, script: back.sh}]", "near.sh": "echo near\n", "w/own.sh": "echo own\n"})
 	for link, target := range map[string]string{"w/p/ext": filepath.Join(outside, "d"), "w/p/back.sh": "../own.sh"} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
@@ -277,7 +277,7 @@ func TestKeeper(t *testing.T) {
 			}
 		}
 	}
-	node := resolve(t, tree, Given{}).Find("a").Nodes[1]
+	node := resolve(t, tree, Given{}).find("a").Nodes[1]
 	// What is kept is what the key speaks of, even if the file changes while it is kept.
 	changing := func(ctx context.Context, open func() (io.ReadCloser, error)) (digest.Digest, int64, error) {
 		if err := os.WriteFile(filepath.Join(dir, "a/one"), []byte("2"), 0o600); err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // maxRendered bounds in bytes what a template may make.
-const maxRendered = MaxScriptSize
+const maxRendered = maxScriptSize
 
 // tmplText is a text of a configuration that may hold a template.
 type tmplText struct {
@@ -240,7 +240,7 @@ type scope struct {
 
 func newScope(p *Project, arch qemu.Arch, values map[string]any) scope {
 	return scope{arch.Name, values, map[string]any{
-		"project": map[string]any{"name": p.Name, "tag": p.Tag, "type": p.Type, "path": p.Tag},
+		"project": map[string]any{"name": p.name, "tag": p.Tag, "type": p.typ, "path": p.Tag},
 		"values":  values, "arch": arch.Name, "subarch": arch.Subarch,
 	}}
 }

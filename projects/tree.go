@@ -16,7 +16,7 @@ import (
 // goroutines.
 type Tree struct {
 	// Projects holds every project: parents before their children, else by tag.
-	Projects []*Project
+	projects []*Project
 	// Warnings is worth saying, and stops nothing; sorted by position.
 	Warnings []schema.Problem
 
@@ -25,15 +25,15 @@ type Tree struct {
 
 // Project is one directory with a configuration.
 type Project struct {
-	Name   string // the directory's name
+	name   string // the directory's name
 	Tag    string // its path relative to the work directory, with "/"
-	Type   string // `type`, or ""
+	typ    string // `type`, or ""
 	Dir    string // where it is, the same wherever one stands: its absolute path on disk, else NAME/TAG
-	Config string // the configuration's path for messages; on disk it can be opened from the current directory
+	config string // the configuration's path for messages; on disk it can be opened from the current directory
 	// Source is the configuration as it stands in the file, fit to be shown: where the default of a secret
 	// stands in it, it is written anew with "(secret)" in its place.
 	Source   []byte
-	Parent   *Project
+	parent   *Project
 	Children []*Project      // by tag
 	Bases    []*Base         // what a root starts from, in the configuration's order: one for each platform; nil for others
 	Exclude  []string        // patterns of what never enters the base layer; roots with a stage3 only
@@ -54,34 +54,33 @@ type Project struct {
 
 // Root returns the project that the chain of parents starts with.
 func (p *Project) Root() *Project {
-	for p.Parent != nil {
-		p = p.Parent
+	for p.parent != nil {
+		p = p.parent
 	}
 	return p
 }
 
-// Chain returns the project and all above it, the root first.
-func (p *Project) Chain() []*Project {
-	if p.Parent == nil {
+// chain returns the project and all above it, the root first.
+func (p *Project) chain() []*Project {
+	if p.parent == nil {
 		return []*Project{p}
 	}
-	return append(p.Parent.Chain(), p)
+	return append(p.parent.chain(), p)
 }
 
 // Script is one node as the configuration has it: what holds without values.
 type Script struct {
-	Name     string
-	Path     string // names from the top of the project's tree: "base/sync"
-	File     string // `script` as the configuration has it; "" for an inline script
-	Children []*Script
-	Pos      schema.Position
+	name     string
+	path     string // names from the top of the project's tree: "base/sync"
+	children []*Script
+	pos      schema.Position
 
 	run     *tmplText // nil for a file
 	body    []byte    // the file's content
 	interp  []string  // the file's interpreter
 	values  []nameRef // nil: all
 	narrow  bool      // `values` stands
-	files   []FileSet
+	files   []fileSet
 	env     []envEntry
 	volumes []Volume
 	network string
@@ -100,10 +99,10 @@ type envEntry struct {
 // Volume is a part of this machine that scripts can use. Nothing of it enters an image.
 type Volume struct {
 	Source   string // absolute path on this machine; whether it is there has not been checked
-	Text     string // the source as the configuration has it
+	text     string // the source as the configuration has it
 	Target   string // absolute path for the script
 	ReadOnly bool
-	Pos      schema.Position
+	pos      schema.Position
 }
 
 // Network says what network a script has.
@@ -115,9 +114,9 @@ const (
 	NetworkNone Network = "none"
 )
 
-// Find returns the project of a tag, or nil.
-func (t *Tree) Find(tag string) *Project {
-	for _, p := range t.Projects {
+// find returns the project of a tag, or nil.
+func (t *Tree) find(tag string) *Project {
+	for _, p := range t.projects {
 		if p.Tag == tag {
 			return p
 		}
@@ -127,8 +126,8 @@ func (t *Tree) Find(tag string) *Project {
 
 // Tags returns the tags of all projects, sorted.
 func (t *Tree) Tags() []string {
-	out := make([]string, len(t.Projects))
-	for i, p := range t.Projects {
+	out := make([]string, len(t.projects))
+	for i, p := range t.projects {
 		out[i] = p.Tag
 	}
 	sort.Strings(out)
@@ -140,7 +139,7 @@ func (t *Tree) Tags() []string {
 // does not matter. The error is an [*schema.Errors] with one problem a name.
 func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
 	if len(names) == 0 {
-		return append([]*Project(nil), t.Projects...), nil
+		return append([]*Project(nil), t.projects...), nil
 	}
 	var probs schema.Problems
 	wanted := map[*Project]bool{}
@@ -161,7 +160,7 @@ func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
 		return nil, err
 	}
 	var out []*Project
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		if wanted[p] {
 			out = append(out, p)
 		}
@@ -174,14 +173,14 @@ func (t *Tree) named(name, cwd string) *Project {
 	if name == "" {
 		return nil
 	}
-	if p := t.Find(strings.TrimRight(name, "/")); p != nil {
+	if p := t.find(strings.TrimRight(name, "/")); p != nil {
 		return p
 	}
 	tag, ok := t.tagOf(name, cwd)
 	if !ok {
 		return nil
 	}
-	return t.Find(tag)
+	return t.find(tag)
 }
 
 // tagOf is the tag that a directory would have.

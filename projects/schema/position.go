@@ -18,8 +18,8 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Before reports whether p comes first: by file, then by line, then by column.
-func (p Position) Before(q Position) bool {
+// before reports whether p comes first: by file, then by line, then by column.
+func (p Position) before(q Position) bool {
 	if p.File != q.File {
 		return p.File < q.File
 	}

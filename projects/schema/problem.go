@@ -86,7 +86,7 @@ func (ps *Problems) Hintf(pos Position, hint, format string, args ...any) {
 // Sorted returns the problems by position, each once.
 func (ps *Problems) Sorted() []Problem {
 	list := append([]Problem(nil), ps.list...)
-	sort.SliceStable(list, func(i, j int) bool { return list[i].Pos.Before(list[j].Pos) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Pos.before(list[j].Pos) })
 	type text struct {
 		pos Position
 		msg string

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"xtoo/internal/nearest"
+	"xtoo/projects/ask"
 	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
@@ -16,9 +17,9 @@ type Given struct {
 	// every project that declares the value; TAG:NAME one project and, by inheritance, those below it, and
 	// goes before NAME. The items of a list are separated by commas.
 	Set []string
-	// Answers holds "TAG:NAME=VALUE" for values that were missing: they count where nothing else gives the value, so
+	// Answers are for values that were missing: they count where nothing else gives the value, so
 	// that what somebody is asked for one platform leaves the defaults of the others alone.
-	Answers []string
+	Answers []ask.Answer
 	// Files are paths of YAML files: a mapping of names to values, and under the key `projects` a mapping
 	// of tags to such mappings, which goes before it. Of several files the last counts; Set goes before
 	// all.
@@ -90,6 +91,15 @@ func (t *Tree) setSource(set []string, probs *schema.Problems) source {
 		if t.knows(schema.Position{}, "--set "+left, "", left, probs) {
 			s.general[left] = v
 		}
+	}
+	return s
+}
+
+// answerSource is what was answered. An answer to what nobody asked counts nowhere.
+func answerSource(answers []ask.Answer) source {
+	s := newSource()
+	for _, a := range answers {
+		s.put(a.Project, a.Name, givenValue{text: a.Text, cli: true})
 	}
 	return s
 }

@@ -4,33 +4,35 @@ import (
 	"fmt"
 	"strings"
 
+	"xtoo/projects/ask"
 	"xtoo/projects/schema"
 )
 
 // MissingError says which values nobody gave. It is returned by [Tree.Resolve] alone, when nothing else is
-// wrong: answers can be added to [Given.Set] as "TAG:NAME=VALUE".
+// wrong: answers to its questions are for [Given.Answers].
 type MissingError struct {
-	List []Missing
+	list []missing
 }
 
-// Missing is a value that has no default and was not given.
-type Missing struct {
-	Project string // tag of the project that declares it
-	Name    string
-	Prompt  string // what to ask; the name where the configuration has no prompt
-	Choices []string
-	Many    bool // several answers, separated by commas
-	Secret  bool // do not echo
-	Confirm bool // ask twice
-	// Platforms are those that it is missing for, where it has defaults of single architectures.
-	Platforms []string
-	pos       schema.Position
+// missing is a value that has no default and was not given, as a question.
+type missing struct {
+	ask.Question
+	pos schema.Position
+}
+
+// Questions are what to ask for, in order.
+func (e *MissingError) Questions() []ask.Question {
+	out := make([]ask.Question, len(e.list))
+	for i, m := range e.list {
+		out[i] = m.Question
+	}
+	return out
 }
 
 // Error lists all that is missing.
 func (e *MissingError) Error() string {
 	var b strings.Builder
-	for i, m := range e.List {
+	for i, m := range e.list {
 		if i > 0 {
 			b.WriteByte('\n')
 		}

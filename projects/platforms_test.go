@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"xtoo/projects/ask"
 	"xtoo/qemu"
 )
 
@@ -190,11 +191,11 @@ func TestFoundArchitectures(t *testing.T) {
 		t.Errorf("early: %v", err)
 	}
 	var missing *MissingError
-	if err := tree.Check(tree.projects, Given{}); !errors.As(err, &missing) || len(missing.List) != 1 || !strings.Contains(err.Error(), `value "v" of project "p" is not given for riscv-64bit/sifive-fu740: pass`) {
+	if err := tree.Check(tree.projects, Given{}); !errors.As(err, &missing) || len(missing.list) != 1 || !strings.Contains(err.Error(), `value "v" of project "p" is not given for riscv-64bit/sifive-fu740: pass`) {
 		t.Errorf("early: %v", err)
 	}
 	g := Given{Arch: map[*Base]qemu.Arch{a: arch(t, "arm64"), b: arch(t, "amd64")}}
-	if _, err := tree.Resolve(tree.projects, g); !errors.As(err, &missing) || len(missing.List) != 1 || fmt.Sprint(missing.List[0].Platforms) != "[x86-64bit/generic_64 riscv-64bit/sifive-fu740]" {
+	if _, err := tree.Resolve(tree.projects, g); !errors.As(err, &missing) || len(missing.list) != 1 || fmt.Sprint(missing.list[0].Platforms) != "[x86-64bit/generic_64 riscv-64bit/sifive-fu740]" {
 		t.Errorf("missing once: %v", err)
 	}
 	g.Platforms = []string{"arm64"}
@@ -232,7 +233,7 @@ func TestOnceForAllPlatforms(t *testing.T) {
 	}
 	var missing *MissingError
 	_, err = tree.Resolve(tree.projects, Given{Set: []string{"t=x"}})
-	if !errors.As(err, &missing) || len(missing.List) != 1 || missing.List[0].Platforms != nil {
+	if !errors.As(err, &missing) || len(missing.list) != 1 || missing.list[0].Platforms != nil {
 		t.Errorf("%v", err)
 	}
 	_, err = tree.Resolve(tree.projects, Given{Set: []string{"t=x", "s=x"}})
@@ -281,7 +282,7 @@ values: {kernel: {prompt: Kernel, arch: {arm64: rpi}}, n: {arch: {arm64: 3, amd6
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := resolve(t, tree, Given{Answers: []string{"a:kernel=deb"}})
+	plan := resolve(t, tree, Given{Answers: []ask.Answer{{Project: "a", Name: "kernel", Text: "deb"}}})
 	for _, q := range plan.Projects {
 		want := map[string]string{"amd64": "deb y y", "arm64": "rpi 3 3"}[q.Arch.Architecture]
 		got := q.values["kernel"].String() + " " + q.values["n"].String() + " " + q.values["m"].String()
@@ -305,7 +306,7 @@ func TestArch(t *testing.T) {
 		t.Fatal(err)
 	}
 	var missing *MissingError
-	if err := early.Check(early.projects, Given{}); !errors.As(err, &missing) || len(missing.List) != 1 || missing.List[0].Name != "c" {
+	if err := early.Check(early.projects, Given{}); !errors.As(err, &missing) || len(missing.list) != 1 || missing.list[0].Name != "c" {
 		t.Errorf("before the architecture is known: %v", err)
 	}
 	if err := early.Check(early.projects, Given{Set: []string{"c=x"}}); err != nil {

@@ -56,7 +56,7 @@ type resolver struct {
 	sources []source
 	answers source
 	probs   *schema.Problems
-	missing []Missing
+	missing []missing
 	planned map[plannedKey]*PlannedProject
 	scopes  map[*PlannedProject]scope // of those whose values are known
 	early   bool                      // leave out what depends on an architecture that is not known
@@ -71,7 +71,7 @@ type plannedKey struct {
 // plan lists the selected projects and those above them, with their values.
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
-	r.answers = r.tree.setSource(r.given.Answers, r.probs)
+	r.answers = answerSource(r.given.Answers)
 	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
@@ -107,7 +107,7 @@ func (r *resolver) err() error {
 		return err
 	}
 	if len(r.missing) > 0 {
-		return &MissingError{List: r.missing}
+		return &MissingError{list: r.missing}
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package projects
 import (
 	"fmt"
 	"strings"
+
+	"xtoo/projects/ask"
 )
 
 // values gives the project its values. A value that is missing or wrong stays out of the
@@ -90,8 +92,14 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 			return
 		}
 	}
-	m := Missing{Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm), pos: c.pos}
+	m := missing{ask.Question{
+		Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm),
+		Check: func(text string) error {
+			_, err := c.fromText(text)
+			return err
+		},
+	}, c.pos}
 	if m.Prompt == "" {
 		m.Prompt = c.name
 	}
@@ -118,20 +126,28 @@ func (v knownValue) items() []string {
 
 func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (knownValue, bool) {
 	c := q.Project.visible[name]
-	text, items := g.text, g.list
-	if g.cli && c.valueType() == typeList && !isSet(c.secret) {
-		text, items = "", []string{}
-		for _, word := range strings.Split(g.text, ",") {
-			if word = strings.TrimSpace(word); word != "" {
-				items = append(items, word)
-			}
-		}
+	v, err := c.value(g.text, g.list)
+	if g.cli {
+		v, err = c.fromText(g.text)
 	}
-	v, err := c.value(text, items)
 	if err != nil {
 		r.probs.Hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
 	}
 	return v, err == nil
+}
+
+// fromText makes a value of what somebody typed: the items of a list are separated by commas.
+func (c *declaration) fromText(text string) (knownValue, error) {
+	if c.valueType() != typeList || isSet(c.secret) {
+		return c.value(text, nil)
+	}
+	items := []string{}
+	for _, word := range strings.Split(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			items = append(items, word)
+		}
+	}
+	return c.value("", items)
 }
 
 func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (knownValue, bool) {

@@ -202,7 +202,7 @@ values:
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range missing.List {
+	for _, m := range missing.list {
 		got = append(got, fmt.Sprintf("%s:%s|%s|%v|%v|%v|%v|%d", m.Project, m.Name, m.Prompt, m.Choices, m.Many, m.Secret, m.Confirm, m.pos.Line))
 	}
 	want := "a:disk|disk|[]|false|false|false|5 a:pick|pick|[x y]|true|false|false|6 a:pw|Root password|[]|false|true|true|4"
@@ -212,6 +212,13 @@ values:
 	for _, want := range []string{`value "disk" of project "a" is not given: pass --set disk=… or --values FILE`, `(Root password): pass --values FILE`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %s", err, want)
+		}
+	}
+	for _, q := range missing.Questions() {
+		for text, right := range map[string]bool{"x": true, "y, x": true, "z": q.Name != "pick", "\x00": false} {
+			if err := q.Check(text); (err == nil) != right {
+				t.Errorf("answer %q to %s: %v", text, q.Name, err)
+			}
 		}
 	}
 	// What is asked for becomes what is given.

@@ -74,7 +74,7 @@ func askMissing(ctx context.Context, g *globals, given *projects.Given, err erro
 	if !errors.As(err, &missing) || !canAsk() {
 		return err
 	}
-	answers, err := ask(ctx, g.err, missing.List)
+	answers, err := askOn(ctx, g.err, missing.Questions())
 	given.Answers = append(given.Answers, answers...)
 	return err
 }

@@ -36,8 +36,8 @@ type Answer struct {
 	Text          string
 }
 
-// Line is the question in one line, without what comes behind it on a terminal.
-func (q Question) Line() string {
+// line is the question in one line, without what comes behind it on a terminal.
+func (q Question) line() string {
 	var b strings.Builder
 	b.WriteString(q.Prompt)
 	if q.Prompt == "" {
@@ -76,7 +76,7 @@ func (q Question) ask(ctx context.Context, read Reader) (string, error) {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		text, err := read(ctx, wrong+q.Line()+": ", q.Secret)
+		text, err := read(ctx, wrong+q.line()+": ", q.Secret)
 		if err != nil {
 			return "", err
 		}

@@ -34,6 +34,7 @@ func TestLacksEmulation(t *testing.T) {
 
 // TestEmulatedChroot: what emulation is compared with works, whoever the user is.
 func TestEmulatedChroot(t *testing.T) {
+	testutil.Long(t, "compiles the demo's userland for another architecture")
 	arch, err := emulated()
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +46,7 @@ func TestEmulatedChroot(t *testing.T) {
 	}
 	dir := t.TempDir()
 	stage3, root := filepath.Join(dir, "stage3.tar"), filepath.Join(dir, "root")
-	if _, err := command(t.Context(), "", []string{"CGO_ENABLED=0"}, "go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-arch", arch.String(), "-o", stage3); err != nil {
+	if _, err := command(t.Context(), "", []string{"CGO_ENABLED=0"}, "go", "run", "-trimpath", "-buildvcs=false", "xtoo/internal/demostage", "-arch", arch.String(), "-o", stage3); err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{dir: dir}

@@ -90,6 +90,7 @@ func TestSameBytes(t *testing.T) {
 // TestArchitectures: whatever qemu's table calls an architecture, the shell is a program for it, twice the same, and
 // its emulator runs it.
 func TestArchitectures(t *testing.T) {
+	testutil.Long(t, "compiles the userland for four architectures")
 	for _, c := range []struct{ name, want, emulator string }{
 		{"x86-32bit", "x86-32bit/generic_32", ""}, // qemu-i386 runs no Go programs
 		{"arm-64bit/raspi4", "arm-64bit/raspi4", "qemu-aarch64-static"},

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -104,19 +105,28 @@ func (m Member) complete() *tar.Header {
 // hostile streams are put together by other means.
 func Tar(t testing.TB, members ...Member) []byte {
 	t.Helper()
+	data, err := MakeTar(members...)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return data
+}
+
+// MakeTar is [Tar] where no test is at hand, as in a command of testscript.
+func MakeTar(members ...Member) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, m := range members {
-		if err := w.WriteHeader(m.complete()); err != nil {
-			t.Fatalf("member %q: %v", m.Name, err)
+		err := w.WriteHeader(m.complete())
+		if err == nil {
+			_, err = io.WriteString(w, m.Data)
 		}
-		_, err := io.WriteString(w, m.Data)
 		if err = errors.Join(err, w.Flush()); err != nil { // Flush misses what a member promised
-			t.Fatalf("member %q: %v", m.Name, err)
+			return nil, fmt.Errorf("member %q: %w", m.Name, err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		t.Fatalf("end the archive: %v", err)
+		return nil, fmt.Errorf("end the archive: %w", err)
 	}
-	return b.Bytes()
+	return b.Bytes(), nil
 }

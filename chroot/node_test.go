@@ -15,6 +15,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/internal/testutil"
 )
 
 func TestNodeBasics(t *testing.T) {

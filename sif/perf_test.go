@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"xtoo/internal/testutil"
 )
 
 // BenchmarkWrite packs the layer that XTOO_BENCH_LAYER names, a tar or tar.gz file.
@@ -110,9 +112,7 @@ func millionLayer(n int, generation string) Layer {
 // A million entries, and a layer below that they hide as a whole, stay within 300 MB. What is alive at the end is
 // about 200 MB; the collector, which else waits for twice that, is told so as a program tells it.
 func TestMillionEntries(t *testing.T) {
-	if os.Getenv("XTOO_TEST_LONG") == "" {
-		t.Skip("takes a minute: XTOO_TEST_LONG=1 runs it")
-	}
+	testutil.Long(t, "writes a million entries")
 	debug.FreeOSMemory()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(240 << 20))
 	resetPeak(t)

@@ -42,7 +42,11 @@ func executes386(t *testing.T) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if all, err := qemu.Registrations(qemu.BinfmtDir); err != nil || !slices.ContainsFunc(all, func(r qemu.Registration) bool { return r.Runs(a) }) {
+	all, err := qemu.Registrations(qemu.BinfmtDir)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(all, func(r qemu.Registration) bool { return r.Runs(a) }) {
 		return asm.Runs(t, a.ELF.Machine), nil
 	}
 	h, err := chroot.Probe()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,9 +39,9 @@ func TestEmulatedChroot(t *testing.T) {
 		t.Fatal(err)
 	}
 	testutil.Need(t, arch.Emulator+"-static", "go", "bash", "tar", "unshare", "mount", "chroot")
-	if out, err := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount",
-		"mount", "-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc").CombinedOutput(); err != nil {
-		testutil.SkipOrFail(t, "no binfmt_misc in a namespace of its own (Linux 6.7): %s", out)
+	if _, said, err := (testutil.Tool{}).Try(t, "unshare", "--user", "--map-root-user", "--mount",
+		"mount", "-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc"); err != nil {
+		testutil.SkipOrFail(t, "no binfmt_misc in a namespace of its own (Linux 6.7): %s", said)
 	}
 	dir := t.TempDir()
 	stage3, root := filepath.Join(dir, "stage3.tar"), filepath.Join(dir, "root")

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -152,10 +151,9 @@ func emulate(t *testing.T, emulator string, arch qemu.Arch, box []byte) {
 		args []string
 		want string
 	}{{[]string{"uname", "-m"}, arch.Uname}, {[]string{"sh", "-c", script}, "1 2 3 abc"}} {
-		cmd := exec.CommandContext(t.Context(), emulator, append([]string{path}, run.args...)...)
-		cmd.Env = append(os.Environ(), "QEMU_CPU="+arch.CPU)
-		if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != run.want {
-			t.Errorf("%v under %s: %v\n%s", run.args, emulator, err, out)
+		tool := testutil.Tool{Env: []string{"QEMU_CPU=" + arch.CPU}, Both: true}
+		if out := tool.Run(t, emulator, append([]string{path}, run.args...)...); strings.TrimSpace(out) != run.want {
+			t.Errorf("%v under %s: %s", run.args, emulator, out)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/elf"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,8 +53,9 @@ func TestPlayed(t *testing.T) {
 }
 
 func exitCode(err error) int {
-	if exit, ok := err.(*exec.ExitError); ok {
-		return exit.ExitCode()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return -1
 	}
-	return -1
+	return exit.ExitCode()
 }

@@ -205,9 +205,7 @@ func TestStage3Actions(t *testing.T) {
 
 // siftool, the format's own tool, lists what is in the file and takes it out.
 func TestSiftool(t *testing.T) {
-	if os.Getenv("XTOO_TEST_LONG") == "" {
-		t.Skip("builds siftool from the module cache: XTOO_TEST_LONG=1 runs it")
-	}
+	testutil.Long(t, "builds siftool from the module cache")
 	testutil.Need(t, "go")
 	tool := filepath.Join(t.TempDir(), "siftool")
 	run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")

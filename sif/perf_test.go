@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers/merge"
 )
 
@@ -112,9 +113,7 @@ func millionLayer(n int, generation string) merge.Layer {
 // A million entries, and a layer below that they hide as a whole, stay within 300 MB. What is alive at the end is
 // about 200 MB; the collector, which else waits for twice that, is told so as a program tells it.
 func TestMillionEntries(t *testing.T) {
-	if os.Getenv("XTOO_TEST_LONG") == "" {
-		t.Skip("takes a minute: XTOO_TEST_LONG=1 runs it")
-	}
+	testutil.Long(t, "writes a million entries")
 	debug.FreeOSMemory()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(240 << 20))
 	resetPeak(t)

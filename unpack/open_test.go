@@ -81,7 +81,7 @@ func TestFlipped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path, packed := tempFile(t), p.pack(t, data)
 			step := 7
-			if os.Getenv("XTOO_TEST_LONG") != "" {
+			if testutil.IsLong() {
 				step = 1
 			}
 			for i := 0; i < len(packed)*8; i += step {

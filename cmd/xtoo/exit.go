@@ -11,6 +11,7 @@ import (
 	"xtoo/chroot"
 	"xtoo/internal/engine"
 	"xtoo/projects"
+	"xtoo/projects/schema"
 )
 
 // The exit codes. They are documented in `xtoo help` and tested.
@@ -62,7 +63,7 @@ func exitCode(err error) int {
 	var (
 		usage  usageError
 		script *engine.ScriptError
-		config *projects.Errors
+		config *schema.Errors
 		host   *chroot.HostError
 		lack   *projects.MissingError
 		asked  *engine.UsageError
@@ -105,7 +106,7 @@ func flatten(err error) []error {
 
 // hintOf finds what to do about an error: any error on its chain may have a Hint method.
 func hintOf(err error) string {
-	var p projects.Problem
+	var p schema.Problem
 	if errors.As(err, &p) {
 		return p.Hint
 	}

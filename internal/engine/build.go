@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/projects"
+	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
 
@@ -221,7 +222,7 @@ type ScriptError struct {
 	Project  string
 	Platform string // as in events
 	Node     string
-	Pos      projects.Position
+	Pos      schema.Position
 	// What it did: "exited with code 3", "was killed by signal 9 (killed)".
 	What string
 	// Log is the file that holds everything it printed.

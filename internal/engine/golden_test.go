@@ -72,11 +72,15 @@ func goldenKeys(t *testing.T) map[string]keys {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := projects.Load(filepath.Join(dir, "work"))
+	tree, err := projects.Load(projects.Source{Dir: filepath.Join(dir, "work")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := tree.Resolve(tree.Projects, projects.Given{Set: []string{"pw=hunter2"}})
+	selected, err := tree.Select(nil, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := tree.Resolve(selected, projects.Given{Set: []string{"pw=hunter2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +91,7 @@ func goldenKeys(t *testing.T) map[string]keys {
 	b := &build{o: Options{Store: s}.withDefaults()}
 	all := map[string]keys{}
 	for _, n := range p.Nodes {
-		in, err := b.inputs(n)
+		in, err := b.inputs(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}

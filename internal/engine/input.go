@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 
@@ -17,13 +18,13 @@ type Input struct {
 
 // inputs lists what a node is made from. Secrets enter under a key that only this store has: their plain digests
 // could be guessed back.
-func (b *build) inputs(n *projects.Node) ([]Input, error) {
-	components, err := n.Inputs()
+func (b *build) inputs(ctx context.Context, n *projects.Node) ([]Input, error) {
+	read, err := n.Inputs(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	in := make([]Input, len(components))
-	for i, c := range components {
+	in := make([]Input, len(read.Components))
+	for i, c := range read.Components {
 		in[i] = Input{Name: c.Name, Digest: c.Digest}
 		if c.Secret == nil {
 			continue

@@ -16,7 +16,7 @@ import (
 
 // node returns the chain after a node, executing the node if the cache does not have it.
 func (b *build) node(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain) (*chain, error) {
-	in, err := b.inputs(n)
+	in, err := b.inputs(ctx, n)
 	if err != nil {
 		return nil, err
 	}

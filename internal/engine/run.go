@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,7 +34,12 @@ func (b *build) runScript(ctx context.Context, p *projects.PlannedProject, n *pr
 	if n.Network == projects.NetworkNone || b.o.Offline {
 		node.Network = chroot.NetworkNone
 	}
-	if node.Files, err = runFiles(n); err != nil {
+	kept, err := b.o.Store.MakeTemp("files")
+	if err != nil {
+		return err
+	}
+	defer b.discard(ctx, kept)
+	if node.Files, err = runFiles(ctx, n, kept); err != nil {
 		return fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
 	}
 	logPath := b.o.Store.LogPath(key, p.Project.Tag+"-"+n.Path)
@@ -123,24 +131,55 @@ func hasName(env []string, name string) bool {
 	return false
 }
 
-// runFiles are the files that a script finds below /run/xtoo: itself, its secrets, and what it declares.
-func runFiles(n *projects.Node) (map[string]chroot.RunFile, error) {
+// runFiles are the files that a script finds below /run/xtoo: itself, its secrets, and what it declares. What it declares
+// is copied to the directory kept as it is read.
+func runFiles(ctx context.Context, n *projects.Node, kept string) (map[string]chroot.RunFile, error) {
 	files := map[string]chroot.RunFile{scriptFile: {Content: n.Body, Mode: 0o755}}
 	for name, s := range n.Secrets() {
 		files[strings.TrimPrefix(projects.SecretsDir, "/run/")+"/"+name] = chroot.RunFile{Content: []byte(s.Reveal()), Mode: 0o400}
 	}
-	for _, set := range n.Files {
-		entries, err := set.Entries()
-		if err != nil {
-			return nil, err
+	in, err := n.Inputs(ctx, keepIn(kept))
+	if err != nil {
+		return nil, err
+	}
+	filled := map[string]bool{} // directories that are made for what is in them
+	for _, e := range in.Files {
+		filled[path.Dir(e.Path)] = true
+	}
+	for _, e := range in.Files {
+		f := chroot.RunFile{Mode: e.Mode}
+		switch {
+		case e.Mode.IsDir() && filled[e.Path]:
+			continue
+		case e.Mode&os.ModeSymlink != 0:
+			f.Content = []byte(e.Target)
+		case e.Mode.IsRegular():
+			f.HostPath = keptAs(kept, e.Digest)
 		}
-		for _, e := range entries {
-			f := chroot.RunFile{HostPath: e.Host, Mode: e.Mode}
-			if e.Mode&os.ModeSymlink != 0 {
-				f = chroot.RunFile{Content: []byte(e.Target), Mode: e.Mode}
-			}
-			files[strings.TrimPrefix(projects.FilesDir, "/run/")+"/"+e.Path] = f
-		}
+		files[strings.TrimPrefix(projects.FilesDir, "/run/")+"/"+e.Path] = f
 	}
 	return files, nil
 }
+
+// keepIn keeps what a script reads in a directory, by digest.
+func keepIn(dir string) projects.Keeper {
+	return func(_ context.Context, open func() (io.ReadCloser, error)) (digest.Digest, int64, error) {
+		from, err := open()
+		if err != nil {
+			return "", 0, err
+		}
+		defer from.Close()
+		to, err := os.CreateTemp(dir, "")
+		if err != nil {
+			return "", 0, err
+		}
+		hash := digest.SHA256.Digester()
+		size, err := io.Copy(io.MultiWriter(to, hash.Hash()), from)
+		if err := errors.Join(err, to.Close()); err != nil {
+			return "", 0, err
+		}
+		return hash.Digest(), size, os.Rename(to.Name(), keptAs(dir, hash.Digest()))
+	}
+}
+
+func keptAs(dir string, d digest.Digest) string { return filepath.Join(dir, d.Encoded()) }

@@ -89,7 +89,7 @@ func (b *build) status(ctx context.Context, p *projects.PlannedProject, below *c
 	}
 	for _, n := range p.Nodes {
 		ns := NodeStatus{Node: n.Path, Depth: strings.Count(n.Path, "/")}
-		in, err := b.inputs(n)
+		in, err := b.inputs(ctx, n)
 		if err != nil {
 			return s, nil, err
 		}

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path"
 	"slices"
 	"strings"
 	"testing"
 
+	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
 	"xtoo/layers"
 )
@@ -185,7 +185,7 @@ func randomLayer(r *rand.Rand, n int, tag string) []item {
 // Random layers come out of the merge as the model unpacks them.
 func TestMergeAgainstModel(t *testing.T) {
 	rounds := 5000
-	if os.Getenv("XTOO_TEST_LONG") != "" {
+	if testutil.IsLong() {
 		rounds = 100000
 	}
 	refused, scanned, again := 0, 0, 0

@@ -21,9 +21,6 @@ import (
 // TestUnpackStage3 unpacks a stage3 in both tiers, compares every member with what it is read as from the
 // layer directory, and makes the same changes in both: the layers are the same bytes.
 func TestUnpackStage3(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it unpacks 200 MB")
-	}
 	dir := os.Getenv("XTOO_TEST_SAME")
 	if os.Getenv(tierVar) == "" {
 		dir = t.TempDir()

@@ -11,10 +11,10 @@ import (
 // maxWord bounds the words that are compared: the cost is the product of two lengths.
 const maxWord = 128
 
-// Find returns those of the candidates that are nearest to word, at most three. Near means:
+// find returns those of the candidates that are nearest to word, at most three. Near means:
 // equal but for case, or at most a third of its letters (and at least one, at most four) wrong,
 // missing, too many or exchanged with their neighbour; or one starts with the other.
-func Find(word string, candidates []string) []string {
+func find(word string, candidates []string) []string {
 	if word == "" || utf8.RuneCountInString(word) > maxWord {
 		return nil
 	}
@@ -31,7 +31,7 @@ func Find(word string, candidates []string) []string {
 		}
 		seen[c] = true
 		a, b := strings.ToLower(word), strings.ToLower(c)
-		d := Distance(a, b)
+		d := distance(a, b)
 		if d > limit && len(a) >= 3 && len(b) >= 3 && (strings.HasPrefix(b, a) || strings.HasPrefix(a, b)) {
 			d = limit
 		}
@@ -58,7 +58,7 @@ func Find(word string, candidates []string) []string {
 // DidYouMean is the question that ends an error message: `: did you mean "a" or "b"?`, or nothing when
 // no candidate is near.
 func DidYouMean(word string, candidates []string) string {
-	found := Find(word, candidates)
+	found := find(word, candidates)
 	if len(found) == 0 {
 		return ""
 	}
@@ -68,9 +68,9 @@ func DidYouMean(word string, candidates []string) string {
 	return ": did you mean " + strings.Join(found, " or ") + "?"
 }
 
-// Distance counts the letters to insert, delete, replace, or exchange with their neighbour to make b
+// distance counts the letters to insert, delete, replace, or exchange with their neighbour to make b
 // of a (optimal string alignment).
-func Distance(a, b string) int {
+func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
 	for j := range last {

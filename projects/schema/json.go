@@ -1,4 +1,4 @@
-package projects
+package schema
 
 import (
 	"bytes"
@@ -8,39 +8,34 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// SchemaID is the $id of the JSON schema: a name, not an address.
-const SchemaID = "urn:xtoo:project-configuration"
-
-// Schema returns the JSON schema (draft 2020-12) of a configuration, for editors and other checkers. It is
-// made from the table that configurations are decoded with, and its keys are in the table's order.
+// JSON returns the JSON schema (draft 2020-12) of the document, for editors and other checkers. Its keys are in the
+// table's order. An empty document is null, and right.
 //
-// What it accepts can still be wrong for reasons beyond one file (a missing script, a parent that is no
-// parent); what it refuses is always wrong.
-func Schema() []byte {
-	s := schemaWriter{defs: omap{}}
+// What it accepts can still be wrong for reasons beyond one file; what it refuses, [Document.Read] refuses too.
+func (d *Document) JSON() ([]byte, error) {
+	w := jsonWriter{defs: omap{}}
 	root := omap{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-		{"$id", SchemaID},
-		{"title", "xtoo project configuration (" + ConfigName + ")"},
-		{"description", "A directory with this file is a project and yields one image. The file may be empty in a project that has a parent."},
+		{"$id", d.ID},
+		{"title", d.Title},
+		{"description", d.Description},
 	}
-	body := s.shape(configShape())
-	// An empty file is null.
+	body := w.shape(d.Root)
 	root = append(root, pair{"type", []string{"object", "null"}})
 	for _, p := range body {
 		if p.key != "type" {
 			root = append(root, p)
 		}
 	}
-	root = append(root, pair{"$defs", s.defs})
+	root = append(root, pair{"$defs", w.defs})
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(root); err != nil {
-		panic(fmt.Sprintf("encode schema: %v", err)) //nolint:forbidigo // it depends on the table alone, and a test makes it
+		return nil, fmt.Errorf("encode the JSON schema: %w", err)
 	}
-	return out.Bytes()
+	return out.Bytes(), nil
 }
 
 // omap is a JSON object that keeps its order.
@@ -92,65 +87,65 @@ func (m omap) has(key string) bool {
 	return false
 }
 
-type schemaWriter struct {
+type jsonWriter struct {
 	defs omap
 }
 
 // ref writes a shape, or a reference to it where it has a name.
-func (w *schemaWriter) ref(s *shape) omap {
-	if s.name == "" {
+func (w *jsonWriter) ref(s *Shape) omap {
+	if s.Name == "" {
 		return w.shape(s)
 	}
-	if !w.defs.has(s.name) {
+	if !w.defs.has(s.Name) {
 		at := len(w.defs)
-		w.defs = append(w.defs, pair{s.name, nil}) // before its body: it may refer to itself
+		w.defs = append(w.defs, pair{s.Name, nil}) // before its body: it may refer to itself
 		w.defs[at].value = w.shape(s)
 	}
-	return omap{{"$ref", "#/$defs/" + s.name}}
+	return omap{{"$ref", "#/$defs/" + s.Name}}
 }
 
 // shape writes the body of a shape: the keywords of its kinds side by side, since each keyword of JSON
 // schema applies to one type alone. Only enum is about all types, and stands where text is the only one.
-func (w *schemaWriter) shape(s *shape) omap {
+func (w *jsonWriter) shape(s *Shape) omap {
 	var types []string
 	var out omap
-	if s.text != nil {
+	if s.Text != nil {
 		types = append(types, "string")
-		t := s.text
+		t := s.Text
 		switch {
-		case len(t.enum) > 0:
-			out = append(out, pair{"enum", t.enum})
-		case t.pattern != nil:
-			out = append(out, pair{"pattern", t.pattern.String()})
-		case !t.empty:
+		case len(t.Enum) > 0:
+			out = append(out, pair{"enum", t.Enum})
+		case t.Pattern != nil:
+			out = append(out, pair{"pattern", t.Pattern.String()})
+		case !t.Empty:
 			out = append(out, pair{"minLength", 1})
 		}
 	}
-	if s.boolean || s.literal {
+	if s.Boolean || s.Literal {
 		types = append(types, "boolean")
 	}
-	if s.literal {
+	if s.Literal {
 		types = append(types, "number")
-	} else if s.integer {
+	} else if s.Integer {
 		types = append(types, "integer")
 	}
-	if s.null {
+	if s.Null {
 		types = append(types, "null")
 	}
-	if s.list != nil {
+	if s.List != nil {
 		types = append(types, "array")
-		out = append(out, pair{"items", w.ref(s.list.item)})
-		if s.list.nonEmpty {
+		out = append(out, pair{"items", w.ref(s.List.Item)})
+		if s.List.NonEmpty {
 			out = append(out, pair{"minItems", 1})
 		}
 	}
-	if s.dict != nil {
+	if s.Dict != nil {
 		types = append(types, "object")
-		out = append(out, pair{"propertyNames", omap{{"pattern", s.dict.key.String()}}}, pair{"additionalProperties", w.ref(s.dict.value)})
+		out = append(out, pair{"propertyNames", omap{{"pattern", s.Dict.Key.String()}}}, pair{"additionalProperties", w.ref(s.Dict.Value)})
 	}
-	if s.object != nil {
+	if s.Object != nil {
 		types = append(types, "object")
-		out = append(out, w.object(s.object)...)
+		out = append(out, w.object(s.Object)...)
 	}
 	var typ any = types
 	if len(types) == 1 {
@@ -159,21 +154,21 @@ func (w *schemaWriter) shape(s *shape) omap {
 	return append(omap{{"type", typ}}, out...)
 }
 
-func (w *schemaWriter) object(o *object) omap {
+func (w *jsonWriter) object(o *Object) omap {
 	var props omap
 	var required []string
-	for _, f := range o.fields {
+	for _, f := range o.Fields {
 		body := omap{{"description", f.describe()}}
-		if f.def != nil {
-			body = append(body, pair{"default", f.def})
+		if f.Default != nil {
+			body = append(body, pair{"default", f.Default})
 		}
-		if f.example != "" {
-			body = append(body, pair{"examples", []any{exampleJSON(f.example)}})
+		if f.Example != "" {
+			body = append(body, pair{"examples", []any{exampleJSON(f.Example)}})
 		}
-		body = append(body, w.ref(f.shape)...)
-		props = append(props, pair{f.key, body})
-		if f.required {
-			required = append(required, f.key)
+		body = append(body, w.ref(f.Shape)...)
+		props = append(props, pair{f.Key, body})
+		if f.Required {
+			required = append(required, f.Key)
 		}
 	}
 	out := omap{{"properties", props}, {"additionalProperties", false}}
@@ -181,14 +176,14 @@ func (w *schemaWriter) object(o *object) omap {
 		out = append(out, pair{"required", required})
 	}
 	var rules []omap
-	for _, group := range o.oneOf {
+	for _, group := range o.OneOf {
 		var each []omap
 		for _, key := range group {
 			each = append(each, omap{{"required", []string{key}}})
 		}
 		rules = append(rules, omap{{"oneOf", each}})
 	}
-	for _, group := range o.notBoth {
+	for _, group := range o.NotBoth {
 		rules = append(rules, omap{{"not", omap{{"type", "object"}, {"required", group}}}})
 	}
 	if len(rules) > 0 {
@@ -198,11 +193,11 @@ func (w *schemaWriter) object(o *object) omap {
 }
 
 // describe is the description, and the default where it is no constant.
-func (f *field) describe() string {
-	if f.defText == "" {
-		return f.doc
+func (f *Field) describe() string {
+	if f.DefText == "" {
+		return f.Doc
 	}
-	return f.doc + " Default: " + f.defText + "."
+	return f.Doc + " Default: " + f.DefText + "."
 }
 
 // exampleJSON turns an example of the table into JSON that keeps its order.

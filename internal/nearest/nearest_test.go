@@ -13,10 +13,10 @@ func TestDistance(t *testing.T) {
 		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0},
 		{"scrips", "scripts", 1}, {"scirpts", "scripts", 1}, {"kitten", "sitting", 3}, {"größe", "grösse", 2},
 	} {
-		if got := Distance(c.a, c.b); got != c.want {
+		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("Distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
 		}
-		if got := Distance(c.b, c.a); got != c.want {
+		if got := distance(c.b, c.a); got != c.want {
 			t.Errorf("Distance(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
 		}
 	}
@@ -35,7 +35,7 @@ func TestFind(t *testing.T) {
 		{"", nil},
 		{"zzzzzz", nil},
 	} {
-		got := Find(c.word, keys)
+		got := find(c.word, keys)
 		if len(got) > 1 {
 			// Only membership of the near ones matters, not the order among equals.
 			if !reflect.DeepEqual(got, c.want) && !reflect.DeepEqual([]string{got[1], got[0]}, c.want) {

@@ -19,13 +19,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
 	"xtoo/layers/merge"
 	"xtoo/sif/squashfs"
 )
 
 // testTime is the time of everything that says no other.
-var testTime = layertest.Time
+var testTime = testutil.Day
 
 type item = layertest.Item
 

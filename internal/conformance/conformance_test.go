@@ -5,13 +5,9 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,50 +35,8 @@ type stream struct {
 	lost map[string][]string
 }
 
-// inside runs the test again in a user namespace of one id, so that a tree can be unpacked by whoever runs it. It returns
-// true there.
-func inside(t *testing.T) bool {
-	t.Helper()
-	const in = "XTOO_TEST_TIER"
-	if os.Getenv(in) != "" {
-		return true
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v", "-test.timeout=5m")
-	cmd.Env = append(os.Environ(), in+"=single")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil && !bytes.Contains(out, []byte("--- ")):
-		testutil.SkipOrFail(t, "no user namespace: %v\n%s", err, out)
-	case err != nil:
-		t.Errorf("in the namespace: %v\n%s", err, failures(out))
-	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
-		t.Errorf("it did not run in the namespace:\n%s", out)
-	}
-	return false
-}
-
-// failures leaves out what passed.
-func failures(out []byte) string {
-	var b strings.Builder
-	for l := range strings.Lines(string(out)) {
-		if !strings.Contains(l, "=== ") && !strings.Contains(l, "--- PASS") {
-			b.WriteString(l)
-		}
-	}
-	return b.String()
-}
-
 func TestConformance(t *testing.T) {
-	if !inside(t) {
+	if !testutil.InNamespace(t) {
 		return
 	}
 	all := slices.Concat(names(t), kinds(t), numbers(t), attributes(t), whiteouts(t), links(t), duplicates(t), ends(t), sparse(t), shared(t))

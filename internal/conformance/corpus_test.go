@@ -74,8 +74,8 @@ func kinds(t *testing.T) []stream {
 	long := reg("big", strings.Repeat("0123456789", 40000)+string(make([]byte, 1<<20))+"end")
 	return []stream{
 		{name: "kind file", data: of(t, reg("empty", ""), reg("x", "x"), reg("block", strings.Repeat("b", 512)), long)},
-		{name: "kind file of mode 0", data: of(t, layertest.Item{Header: tar.Header{Name: "x", Typeflag: tar.TypeReg}})},
-		{name: "kind directory", data: of(t, folder("a", 0), folder("a/b", 0o777), folder("a/b/c", 0o555))},
+		{name: "kind file of mode 0", data: whole(raw("x", tar.TypeReg, noBytes, 100, "0000000\x00"))},
+		{name: "kind directory", data: of(t, folder("a", 0o1), folder("a/b", 0o777), folder("a/b/c", 0o555))},
 		{name: "kind symbolic link", data: of(t, sym("a", "b"), sym("b", "/etc/../../x"), sym("c", "."), sym("d", strings.Repeat("t", 200)))},
 		{name: "kind symbolic link, its mode", data: whole(raw("a", tar.TypeSymlink, noBytes, 100, "0000600\x00", 157, "b"))},
 		{name: "kind symbolic link, its longest", data: of(t, sym("a", strings.Repeat("t", 4095)))},

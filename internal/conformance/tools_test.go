@@ -43,7 +43,7 @@ with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=getattr(tarfile, 
 
 // TestConformanceOfTools sends what programs write of a directory through all users.
 func TestConformanceOfTools(t *testing.T) {
-	if !inside(t) {
+	if !testutil.InNamespace(t) {
 		return
 	}
 	src := t.TempDir()

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/atomicfile"
+	"xtoo/internal/streams"
 )
 
 // copyChunk is how much is copied between two looks at the context, in bytes.
@@ -69,7 +70,7 @@ func copyBlob(ctx context.Context, src BlobSource, d v1.Descriptor, name string)
 	if in, ok := r.(*os.File); ok {
 		err = copyFile(ctx, w.File, in, d)
 	} else {
-		_, err = io.Copy(w.File, contextReader{ctx, newVerifier(r, d)})
+		_, err = io.Copy(w.File, streams.WithContext(ctx, newVerifier(r, d)))
 	}
 	if err != nil {
 		return err

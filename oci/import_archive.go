@@ -12,6 +12,8 @@ import (
 	"regexp"
 
 	"github.com/containers/image/v5/pkg/compression"
+
+	"xtoo/internal/streams"
 )
 
 // layoutMember matches the names of an archive that belong to a layout; nothing else is remembered.
@@ -45,7 +47,7 @@ func openPlain(ctx context.Context, name, temp string) (_ *os.File, done func() 
 	if err != nil {
 		return nil, nil, err
 	}
-	plain, compressed, err := compression.AutoDecompress(contextReader{ctx, f})
+	plain, compressed, err := compression.AutoDecompress(streams.WithContext(ctx, f))
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrInvalid, err), f.Close())
 	}

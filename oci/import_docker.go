@@ -15,6 +15,8 @@ import (
 	"github.com/containers/image/v5/types"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"xtoo/internal/streams"
 )
 
 // openDockerImage reads the documents of an image in a file that `docker save` or `skopeo copy` wrote. The format
@@ -85,7 +87,9 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 				return ImportedLayer{}, err
 			}
 			defer func() { err = errors.Join(err, tar.Close()) }()
-			checked := contextReader{ctx, newVerifier(tar, desc)}
+			// The stream is not compressed: its digest in the manifest is its diff id.
+			checked := newDiffReader(ctx, streams.WithContext(ctx, tar), desc.Digest)
+			defer checked.Close()
 			var stored v1.Descriptor
 			if recompress != nil {
 				stored, err = recompress(ctx, checked)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"xtoo/internal/streams"
 )
 
 // A layoutReader reads an image layout wherever its files are. name is a slash path inside the layout; a file
@@ -181,7 +183,7 @@ func store(ctx context.Context, sink BlobSink, r io.Reader) (v1.Descriptor, erro
 		return v1.Descriptor{}, err
 	}
 	defer w.Abort()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, make([]byte, 256<<10)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, r), make([]byte, 256<<10)); err != nil {
 		return v1.Descriptor{}, err
 	}
 	d, size, err := w.Commit()

@@ -17,7 +17,7 @@ import (
 
 // BlobPath returns the file of a blob in the store, whether or not it exists.
 func (s *Store) BlobPath(d digest.Digest) string {
-	return s.path(dirLayout, "blobs", d.Algorithm().String(), d.Encoded())
+	return s.dir + "/" + dirLayout + "/blobs/" + d.Algorithm().String() + "/" + d.Encoded()
 }
 
 // HasBlob says whether the blob is there with that size. Blobs are synced before they get their
@@ -109,7 +109,7 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (digest.Digest, error)
 type verifyReader struct {
 	io.ReadCloser
 	v    digest.Verifier
-	want digest.Digest
+	what string // "layer sha256:…", for the error
 }
 
 // ErrDamaged says that a blob's content is not what its digest says.
@@ -121,7 +121,7 @@ func (r *verifyReader) Read(p []byte) (int, error) {
 		_, _ = r.v.Write(p[:n]) // hashing does not fail
 	}
 	if err == io.EOF && !r.v.Verified() { // the io.Reader contract returns it bare
-		return n, fmt.Errorf("read layer %s: %w", r.want, ErrDamaged)
+		return n, fmt.Errorf("read %s: %w", r.what, ErrDamaged)
 	}
 	return n, err
 }

@@ -21,6 +21,9 @@ import (
 	"xtoo/layers/store"
 )
 
+// kind is a kind of records that the store does not know.
+const kind store.Kind = "tests/2"
+
 func openStore(t *testing.T) *store.Store {
 	t.Helper()
 	s, err := store.Open(filepath.Join(t.TempDir(), "store"), store.OpenOptions{})
@@ -244,7 +247,7 @@ func TestLockEndsWithItsContext(t *testing.T) {
 func TestSweepTakesTheDeadAndLeavesTheLiving(t *testing.T) {
 	ctx := context.Background()
 	s := openStore(t)
-	dead := filepath.Join(s.Dir(), "tmp", "DEAD")
+	dead := filepath.Join(s.Dir(), "tmp", "DEADDEADDEAD")
 	if err := os.MkdirAll(filepath.Join(dead, "upper", "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -281,22 +284,25 @@ func TestDamagedRecordIsNone(t *testing.T) {
 	key := digest.FromString("k")
 	type rec struct{ A, B string }
 	want := rec{"1", "2"}
-	if err := s.Put(store.KindNode, key, want); err != nil {
+	if err := s.Put(kind, key, store.Refs{}, want); err != nil {
 		t.Fatal(err)
 	}
 	var got rec
-	if !s.Get(store.KindNode, key, &got) || got != want {
+	if !s.Get(kind, key, &got) || got != want {
 		t.Errorf("got %+v", got)
 	}
-	path, err := filepath.Glob(filepath.Join(s.Dir(), "cache", store.KindNode, "*", "*.json"))
+	path, err := filepath.Glob(filepath.Join(s.Dir(), "cache", "tests", "*", "*.json"))
 	if err != nil || len(path) != 1 {
 		t.Fatal(path, err)
 	}
-	for _, damage := range []string{"", "{", "{\"A\":", "\x00\x00"} {
+	for _, damage := range []string{
+		"", "{", "{\"A\":", "\x00\x00", `{"A":"1","B":"2"}`, `{"version":1,"kind":"tests/2","body":null}`,
+		`{"version":1,"kind":"others/2","body":{"A":"1"}}`, `{"version":2,"kind":"tests/2","body":{"A":"1"}}`,
+	} {
 		if err := os.WriteFile(path[0], []byte(damage), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if s.Get(store.KindNode, key, &got) {
+		if s.Get(kind, key, &got) {
 			t.Errorf("a record that holds %q is taken for good", damage)
 		}
 	}
@@ -343,10 +349,14 @@ func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		key := digest.FromString(l.DiffID.String())
-		if err := s.Put(store.KindNode, key, map[string]digest.Digest{"diff_id": l.DiffID}); err != nil {
+		log, err := s.LogPath(key, "x/y")
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(s.LogPath(key, "x/y"), nil, 0o600); err != nil {
+		if err := s.Put(kind, key, store.Refs{Layers: []digest.Digest{l.DiffID}, Logs: []string{filepath.Base(log)}}, "x"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(log, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

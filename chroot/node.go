@@ -74,11 +74,11 @@ type Node struct {
 	Log *slog.Logger // nil discards
 }
 
-// A RunFile is a file for /run, or a symbolic link. Its owner is user 0, its directories are made with mode 0755.
+// A RunFile is a file for /run, a directory or a symbolic link. Its owner is user 0, directories are made with mode 0755.
 type RunFile struct {
 	Content  []byte      // for a symbolic link: where it leads
 	HostPath string      // copied instead of Content when not empty
-	Mode     os.FileMode // permissions, or os.ModeSymlink; 0 means 0644
+	Mode     os.FileMode // permissions, or os.ModeSymlink or os.ModeDir; 0 means 0644
 }
 
 // An Exit says how the process of a node ended.

@@ -19,11 +19,11 @@ func checkRunFiles(files map[string]RunFile) error {
 		if name == "." || !fs.ValidPath(name) {
 			return fmt.Errorf("run a node: %q is no path below /run", name)
 		}
-		if kind := f.Mode.Type(); kind != 0 && kind != fs.ModeSymlink {
+		if kind := f.Mode.Type(); kind != 0 && kind != fs.ModeSymlink && kind != fs.ModeDir {
 			return fmt.Errorf("run a node: the file /run/%s: %w: %v", name, ErrUnsupported, f.Mode)
 		}
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			if above, ok := files[dir]; ok {
+			if above, ok := files[dir]; ok && !above.Mode.IsDir() {
 				return fmt.Errorf("run a node: the file /run/%s is below another, /run/%s (%v)", name, dir, above.Mode)
 			}
 		}
@@ -63,6 +63,9 @@ func (g *guest) writeRunFiles(files map[string]RunFile) error {
 }
 
 func writeRunFile(run *os.Root, name string, f RunFile) error {
+	if f.Mode.IsDir() {
+		return run.MkdirAll(name, 0o755)
+	}
 	if err := run.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}

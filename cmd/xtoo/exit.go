@@ -10,6 +10,7 @@ import (
 
 	"xtoo/chroot"
 	"xtoo/internal/engine"
+	"xtoo/internal/engine/outputs"
 	"xtoo/projects"
 )
 
@@ -65,7 +66,7 @@ func exitCode(err error) int {
 		config *projects.Errors
 		host   *chroot.HostError
 		lack   *projects.MissingError
-		asked  *engine.UsageError
+		asked  *outputs.UsageError
 	)
 	switch {
 	case errors.As(err, &script):

@@ -14,14 +14,14 @@ import (
 	"syscall"
 
 	"xtoo/chroot"
-	"xtoo/internal/engine"
+	"xtoo/internal/engine/local"
 )
 
 // version is set by the linker.
 var version = "dev"
 
 func main() {
-	engine.RegisterStages()
+	local.RegisterStages()
 	chroot.Main() // does not return where this process is a stage of another xtoo
 	os.Exit(xtoo())
 }

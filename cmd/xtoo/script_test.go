@@ -13,13 +13,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"xtoo/chroot"
-	"xtoo/internal/engine"
+	"xtoo/internal/engine/local"
 	"xtoo/internal/testutil"
 	"xtoo/qemu"
 )
 
 func TestMain(m *testing.M) {
-	engine.RegisterStages()
+	local.RegisterStages()
 	chroot.Main()
 	testscript.Main(m, map[string]func(){
 		"xtoo": func() { os.Exit(xtoo()) },

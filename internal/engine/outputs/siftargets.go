@@ -1,4 +1,4 @@
-package engine
+package outputs
 
 import (
 	"errors"
@@ -34,41 +34,65 @@ func (e *existsError) Unwrap() error { return ErrExists }
 // Hint says how to replace it.
 func (e *existsError) Hint() string { return "use --force to replace it, or another --sif" }
 
-// sifTargets says which SIF files were asked for, on the command line and in configurations.
-func (b *build) sifTargets() ([]sifTarget, error) {
-	selected := b.selected()
+// A UsageError says that what was asked for does not fit together.
+type UsageError struct{ Text, Todo string }
+
+func (e *UsageError) Error() string { return e.Text }
+
+// Hint says what to ask for instead.
+func (e *UsageError) Hint() string { return e.Todo }
+
+// targets says which SIF files were asked for, on the command line and in configurations.
+func (s *SIF) targets(asked []*projects.PlannedProject) ([]sifTarget, error) {
 	var targets []sifTarget
-	for _, p := range selected {
+	for _, p := range asked {
 		if p.SIF != "" {
 			targets = append(targets, sifTarget{project: p, path: p.SIF, own: true})
 		}
 	}
-	fi, err := os.Stat(b.o.SIF)
-	isDir := strings.HasSuffix(b.o.SIF, "/") || (err == nil && fi.IsDir())
+	if s.Path == "" {
+		return targets, nil
+	}
+	fi, err := os.Stat(s.Path)
 	switch {
-	case b.o.SIF == "":
-	case isDir:
-		for _, p := range selected {
-			targets = append(targets, sifTarget{project: p, path: filepath.Join(b.o.SIF, p.SIFName())})
+	case strings.HasSuffix(s.Path, "/") || (err == nil && fi.IsDir()):
+		for _, p := range asked {
+			targets = append(targets, sifTarget{project: p, path: filepath.Join(s.Path, p.SIFName())})
 		}
-	case len(selected) == 1:
-		targets = append(targets, sifTarget{project: selected[0], path: b.o.SIF})
-	case countProjects(selected) == 1:
-		for _, p := range selected {
-			targets = append(targets, sifTarget{project: p, path: projects.SIFPath(b.o.SIF, p.Platform())})
+	case len(asked) == 1:
+		targets = append(targets, sifTarget{project: asked[0], path: s.Path})
+	case countProjects(asked) == 1:
+		for _, p := range asked {
+			targets = append(targets, sifTarget{project: p, path: projects.SIFPath(s.Path, p.Platform())})
 		}
 	default:
 		return nil, &UsageError{
-			Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", b.o.SIF, countProjects(selected)),
-			Todo: "name one project, or give a directory: --sif " + b.o.SIF + "/",
-		}
-	}
-	for _, t := range targets {
-		if err := checkWritable(t.path); err != nil {
-			return nil, err
+			Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", s.Path, countProjects(asked)),
+			Todo: "name one project, or give a directory: --sif " + s.Path + "/",
 		}
 	}
 	return targets, nil
+}
+
+// Check implements [engine.Output].
+func (s *SIF) Check(asked []*projects.PlannedProject) error {
+	targets, err := s.targets(asked)
+	if err != nil {
+		return err
+	}
+	good := map[string]bool{} // directories that can be written to
+	for _, t := range targets {
+		dir := filepath.Dir(t.path)
+		fi, err := os.Stat(t.path)
+		if good[dir] && (errors.Is(err, fs.ErrNotExist) || err == nil && fi.Mode().IsRegular()) {
+			continue
+		}
+		if err := checkWritable(t.path); err != nil {
+			return err
+		}
+		good[dir] = true
+	}
+	return nil
 }
 
 // countProjects counts a project that is built for several platforms once.

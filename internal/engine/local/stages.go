@@ -1,4 +1,4 @@
-package engine
+package local
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"xtoo/chroot"
-	"xtoo/layers/store"
 	"xtoo/layers/tree"
 )
 
@@ -104,24 +103,36 @@ func runRemove(ctx context.Context, s *chroot.Stage) error {
 	return errors.Join(all...)
 }
 
-// Remover returns what removes trees whose files belong to other ids of the user's range.
-func Remover(host func() (*chroot.Host, error)) store.Remover {
-	return func(ctx context.Context, paths ...string) error {
-		if len(paths) == 0 {
-			return nil
+// Remove implements [engine.Runner]: a stage removes what belongs to other ids of the user's range.
+func (r *Runner) Remove(ctx context.Context, paths ...string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	h, err := r.o.Host()
+	if err != nil {
+		return err
+	}
+	// Cleaning up goes on after the build was told to stop, but not for ever.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	p, err := h.Start(ctx, chroot.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
+	if err != nil {
+		return err
+	}
+	return p.Wait(nil)
+}
+
+// discard removes work in progress, with the user's own rights where they suffice. What cannot be removed now goes with
+// the workspace.
+func (r *Runner) discard(ctx context.Context, paths ...string) {
+	var left []string
+	for _, p := range paths {
+		if os.RemoveAll(p) != nil {
+			left = append(left, p)
 		}
-		h, err := host()
-		if err != nil {
-			return err
-		}
-		// Cleaning up goes on after the build was told to stop, but not for ever.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-		defer cancel()
-		p, err := h.Start(ctx, chroot.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
-		if err != nil {
-			return err
-		}
-		return p.Wait(nil)
+	}
+	if err := r.Remove(ctx, left...); err != nil {
+		r.o.Log.Debug("cannot remove work in progress now", "paths", left, "error", err)
 	}
 }
 

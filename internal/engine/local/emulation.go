@@ -1,4 +1,4 @@
-package engine
+package local
 
 import (
 	"context"
@@ -9,14 +9,17 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/chroot"
+	"xtoo/internal/engine"
 	"xtoo/layers/store"
-	"xtoo/projects"
 	"xtoo/qemu"
 )
 
 // portageFeatures is what Portage must do without under emulation, in the environment variable FEATURES: its sandboxes
 // make namespaces and preload libraries in ways that qemu's user mode does not follow.
 const portageFeatures = "-pid-sandbox -network-sandbox -ipc-sandbox -sandbox -usersandbox"
+
+// kindEmulation are records: architecture, emulator, boot of this machine → how programs are executed.
+const kindEmulation store.Kind = "emulations/2"
 
 // An emulationResult is what was found out for an architecture.
 type emulationResult struct {
@@ -27,78 +30,75 @@ type emulationResult struct {
 
 // emulation says how nodes of an architecture are executed here. It is looked up once a build, when the first node of the
 // architecture must be executed, and said where it is not natively.
-func (b *build) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, error) {
+func (r *Runner) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, error) {
 	if a.ELF == qemu.Host().ELF {
 		return chroot.Emulation{Arch: a}, nil
 	}
-	b.emulating.Lock()
-	defer b.emulating.Unlock()
-	if r, ok := b.emulations[a]; ok {
-		return r.found, r.err
+	r.emulating.Lock()
+	defer r.emulating.Unlock()
+	if known, ok := r.emulations[a]; ok {
+		return known.found, known.err
 	}
-	r := b.findEmulation(ctx, a)
+	res := r.findEmulation(ctx, a)
 	if ctx.Err() != nil {
-		return r.found, ctx.Err()
+		return res.found, ctx.Err()
 	}
-	if b.emulations == nil {
-		b.emulations = map[qemu.Arch]emulationResult{}
+	r.emulations[a] = res
+	if res.err == nil {
+		r.o.Events(engine.Event{Kind: engine.EventEmulation, Platform: a.String(), Text: emulationText(res.found)})
 	}
-	b.emulations[a] = r
-	if r.err == nil {
-		b.o.Events(Event{Kind: EventEmulation, Platform: a.String(), Text: emulationText(r.found)})
-	}
-	return r.found, r.err
+	return res.found, res.err
 }
 
 // findEmulation finds out how programs are executed, or remembers it.
-func (b *build) findEmulation(ctx context.Context, a qemu.Arch) emulationResult {
-	host, err := b.o.Host()
+func (r *Runner) findEmulation(ctx context.Context, a qemu.Arch) emulationResult {
+	host, err := r.o.Host()
 	if err != nil {
 		return emulationResult{err: err}
 	}
-	key, remembers := b.emulationKey(host, a)
+	key, refs, remembers := r.emulationKey(host, a)
 	var found chroot.Emulation
-	if remembers && b.o.Store.Get(store.KindEmulation, key, &found) && found.Arch == a {
+	if remembers && r.o.Store.Get(kindEmulation, key, &found) && found.Arch == a {
 		return emulationResult{found: found, remembered: key}
 	}
-	found, err = host.Emulate(ctx, a, b.o.Emulators)
+	found, err = host.Emulate(ctx, a, r.o.Emulators)
 	// What the host has registered may change at any time, and the rest costs nothing to find out.
 	if err == nil && remembers && found.How == chroot.HowOwn {
-		err = b.o.Store.Put(store.KindEmulation, key, found)
+		err = r.o.Store.Put(kindEmulation, key, refs, found)
 	}
 	return emulationResult{found: found, err: err}
 }
 
 // forgetEmulation makes the next call of emulation find out anew, and says whether that may help where used did not:
 // what was remembered does not hold in a container with other rights, say.
-func (b *build) forgetEmulation(used chroot.Emulation) (bool, error) {
-	b.emulating.Lock()
-	defer b.emulating.Unlock()
+func (r *Runner) forgetEmulation(used chroot.Emulation) (bool, error) {
+	r.emulating.Lock()
+	defer r.emulating.Unlock()
 	a := used.Arch
-	r, ok := b.emulations[a]
-	if !ok || r.found != used {
+	known, ok := r.emulations[a]
+	if !ok || known.found != used {
 		return true, nil // another node has done it
 	}
-	if r.remembered == "" {
+	if known.remembered == "" {
 		return false, nil
 	}
-	delete(b.emulations, a)
-	return true, b.o.Store.Delete(store.KindEmulation, r.remembered)
+	delete(r.emulations, a)
+	return true, r.o.Store.Delete(kindEmulation, known.remembered)
 }
 
 // emulationKey is over what a trial depends on, as far as it can be known without one: the architecture, the emulator's
 // file, the tier, the kernel as it was booted. It is false where nothing is to be remembered.
-func (b *build) emulationKey(host *chroot.Host, a qemu.Arch) (digest.Digest, bool) {
+func (r *Runner) emulationKey(host *chroot.Host, a qemu.Arch) (digest.Digest, store.Refs, bool) {
 	boot := store.BootID()
-	emulator, err := qemu.Find(a, b.o.Emulators)
+	emulator, err := qemu.Find(a, r.o.Emulators)
 	if err != nil || boot == "" || os.Getenv(chroot.BinfmtVar) != "" {
-		return "", false
+		return "", store.Refs{}, false
 	}
 	id, err := store.IdentifyFile(emulator.Path)
 	if err != nil {
-		return "", false
+		return "", store.Refs{}, false
 	}
-	return keyOf("emulation", a.String(), fmt.Sprintf("%+v", id), string(host.Tier), boot), true
+	return engine.Key("emulation", a.String(), fmt.Sprintf("%+v", id), string(host.Tier), boot), store.Refs{File: &id, Boot: boot}, true
 }
 
 // emulationText tells the user what is done for an architecture.
@@ -131,30 +131,10 @@ func emulatedEnvironment(env []string, e chroot.Emulation) []string {
 	return append(env, "FEATURES="+portageFeatures)
 }
 
-// checkEmulation finds out before a stage3 is read for nodes that they can be executed. Nodes that were executed before
-// are left alone: their layers may be there, and then nothing is executed.
-func (b *build) checkEmulation(ctx context.Context, from *projects.Base) error {
-	if from.Arch.IsZero() || b.builtBefore(from) {
-		return nil
-	}
-	_, err := b.emulation(ctx, from.Arch)
-	if err != nil {
-		return fmt.Errorf("%s: %w", from.Pos, err)
-	}
-	return nil
-}
-
-// builtBefore says whether the store remembers an execution of a node on this base.
-func (b *build) builtBefore(base *projects.Base) bool {
-	for _, p := range b.plan.Projects {
-		if p.Base != base {
-			continue
-		}
-		for _, n := range p.Nodes {
-			var last lastRecord
-			if b.o.Store.Get(store.KindLast, b.lastKey(n), &last) {
-				return true
-			}
+func hasName(env []string, name string) bool {
+	for _, e := range env {
+		if strings.HasPrefix(e, name+"=") {
+			return true
 		}
 	}
 	return false

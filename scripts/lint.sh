@@ -41,6 +41,9 @@ generated() {
 	return $rc
 }
 
+# exported: no exported name without a user outside of its package.
+exported() { GOFLAGS="-tags=$(echo "$TAGS" | tr ' ' ,)" $GO run -buildvcs=false ./internal/exportcheck; }
+
 scripts() {
 	rc=0
 	for f in scripts/*.sh scripts/ci/*.sh .ci/run; do
@@ -60,6 +63,7 @@ check "golangci-lint $golangci" linters
 check "go mod tidy" "$GO" mod tidy -diff
 check "go mod verify" "$GO" mod verify
 check "generated files" generated
+check "exported names" exported
 check "shell scripts" scripts
 
 [ -z "$failed" ] || { echo "lint: failed:${failed#,}" >&2; exit 1; }

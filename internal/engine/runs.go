@@ -27,7 +27,7 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 			return nil, err
 		}
 	}
-	if below == nil || len(p.Nodes) == 0 || b.o.NoCache {
+	if below == nil || len(p.Nodes) == 0 {
 		return r, nil
 	}
 	last := below.key
@@ -38,7 +38,7 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 	// The key of the last node is over all that is in the others'; the layers below are not.
 	r.key = Key("runs", below.content.digest().String(), last.String())
 	var rec runsRecord
-	if !b.o.Store.Get(kindRuns, r.key, &rec) || len(rec.Runs) != len(p.Nodes) {
+	if b.o.NoCache || !b.o.Store.Get(kindRuns, r.key, &rec) || len(rec.Runs) != len(p.Nodes) {
 		return r, nil
 	}
 	for _, run := range rec.Runs {

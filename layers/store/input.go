@@ -15,8 +15,8 @@ import (
 // The scripts and declared files of nodes are kept by digest for those who execute them, so that what is executed
 // is what was hashed. They are not synced, since they can be had again: their readers verify them.
 
-// KeepInput keeps what r yields, and returns its digest and its size in bytes. What is kept already is not kept twice.
-// After an error nothing is left.
+// KeepInput keeps what r yields, and returns its digest and its size in bytes. It takes the place of what was kept under
+// that digest before, which may have been damaged. After an error nothing is left of it.
 func (s *Store) KeepInput(ctx context.Context, r io.Reader) (d digest.Digest, size int64, err error) {
 	work, err := s.workspace(s.dir)
 	if err != nil {
@@ -30,20 +30,12 @@ func (s *Store) KeepInput(ctx context.Context, r io.Reader) (d digest.Digest, si
 	size, err = io.Copy(io.MultiWriter(f, h.Hash()), streams.WithContext(ctx, r))
 	if err = errors.Join(err, f.Close()); err == nil {
 		d = h.Digest()
-		if s.hasInput(d, size) {
-			return d, size, os.Remove(f.Name())
-		}
 		err = os.Rename(f.Name(), s.InputPath(d))
 	}
 	if err != nil {
 		return "", 0, errors.Join(fmt.Errorf("keep an input: %w", err), os.Remove(f.Name()))
 	}
 	return d, size, nil
-}
-
-func (s *Store) hasInput(d digest.Digest, size int64) bool {
-	fi, err := os.Stat(s.InputPath(d))
-	return err == nil && fi.Size() == size
 }
 
 // InputPath is where an input is kept, whether or not it is there. What is read has not been verified.

@@ -94,7 +94,14 @@ func (e *export) gather(ctx context.Context) error {
 			}
 			continue
 		}
-		for _, b := range append([]v1.Descriptor{r.Descriptor}, r.Blobs...) {
+		w.seen[r.Descriptor.Digest] = r.Descriptor
+		for _, b := range r.Blobs {
+			if _, ok := w.seen[b.Digest]; ok {
+				continue
+			}
+			if err := checkDescriptor(b); err != nil {
+				return fmt.Errorf("reference %q: %w", r.Name, err)
+			}
 			w.seen[b.Digest] = b
 		}
 	}

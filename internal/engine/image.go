@@ -26,20 +26,36 @@ func (b *build) assemble(ctx context.Context, p *projects.PlannedProject, c *cha
 	}
 	var rec imageRecord
 	if b.o.Store.Get(kindImage, key, &rec) && b.haveBlobs(&rec) {
-		img.Manifest, img.Config, img.Layers = rec.Manifest, rec.Config, rec.Layers
+		b.fill(img, &rec)
 		return img, nil
 	}
 	made, err := b.putTogether(ctx, c, img.Links)
 	if err != nil {
 		return nil, err
 	}
-	img.Manifest, img.Config, img.Layers = made.Descriptor, made.ConfigDescriptor, made.Layers
-	rec = imageRecord{Manifest: img.Manifest, Config: img.Config, Layers: img.Layers}
-	refs := store.Refs{}
-	for _, d := range append(img.Blobs(), img.Manifest) {
-		refs.Blobs = append(refs.Blobs, d.Digest)
+	rec = imageRecord{Manifest: blobOf(made.Descriptor), Config: blobOf(made.ConfigDescriptor)}
+	for _, d := range made.Layers {
+		rec.Layers = append(rec.Layers, blobOf(d))
 	}
+	b.fill(img, &rec)
+	// Whoever keeps the manifest keeps all that it reaches.
+	refs := store.Refs{Blobs: []digest.Digest{rec.Manifest.Digest}}
 	return img, b.o.Store.Put(kindImage, key, refs, rec)
+}
+
+func blobOf(d v1.Descriptor) store.Blob { return store.Blob{Digest: d.Digest, Size: d.Size} }
+
+// fill makes the descriptors of an image.
+func (b *build) fill(img *Image, rec *imageRecord) {
+	describe := func(mediaType string, blob store.Blob) v1.Descriptor {
+		return v1.Descriptor{MediaType: mediaType, Digest: blob.Digest, Size: blob.Size}
+	}
+	img.Manifest = describe(v1.MediaTypeImageManifest, rec.Manifest)
+	img.Config = describe(v1.MediaTypeImageConfig, rec.Config)
+	img.Layers = make([]v1.Descriptor, len(rec.Layers))
+	for i, l := range rec.Layers {
+		img.Layers[i] = describe(b.o.Compression.MediaType(), l)
+	}
 }
 
 // imageVersion changes when the same chain would make other documents.
@@ -56,23 +72,19 @@ func (b *build) imageKey(c *chain) (digest.Digest, error) {
 }
 
 func (b *build) haveBlobs(rec *imageRecord) bool {
-	for _, d := range append([]v1.Descriptor{rec.Manifest, rec.Config}, rec.Layers...) {
-		if !b.haveBlob(d) {
-			return false
-		}
-	}
-	return true
+	return b.haveBlob(rec.Manifest) && b.haveBlob(rec.Config) &&
+		!slices.ContainsFunc(rec.Layers, func(l store.Blob) bool { return !b.haveBlob(l) })
 }
 
 // haveBlob says whether the store has a blob. It looks once: no blob goes while a build runs.
-func (b *build) haveBlob(d v1.Descriptor) bool {
-	if _, ok := b.blobs.Load(d.Digest); ok {
+func (b *build) haveBlob(blob store.Blob) bool {
+	if _, ok := b.blobs.Load(blob); ok {
 		return true
 	}
-	if !b.o.Store.HasBlob(d.Digest, d.Size) {
+	if !b.o.Store.HasBlob(blob.Digest, blob.Size) {
 		return false
 	}
-	b.blobs.Store(d.Digest, true)
+	b.blobs.Store(blob, true)
 	return true
 }
 

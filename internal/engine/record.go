@@ -2,7 +2,6 @@ package engine
 
 import (
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers/store"
 )
@@ -47,9 +46,10 @@ type run struct {
 	Blob store.Blob `json:"blob"`
 }
 
-// An imageRecord is what was put together.
+// An imageRecord is what was put together. What kind of document or layer each blob is does not stand in it: that
+// is in its key.
 type imageRecord struct {
-	Manifest v1.Descriptor   `json:"manifest"`
-	Config   v1.Descriptor   `json:"config"`
-	Layers   []v1.Descriptor `json:"layers"`
+	Manifest store.Blob   `json:"manifest"`
+	Config   store.Blob   `json:"config"`
+	Layers   []store.Blob `json:"layers"`
 }

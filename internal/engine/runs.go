@@ -42,7 +42,7 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 		return r, nil
 	}
 	for _, run := range rec.Runs {
-		if run.Record.DiffID != "" && !b.o.Store.HasBlob(run.Blob.Digest, run.Blob.Size) {
+		if run.Record.DiffID != "" && !b.haveBlob(run.Blob) {
 			return r, nil
 		}
 	}

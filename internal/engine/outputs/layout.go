@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
+
+	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/engine"
 	"xtoo/layers/store"
@@ -39,10 +42,7 @@ func (l *Layout) Check([]*projects.PlannedProject) error {
 
 // Write implements [engine.Output].
 func (l *Layout) Write(ctx context.Context, images []engine.Image, done func(engine.Written)) error {
-	from, err := oci.OpenLayout(l.Store.LayoutDir())
-	if err != nil {
-		return err
-	}
+	from := oci.SourceFunc(func(_ context.Context, d digest.Digest) (io.ReadCloser, error) { return l.Store.OpenBlob(d) })
 	var refs []oci.Ref
 	for len(images) > 0 {
 		n := 1

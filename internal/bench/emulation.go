@@ -35,7 +35,7 @@ func (b *bench) emulation(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	start, err := b.start(ctx)
+	start, err := b.startEmulated(ctx)
 	return []row{loop, start}, err
 }
 
@@ -49,13 +49,13 @@ func (b *bench) loop(ctx context.Context) (row, error) {
 	}
 	missing := b.lacksEmulation(arch, "bash", "tar", "unshare", "mount", "chroot")
 	if missing != "" {
-		return compare(what, than, pair{}, 1.1, missing), nil
+		return compare(wall, what, than, pair{}, 1.1, missing), nil
 	}
 	root := filepath.Join(b.dir, "arm-root")
 	if err := b.unpack(ctx, b.arm, root); err != nil {
 		return row{}, err
 	}
-	ours, err := b.changer(ctx, change{name: "loop", what: what, stage3: b.arm, script: loop(loops) + "; echo %s > /etc/bench"})
+	ours, err := b.changer(ctx, change{name: "loop", what: what, stage3: b.arm, fresh: only(loop(loops) + "; echo %s > /etc/bench"), layout: true})
 	if err != nil {
 		return row{}, err
 	}
@@ -63,12 +63,12 @@ func (b *bench) loop(ctx context.Context) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	return compare(what, than, p, 1.1, ""), b.remove(ctx, root)
+	return compare(wall, what, than, p, 1.1, ""), b.remove(ctx, root)
 }
 
-// start: what a node costs more because it is emulated.
-func (b *bench) start(ctx context.Context) (row, error) {
-	r := row{what: "start of an emulated node", limit: 0.05, unit: "s"}
+// startEmulated: what a node costs more because it is emulated.
+func (b *bench) startEmulated(ctx context.Context) (row, error) {
+	r := row{what: "start of an emulated node", kind: wall, limit: 0.05, unit: "s"}
 	arch, err := emulated()
 	if err != nil {
 		return row{}, err
@@ -76,9 +76,9 @@ func (b *bench) start(ctx context.Context) (row, error) {
 	if r.missing = b.lacksEmulation(arch); r.missing != "" {
 		return r, nil
 	}
-	var node [2]func(int) (sample, error)
+	var node [2]measurer
 	for i, c := range []change{{name: "start-arm", stage3: b.arm}, {name: "start-mini", stage3: b.mini}} {
-		c.what, c.script = r.what, "echo %s > /etc/bench"
+		c.what, c.fresh, c.layout = r.what, only("echo %s > /etc/bench"), true
 		if node[i], err = b.changer(ctx, c); err != nil {
 			return row{}, err
 		}
@@ -87,7 +87,7 @@ func (b *bench) start(ctx context.Context) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	r.ours, r.theirs = seconds(p.ours.wall), "the same node on the mini stage3: "+seconds(p.theirs.wall)
+	r.ours, r.theirs = p.ours.text(wall), "the same node on the mini stage3: "+p.theirs.text(wall)
 	r.figure = (p.ours.wall - p.theirs.wall).Seconds()
 	return r, nil
 }

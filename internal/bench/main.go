@@ -1,12 +1,26 @@
-// Command bench measures what a build costs against what the same work costs with the tools everyone has, and
-// prints a Markdown table with the ratios and the limits that the project sets itself.
+// Command bench measures what a build costs against what the same work costs with the tools everyone has, or with another
+// build of this program, and prints a Markdown table with the ratios and the limits that the project sets itself.
 //
-//	go run ./internal/bench -stage3-full FILE -stage3-mini FILE [-stage3-arm FILE] [-runs 5] [-strict]
+//	go run ./internal/bench -stage3-full FILE -stage3-mini FILE [-stage3-arm FILE] [-base PROGRAM]
+//	                        [-rows PATTERN] [-runs 5] [-strict]
 //
 // Each comparison is measured side by side in one run: ours, theirs, ours, theirs …, and the median of each counts.
-// Times are wall times of whole processes; memory is the largest resident set of any one process (rusage of the child
-// and of what it waited for). Without stage3s of your own it uses the demo's, which is far too small to judge by: the
-// table says so.
+// The table says which figure of whole processes a row is about: wall time, CPU time (user and system, with everything that was
+// waited for), or memory, the largest resident set of any one process. Without stage3s of your own it uses
+// the demo's, which is far too small to judge by: the table says so.
+//
+// -base names the program as it was before a change; rows about the cost of many nodes compare with it, or say that it is
+// missing. -rows picks rows by the names of what is measured together:
+//
+//	cold       a full stage3 and three nodes into an OCI layout
+//	sif        a SIF from built layers; its size
+//	nothing    nothing to do, 20 nodes
+//	forest     nothing to do, 1,000 nodes in 200 projects below 20 roots: build and tree, time and memory
+//	change     one node that changes one file
+//	chain      200 such nodes, one after the other, on a small root and on a full one
+//	layers     a project with 200 layers against one with 100
+//	files      a node that changes 100,000 files against one that changes 10,000
+//	emulation  what xtoo adds to the cost of qemu
 package main
 
 import (
@@ -15,6 +29,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -25,9 +40,11 @@ func main() {
 	defer stop()
 	var o options
 	flag.StringVar(&o.xtoo, "xtoo", "bin/xtoo", "the `PROGRAM` to measure")
+	flag.StringVar(&o.base, "base", "", "another build of it, the `PROGRAM` as it was, to compare with")
 	flag.StringVar(&o.full, "stage3-full", "", "a full stage3 `FILE` (.tar.xz)")
 	flag.StringVar(&o.mini, "stage3-mini", "", "a small stage3 `FILE`")
 	flag.StringVar(&o.arm, "stage3-arm", "", "a small stage3 `FILE` for arm-64bit: measures emulation, too, by qemu-aarch64-static")
+	flag.StringVar(&o.rows, "rows", "", "measure only what has a name that matches the regular expression `PATTERN`")
 	flag.IntVar(&o.runs, "runs", 5, "how often each is measured; the median counts")
 	flag.BoolVar(&o.strict, "strict", false, "exit with 1 when a limit is missed")
 	flag.StringVar(&o.tmp, "tmp", "", "work below this `DIR`, on a disk with room for several unpacked stage3s (default: the system's)")
@@ -46,32 +63,35 @@ func main() {
 }
 
 type options struct {
-	xtoo, full, mini, arm, tmp string
-	runs                       int
-	strict                     bool
+	xtoo, base, full, mini, arm, rows, tmp string
+	runs                                   int
+	strict                                 bool
 }
 
 // errMissed is what -strict makes of a missed limit.
 var errMissed = errors.New("a limit is missed")
 
-// run measures everything below a temporary directory of its own, which is removed at the end.
+// run measures what was picked below a temporary directory of its own, which is removed at the end.
 func run(ctx context.Context, o options) (err error) {
-	dir, err := os.MkdirTemp(o.tmp, "xtoo-bench-")
+	b := &bench{options: o}
+	groups, err := pick(b.groups(), o.rows)
 	if err != nil {
 		return err
 	}
-	b := &bench{options: o, dir: dir}
+	if b.dir, err = os.MkdirTemp(o.tmp, "xtoo-bench-"); err != nil {
+		return err
+	}
 	// A store may hold files of other ids: xtoo itself can remove them.
 	defer func() { err = errors.Join(err, b.cleanUp(ctx)) }()
-	if b.xtoo, err = filepath.Abs(o.xtoo); err != nil {
+	if err := b.findPrograms(); err != nil {
 		return err
 	}
 	if err := b.findStages(ctx); err != nil {
 		return err
 	}
 	var rows []row
-	for _, measure := range []func(context.Context) ([]row, error){b.cold, b.sif, b.nothing, b.change, b.emulation} {
-		more, err := measure(ctx)
+	for _, g := range groups {
+		more, err := g.rows(ctx)
 		if err != nil {
 			return err
 		}
@@ -84,6 +104,23 @@ func run(ctx context.Context, o options) (err error) {
 	for _, r := range rows {
 		if o.strict && r.missed() {
 			return errMissed
+		}
+	}
+	return nil
+}
+
+// findPrograms checks that what is to be measured can be executed.
+func (b *bench) findPrograms() error {
+	for _, p := range []*string{&b.xtoo, &b.base} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return err
+		}
+		if *p, err = exec.LookPath(abs); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -15,20 +16,56 @@ import (
 // bench is one run of everything.
 type bench struct {
 	options
-	dir      string   // everything that is made
-	demo     bool     // the stage3s are the demo's
-	stores   []string // to be cleaned by xtoo
-	peak     int64    // largest resident set of xtoo, in bytes
+	dir      string            // everything that is made
+	demoFile string            // the demo's stage3, once it is made
+	demo     bool              // the stage3s are the demo's
+	stores   map[string]string // to be cleaned, by which program
+	peak     int64             // largest resident set of xtoo, in bytes
 	peakWhat string
 }
 
-// sample is what one process cost.
+// sample is what one process cost, with all that it waited for.
 type sample struct {
-	wall time.Duration
-	rss  int64 // bytes
+	wall, cpu time.Duration // cpu: user and system
+	rss       int64         // bytes: the largest resident set of any one of the processes
+}
+
+// A kind is which of a sample's figures a row is about, as the table calls it.
+type kind string
+
+const (
+	wall   kind = "wall"
+	cpu    kind = "CPU"
+	memory kind = "memory"
+	size   kind = "size" // of a file: not in a sample
+)
+
+// figure is one of a sample's figures, in seconds or MB (10^6 bytes).
+func (s sample) figure(k kind) float64 {
+	switch k {
+	case cpu:
+		return s.cpu.Seconds()
+	case memory:
+		return float64(s.rss) / 1e6
+	}
+	return s.wall.Seconds()
+}
+
+// text is that figure as the table has it.
+func (s sample) text(k kind) string {
+	if s == (sample{}) {
+		return "–"
+	}
+	if k == memory {
+		return megabytes(s.rss)
+	}
+	return fmt.Sprintf("%.3f s", s.figure(k))
 }
 
 // command runs a program to its end and measures it. An error holds the end of what it printed.
+//
+// The CPU time is what the kernel adds up when a process is waited for: its own, and that of all children it waited for
+// itself, set-uid helpers and namespaces included. A process that nobody waits for would be missing.
 func command(ctx context.Context, dir string, env []string, args ...string) (sample, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
@@ -36,7 +73,7 @@ func command(ctx context.Context, dir string, env []string, args ...string) (sam
 	cmd.Stdout, cmd.Stderr = &out, &out
 	start := time.Now()
 	err := cmd.Run()
-	wall := time.Since(start)
+	took := time.Since(start)
 	if err != nil {
 		tail := out.Bytes()
 		tail = tail[max(0, len(tail)-4000):]
@@ -46,35 +83,59 @@ func command(ctx context.Context, dir string, env []string, args ...string) (sam
 	if !ok {
 		return sample{}, fmt.Errorf("%s: the system tells no resource usage", args[0])
 	}
-	return sample{wall, int64(usage.Maxrss) * 1024}, nil //nolint:unconvert // int32 on 32-bit machines; Linux counts in KiB
+	s := sample{wall: took, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	s.rss = int64(usage.Maxrss) * 1024 //nolint:unconvert // int32 on 32-bit machines; Linux counts in KiB
+	return s, nil
 }
 
-// build runs `xtoo build` on a store and remembers its memory.
-func (b *bench) build(ctx context.Context, what, store, workdir string, args ...string) (sample, error) {
-	if !slices.Contains(b.stores, store) {
-		b.stores = append(b.stores, store)
+// A call is one start of xtoo.
+type call struct {
+	what   string // the row that it is for
+	before bool   // the program of -base, not ours
+	verb   string // "build" unless something else is said
+	store  string
+	work   string // the work directory
+	args   []string
+}
+
+// start runs xtoo on a store and remembers our program's memory.
+func (b *bench) start(ctx context.Context, c call) (sample, error) {
+	program := b.xtoo
+	if c.before {
+		program = b.base
 	}
-	args = append([]string{b.xtoo, "build", "-q", "-C", workdir}, args...)
-	s, err := command(ctx, b.dir, []string{"XTOO_STORE=" + store, "XTOO_SCRATCH="}, args...)
-	if err == nil && s.rss > b.peak {
-		b.peak, b.peakWhat = s.rss, what
+	if b.stores == nil {
+		b.stores = map[string]string{}
+	}
+	b.stores[c.store] = program
+	if c.verb == "" {
+		c.verb = "build"
+	}
+	args := append([]string{program, c.verb, "-q", "-C", c.work}, c.args...)
+	s, err := command(ctx, b.dir, []string{"XTOO_STORE=" + c.store, "XTOO_SCRATCH="}, args...)
+	if err == nil && !c.before && s.rss > b.peak {
+		b.peak, b.peakWhat = s.rss, c.what
 	}
 	return s, err
 }
 
-// drop empties a store that is not needed any more.
+// drop empties a store that is not needed any more, by the program that made it.
 func (b *bench) drop(ctx context.Context, store string) error {
-	if _, err := command(ctx, b.dir, []string{"XTOO_STORE=" + store}, b.xtoo, "clean", "--all"); err != nil {
+	program, ok := b.stores[store]
+	if !ok {
+		return nil
+	}
+	if _, err := command(ctx, b.dir, []string{"XTOO_STORE=" + store}, program, "clean", "--all"); err != nil {
 		return err
 	}
-	b.stores = slices.DeleteFunc(b.stores, func(s string) bool { return s == store })
+	delete(b.stores, store)
 	return os.RemoveAll(store)
 }
 
 // cleanUp removes everything, also after an interrupt.
 func (b *bench) cleanUp(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	for _, s := range slices.Clone(b.stores) {
+	for _, s := range slices.Sorted(maps.Keys(b.stores)) {
 		if err := b.drop(ctx, s); err != nil {
 			return err
 		}
@@ -88,39 +149,57 @@ func (b *bench) remove(ctx context.Context, dir string) error {
 	return err
 }
 
+// A measurer does what is measured once; it is given the number of the run.
+type measurer func(i int) (sample, error)
+
 // a pair of medians, measured in turn.
 type pair struct{ ours, theirs sample }
 
-// sideBySide measures ours and theirs in turn; each is given the number of its run. theirs may be nil.
-func (b *bench) sideBySide(ours, theirs func(i int) (sample, error)) (pair, error) {
-	var a, c []sample
-	for i := range b.runs {
-		s, err := ours(i)
-		if err != nil {
-			return pair{}, err
-		}
-		a = append(a, s)
-		if theirs == nil {
-			continue
-		}
-		if s, err = theirs(i); err != nil {
-			return pair{}, err
-		}
-		c = append(c, s)
+// sideBySide measures ours and theirs in turn. theirs may be nil.
+func (b *bench) sideBySide(ours, theirs measurer) (pair, error) {
+	all, err := b.inTurn(ours, theirs)
+	if err != nil {
+		return pair{}, err
 	}
-	return pair{median(a), median(c)}, nil
+	return pair{all[0], all[1]}, nil
 }
 
-// median is the sample with the median wall time, and the largest memory of all.
+// inTurn measures one after the other, as often as there are runs, and returns the medians of each. One that is nil has
+// an empty sample.
+func (b *bench) inTurn(each ...measurer) ([]sample, error) {
+	samples := make([][]sample, len(each))
+	for i := range b.runs {
+		for n, measure := range each {
+			if measure == nil {
+				continue
+			}
+			s, err := measure(i)
+			if err != nil {
+				return nil, err
+			}
+			samples[n] = append(samples[n], s)
+		}
+	}
+	medians := make([]sample, len(each))
+	for n, s := range samples {
+		medians[n] = median(s)
+	}
+	return medians, nil
+}
+
+// median has the median of the wall times, the median of the CPU times, and the largest memory of all.
 func median(all []sample) sample {
 	if len(all) == 0 {
 		return sample{}
 	}
-	all = slices.Clone(all)
-	slices.SortFunc(all, func(a, b sample) int { return int(a.wall - b.wall) })
-	m := all[len(all)/2]
+	var m sample
+	var walls, cpus []time.Duration
 	for _, s := range all {
+		walls, cpus = append(walls, s.wall), append(cpus, s.cpu)
 		m.rss = max(m.rss, s.rss)
 	}
+	slices.Sort(walls)
+	slices.Sort(cpus)
+	m.wall, m.cpu = walls[len(walls)/2], cpus[len(cpus)/2]
 	return m
 }

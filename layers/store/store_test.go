@@ -339,51 +339,6 @@ func TestFileDigestIsRememberedAndForgotten(t *testing.T) {
 	}
 }
 
-func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
-	ctx := context.Background()
-	s := openStore(t)
-	kept := putLayer(t, s, someTar(t, 1000), layers.Gzip, 1)
-	gone := putLayer(t, s, someTar(t, 2000), layers.Gzip, 1)
-	for _, l := range []store.Layer{kept, gone} {
-		if err := os.MkdirAll(s.LayerDir(l.DiffID), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		key := digest.FromString(l.DiffID.String())
-		log, err := s.LogPath(key, "x/y")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Put(kind, key, store.Refs{Layers: []digest.Digest{l.DiffID}, Logs: []string{filepath.Base(log)}}, "x"); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(log, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(ctx, removeAll); err != nil {
-		t.Fatal(err)
-	}
-	keep := func() (store.Keep, error) {
-		return store.Keep{
-			Blobs:  map[digest.Digest]bool{kept.Blobs[layers.Gzip].Digest: true},
-			Layers: map[digest.Digest]bool{kept.DiffID: true},
-		}, nil
-	}
-	done, err := s.Clean(ctx, keep, removeAll)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if done.Blobs != 1 || done.Layers != 1 || done.Logs != 1 || done.Records != 2 {
-		t.Errorf("removed %+v", done)
-	}
-	if _, ok := s.Layer(kept.DiffID); !ok || !s.HasLayerDir(kept.DiffID) {
-		t.Error("what was to be kept is gone")
-	}
-	if _, ok := s.Layer(gone.DiffID); ok || s.HasLayerDir(gone.DiffID) {
-		t.Error("what nothing names is still there")
-	}
-}
-
 func TestScratchHoldsLayersAndWork(t *testing.T) {
 	ctx := context.Background()
 	dir, scratch := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "scratch")
@@ -458,24 +413,5 @@ func TestLayerDirsOfAnotherBoot(t *testing.T) {
 	}
 	if _, ok := s.StaleLayerDir(fresh); ok {
 		t.Error("a fresh directory is called stale")
-	}
-}
-
-func TestCleanStaysAwayFromABuild(t *testing.T) {
-	ctx := context.Background()
-	s := openStore(t)
-	release, err := s.Use(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.CleanAll(ctx, removeAll); !errors.Is(err, store.ErrInUse) {
-		t.Errorf("cleaning under a build gives %v", err)
-	}
-	release()
-	if err := s.CleanAll(ctx, removeAll); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the store is still there: %v", err)
 	}
 }

@@ -9,7 +9,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # They keep the libraries free of cgo, and so the program static.
 TAGS     = containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper
 LDFLAGS  = -s -w -X main.version=$(VERSION)
-GOBUILD  = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags "$(TAGS)" -ldflags "$(LDFLAGS)"
+# The same for every go command: what one has compiled the others need not.
+GOSAME = -trimpath -buildvcs=false -tags "$(TAGS)"
+GOBUILD  = CGO_ENABLED=0 $(GO) build $(GOSAME) -ldflags "$(LDFLAGS)"
 
 export GO TAGS VERSION
 
@@ -24,16 +26,16 @@ demo: bin/xtoo .demo/stage3.tar.xz ## build the example tree into out/: an OCI l
 	@OUT="$(OUT)" sh scripts/demo.sh
 
 .demo/stage3.tar.xz: FORCE
-	@$(GO) run -buildvcs=false ./internal/demostage -o $@
+	@CGO_ENABLED=0 $(GO) run $(GOSAME) ./internal/demostage -o $@
 
-test: ## go vet and all tests, under the race detector where there is a C compiler
+test: ## go vet and the tests; what takes long is left to continuous integration
 	@sh scripts/test.sh
 
 lint: ## format, vet, golangci-lint, tidy modules, generated files
 	@sh scripts/lint.sh
 
 bench: bin/xtoo ## the table of costs (BENCH="-stage3-full FILE -stage3-mini FILE -stage3-arm FILE" for real stage3s)
-	@$(GO) run -buildvcs=false -tags "$(TAGS)" ./internal/bench -xtoo bin/xtoo $(BENCH)
+	@CGO_ENABLED=0 $(GO) run $(GOSAME) ./internal/bench -xtoo bin/xtoo $(BENCH)
 
 install: bin/xtoo ## the program, its man pages and completions into $(DESTDIR)$(PREFIX)
 	@sh scripts/install.sh bin/xtoo "$(DESTDIR)$(PREFIX)"

@@ -2,18 +2,15 @@ package chroot
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
-
 	"xtoo/internal/testutil"
+	"xtoo/internal/testutil/asm"
 	"xtoo/qemu"
 )
 
@@ -60,6 +57,44 @@ func ownBinfmt(t testing.TB) {
 	}
 }
 
+// foreignProgram makes a program for an architecture, as a file, and one that it can become: both tell that they ran.
+func foreignProgram(t testing.TB, a qemu.Arch) (program string, child []byte) {
+	t.Helper()
+	data, err := asm.Program(a.ELF.Machine, asm.Machine(), asm.Given(), asm.WriteFile("/etc/new", "x"), asm.Become("/bin/child", "of it"))
+	must(t, err)
+	child, err = asm.Program(a.ELF.Machine, asm.Print("child "), asm.Given(), asm.Exit(7))
+	must(t, err)
+	program = filepath.Join(t.TempDir(), "program")
+	must(t, os.WriteFile(program, data, 0o755))
+	return program, child
+}
+
+// newForeignRoot is a root whose bin/guest is of another architecture; bin/native is this machine's.
+func newForeignRoot(t *testing.T, h *Host, a qemu.Arch) *testRoot {
+	t.Helper()
+	program, child := foreignProgram(t, a)
+	r := newRootOf(t, h, program, ordinary()...)
+	must(t, os.WriteFile(filepath.Join(r.Lower, "bin/child"), child, 0o755))
+	native, err := os.ReadFile(guestProgram(t))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(r.Lower, "bin/native"), native, 0o755))
+	r.node.Spec.Process.Env = []string{"PATH=/bin", qemu.CPUVar + "=" + a.CPU}
+	return r
+}
+
+// checkForeign executes the program of a root's architecture in it.
+func checkForeign(t *testing.T, r *testRoot, uname string) {
+	t.Helper()
+	out, exit := r.run("two  words")
+	if exit.Code != 7 {
+		t.Errorf("exit %+v", exit)
+	}
+	contains(t, "\n"+out, "\n"+uname+"\n", "/bin/guest\ntwo  words\n", "child /bin/child\nof it\n")
+	if got := strings.Join(testutil.Paths(t, r.node.Upper), " "); got != "etc etc/new" {
+		t.Errorf("the upper directory has %s", got)
+	}
+}
+
 func TestEmulatedNode(t *testing.T) {
 	ownBinfmt(t)
 	eachTier(t, func(t *testing.T, h *Host) {
@@ -71,24 +106,52 @@ func TestEmulatedNode(t *testing.T) {
 				if err != nil || e.How != HowOwn || !e.Emulated() {
 					t.Fatalf("%+v, %v (%s)", e, err, Hint(err))
 				}
-				r := newRootOf(t, h, guestProgram(t, f.build...), ordinary()...)
+				r := newForeignRoot(t, h, a)
 				r.node.Emulation = e
-				r.node.Spec.Process.Env = []string{"PATH=/bin", qemu.CPUVar + "=" + a.CPU}
-				out, exit := r.run("uname", ";", "print", "two  words", ";", "ls", "/proc/sys/fs/binfmt_misc", ";", "grep", "/proc/self/mounts", "binfmt", ";",
-					"cat", "/proc/1/cmdline", ";", "wait", "print", "child", ";", "write", "/etc/new", "x", ";", "exit", "7")
-				if exit.Code != 7 {
-					t.Errorf("exit %+v", exit)
-				}
-				contains(t, out, " "+f.uname+"\n", "two  words\n", "child\n")
-				if strings.Contains(out, "binfmt") || strings.Contains(out, "register") {
-					t.Errorf("the registration can be seen:\n%s", out)
-				}
-				if got := filesBelow(t, r.node.Upper); got != "etc etc/new" {
-					t.Errorf("the upper directory has %s", got)
+				checkForeign(t, r, f.uname)
+				r.node.Spec.Process.Args = []string{"/bin/native", "print", "looked", ";", "ls", "/proc/sys/fs/binfmt_misc", ";", "grep", "/proc/self/mounts", "binfmt"}
+				var out bytes.Buffer
+				n := r.freshWork()
+				n.Output = &out
+				_, err = h.Run(t.Context(), n)
+				must(t, err)
+				contains(t, out.String(), "looked\n")
+				if strings.Contains(out.String(), "binfmt") || strings.Contains(out.String(), "register") {
+					t.Errorf("the registration can be seen:\n%s", &out)
 				}
 			})
 		}
 	})
+}
+
+// TestEmulatedGo: programs with threads, signals and children of their own, and a root with nothing else.
+func TestEmulatedGo(t *testing.T) {
+	testutil.Long(t, "compiles Go programs for four architectures")
+	ownBinfmt(t)
+	h := host(t)
+	for _, f := range foreigners() {
+		t.Run(f.name, func(t *testing.T) {
+			a := arch(t, f.name)
+			needForeign(t, a)
+			e, err := h.Emulate(t.Context(), a, nil)
+			must(t, err)
+			r := newRootOf(t, h, guestProgram(t, f.build...), ordinary()...)
+			r.node.Emulation = e
+			r.node.Spec.Process.Env = []string{"PATH=/bin", qemu.CPUVar + "=" + a.CPU}
+			out, exit := r.run("uname", ";", "print", "two  words", ";", "ls", "/proc/sys/fs/binfmt_misc", ";", "grep", "/proc/self/mounts", "binfmt", ";",
+				"cat", "/proc/1/cmdline", ";", "wait", "print", "child", ";", "write", "/etc/new", "x", ";", "exit", "7")
+			if exit.Code != 7 {
+				t.Errorf("exit %+v", exit)
+			}
+			contains(t, out, " "+f.uname+"\n", "two  words\n", "child\n")
+			if strings.Contains(out, "binfmt") || strings.Contains(out, "register") {
+				t.Errorf("the registration can be seen:\n%s", out)
+			}
+			if got := strings.Join(testutil.Paths(t, r.node.Upper), " "); got != "etc etc/new" {
+				t.Errorf("the upper directory has %s", got)
+			}
+		})
+	}
 }
 
 // TestEmulatedTraces looks for the emulator in what one process sees of another.
@@ -99,15 +162,18 @@ func TestEmulatedTraces(t *testing.T) {
 	needForeign(t, a)
 	e, err := h.Emulate(t.Context(), a, nil)
 	must(t, err)
-	r := newRootOf(t, h, guestProgram(t, "GOARCH=arm64"), ordinary()...)
+	r := newRoot(t, h, ordinary()...)
+	sleeper, err := asm.Program(a.ELF.Machine, asm.Print("asleep\n"), asm.Wait())
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), sleeper, 0o755))
 	r.node.Emulation = e
-	// Process 2 is the node's own first one, or near it; init's children are few.
-	args := []string{"spawn", "sleep", "2000", ";"}
+	// The node's first process is 2, or near it; init's children are few.
+	args := []string{"background", "/bin/foreign", "asleep", ";"}
 	for _, pid := range []string{"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"} {
 		args = append(args, "readlink", "/proc/"+pid+"/exe", ";", "cat", "/proc/"+pid+"/cmdline", ";")
 	}
 	out, _ := r.run(args...)
-	contains(t, out, a.Emulator+"\x00/bin/guest") // or nothing was looked at
+	contains(t, out, a.Emulator+"\x00/bin/foreign") // or nothing was looked at
 	for _, trace := range []string{e.Emulator, filepath.Dir(e.Emulator) + "/qemu"} {
 		if strings.Contains(out, trace) {
 			t.Errorf("%s can be seen:\n%q", trace, out)
@@ -115,51 +181,30 @@ func TestEmulatedTraces(t *testing.T) {
 	}
 }
 
-// TestNativeNodeIsAlone: what the host has registered does not reach a native node.
-func TestNativeNodeIsAlone(t *testing.T) {
-	ownBinfmt(t)
-	a := arch(t, "riscv64")
-	needForeign(t, a)
-	h := host(t)
-	found, err := qemu.Find(a, nil)
-	must(t, err)
-	emulator := found.Path
-	for _, own := range []bool{true, false} {
-		r := newRoot(t, h, ordinary()...)
-		must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), a.Trial(), 0o755))
-		n := r.freshWork()
-		n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{"/bin/guest", "exec", "/bin/foreign"}}}
-		p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
-			Arch: "riscv64", Flags: "OCF", Interpreter: emulator, Node: n, Native: true, Own: own,
-		}})
-		must(t, err)
-		var got asHostResult
-		must(t, p.Wait(&got))
-		want := "exit status 1\n" // the trial counts its arguments
-		if own {
-			want = "exec format error"
-		}
-		if !strings.Contains(got.Said, want) {
-			t.Errorf("own %v: %+v", own, got)
-		}
-	}
-}
-
-// TestCompat: this machine's own 32-bit programs.
+// TestCompat: this machine's 32-bit kind. A kernel that executes no such programs has them emulated.
 func TestCompat(t *testing.T) {
 	if qemu.Host().Architecture != "amd64" {
 		t.Skip("32-bit programs of this machine may not be executed by it")
 	}
+	a := arch(t, "x86-32bit")
+	want := HowCompat
+	if registered, err := qemu.Registrations(qemu.BinfmtDir); err == nil && slices.ContainsFunc(registered, func(r qemu.Registration) bool { return r.Runs(a) }) {
+		t.Skip("the host has an emulator registered, which hides what its processor executes")
+	}
+	if !asm.Runs(t, a.ELF.Machine) {
+		ownBinfmt(t)
+		needForeign(t, a)
+		want = HowOwn
+	}
+	t.Logf("32-bit programs are executed as %s", want)
 	eachTier(t, func(t *testing.T, h *Host) {
-		e, err := h.Emulate(t.Context(), arch(t, "x86-32bit"), nil)
-		if err != nil || e.How != HowCompat || e.Emulated() || e.Emulator != "" {
+		e, err := h.Emulate(t.Context(), a, nil)
+		if err != nil || e.How != want || e.Emulated() != (want == HowOwn) || (e.Emulator != "") != e.Emulated() {
 			t.Fatalf("%+v, %v", e, err)
 		}
-		r := newRootOf(t, h, guestProgram(t, "GOARCH=386"), ordinary()...)
+		r := newForeignRoot(t, h, a)
 		r.node.Emulation = e
-		if out, exit := r.run("uname"); exit.Code != 0 || !strings.Contains(out, " i686\n") {
-			t.Errorf("%+v: %s", exit, out)
-		}
+		checkForeign(t, r, "i686")
 	})
 }
 
@@ -214,137 +259,6 @@ func TestEmulateWrongEmulators(t *testing.T) {
 	}
 }
 
-// asHost is what emulateAsHost is told: what the host of old has registered, and what is executed on it.
-type asHost struct {
-	Arch, Flags, Interpreter string
-	Given                    []string
-	Node                     Node
-	Native, Own              bool // do not emulate; give namespaces a binfmt_misc of their own
-}
-
-// asHostResult is what came of it.
-type asHostResult struct {
-	Found             Emulation
-	Error, Hint, Said string
-	Code              int
-}
-
-// emulateAsHost is a stage that stands for a host: it registers an emulator as its administrator would, and executes a
-// node in namespaces below, without a binfmt_misc of their own.
-func emulateAsHost(ctx context.Context, s *Stage) error {
-	var a asHost
-	if err := s.Args(&a); err != nil {
-		return err
-	}
-	arch, err := qemu.Lookup(a.Arch, "")
-	if err != nil {
-		return err
-	}
-	if err := unix.Mount("binfmt_misc", qemu.BinfmtDir, "binfmt_misc", 0, ""); err != nil {
-		return err
-	}
-	if a.Interpreter != "" {
-		rule := qemu.Rule("host", arch, a.Interpreter, a.Flags)
-		if err := os.WriteFile(qemu.BinfmtDir+"/register", []byte(rule), 0); err != nil {
-			return err
-		}
-	}
-	if !a.Own {
-		if err := os.Setenv(BinfmtVar, binfmtOfHost); err != nil {
-			return err
-		}
-	}
-	h, err := Probe()
-	if err != nil {
-		return err
-	}
-	var r asHostResult
-	if a.Native {
-		arch = qemu.Host()
-	}
-	if r.Found, err = h.Emulate(ctx, arch, a.Given); err != nil {
-		r.Error, r.Hint = err.Error(), Hint(err)
-		return s.Result(r)
-	}
-	var out bytes.Buffer
-	a.Node.Emulation, a.Node.Output = r.Found, &out
-	exit, err := h.Run(ctx, a.Node)
-	if err != nil {
-		return err
-	}
-	r.Said, r.Code = out.String(), exit.Code
-	return s.Result(r)
-}
-
-func TestEmulateAsHostHasIt(t *testing.T) {
-	ownBinfmt(t)
-	a := arch(t, "arm-64bit")
-	needForeign(t, a)
-	found, err := qemu.Find(a, nil)
-	must(t, err)
-	emulator := found.Path
-	eachTier(t, func(t *testing.T, h *Host) {
-		for _, c := range []struct {
-			name, flags, interpreter, given string
-			how                             How
-			want, hint                      string
-		}{
-			{"with F", "OCF", emulator, "", HowHost, "", ""},
-			{"with F and P", "POCF", emulator, "", HowHost, "", ""},
-			{"with F, and one is named", "OCF", emulator, emulator, HowHost, "", ""},
-			{"with F, and a wrong one is named", "OCF", emulator, "/nowhere/qemu", "", "/nowhere/qemu: cannot be used", "--qemu"},
-			{"with F, and needs libraries", "OCF", sharedProgram(t), "", "", "has flag F, but its emulator", "echo -1 > '" + qemu.BinfmtDir + "/host'"},
-			{"without F", "OC", emulator, "", HowPlaced, "", ""},
-			{"without F, elsewhere", "", "/opt/emulators/some qemu/arm", "", HowPlaced, "", ""},
-			{"without F, through ..", "", "/../emulator", emulator, HowPlaced, "", ""},
-			{"not at all", "", "", "", "", "has registered no emulator", qemu.Rule(a.Emulator, a, emulator, "OCF")},
-		} {
-			t.Run(c.name, func(t *testing.T) {
-				r := newRootOf(t, h, guestProgram(t, "GOARCH=arm64"), ordinary()...)
-				n := r.freshWork()
-				n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{
-					"/bin/guest", "uname", ";", "print", "two  words", ";", "write", "/etc/new", "x", ";", "wait", "print", "child",
-				}}}
-				p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
-					Arch: "arm-64bit", Flags: c.flags, Interpreter: c.interpreter, Given: named(c.given), Node: n,
-				}})
-				must(t, err)
-				var got asHostResult
-				must(t, p.Wait(&got))
-				if c.how == "" {
-					contains(t, got.Error, c.want)
-					contains(t, got.Hint, c.hint)
-					return
-				}
-				if got.Error != "" || got.Found.How != c.how || got.Code != 0 || c.how == HowHost && got.Found.Unused != c.given {
-					t.Fatalf("%+v", got)
-				}
-				contains(t, got.Said, " aarch64\n", "two  words\n", "child\n")
-				if files := filesBelow(t, n.Upper); files != "etc etc/new" {
-					t.Errorf("the upper directory has %s", files)
-				}
-			})
-		}
-	})
-}
-
-func named(path string) []string {
-	if path == "" {
-		return nil
-	}
-	return []string{path}
-}
-
-// sharedProgram is a program that needs shared libraries.
-func sharedProgram(t testing.TB) string {
-	t.Helper()
-	const p = "/bin/sh"
-	if err := qemu.Usable(p); err == nil || !strings.Contains(err.Error(), "shared libraries") {
-		testutil.SkipOrFail(t, "%s needs no shared libraries: %v", p, err)
-	}
-	return p
-}
-
 // TestEmulateFromClosedDirectory: the working directory may be one that is closed to the namespace.
 func TestEmulateFromClosedDirectory(t *testing.T) {
 	ownBinfmt(t)
@@ -357,12 +271,4 @@ func TestEmulateFromClosedDirectory(t *testing.T) {
 	if e, err := host(t).Emulate(t.Context(), a, nil); err != nil || e.How != HowOwn {
 		t.Errorf("%+v, %v", e, err)
 	}
-}
-
-// filesBelow lists what is in a directory, by path.
-func filesBelow(t testing.TB, dir string) string {
-	t.Helper()
-	out, err := exec.Command("find", dir, "-mindepth", "1", "-printf", "%P\n").CombinedOutput()
-	must(t, err)
-	return strings.Join(strings.Fields(string(out)), " ")
 }

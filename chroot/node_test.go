@@ -15,6 +15,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/internal/testutil"
 )
 
 func TestNodeBasics(t *testing.T) {
@@ -53,7 +55,7 @@ func TestNodeExitCodes(t *testing.T) {
 	h := host(t)
 	r := newRoot(t, h)
 	codes := []int{0, 1, 2, 77, 126, 127, 128, 130, 255}
-	if os.Getenv("XTOO_TEST_LONG") != "" {
+	if testutil.IsLong() {
 		codes = nil
 		for i := range 256 {
 			codes = append(codes, i)

@@ -14,9 +14,6 @@ import (
 	"xtoo/internal/testutil"
 )
 
-// stage3Var names a stage3 of this machine's architecture, to execute its shell for real.
-const stage3Var = "XTOO_TEST_STAGE3"
-
 func untar(ctx context.Context, s *Stage) error {
 	var a struct {
 		Tar, Dir string
@@ -36,9 +33,9 @@ func untar(ctx context.Context, s *Stage) error {
 }
 
 func TestStage3(t *testing.T) {
-	file := os.Getenv(stage3Var)
+	file := os.Getenv(testutil.Stage3Var) // its shell is executed for real
 	if file == "" {
-		testutil.SkipOrFail(t, "%s is not set", stage3Var)
+		testutil.SkipOrFail(t, "%s is not set", testutil.Stage3Var)
 	}
 	testutil.Need(t, "tar", "xz")
 	eachTier(t, func(t *testing.T, h *Host) {

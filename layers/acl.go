@@ -28,10 +28,10 @@ type aclEntry struct {
 	id        uint32
 }
 
-// ParseACL turns the text that star and GNU tar store (acl(5), long or short form, numeric ids or the number
+// parseACL turns the text that star and GNU tar store (acl(5), long or short form, numeric ids or the number
 // after the name as star writes it) into the value of an xattr. It is empty for a list that says no more
 // than the mode.
-func ParseACL(text string) (string, error) {
+func parseACL(text string) (string, error) {
 	if len(text) > maxACLLength {
 		return "", fmt.Errorf("%w: an access control list of %d bytes", ErrMember, len(text))
 	}

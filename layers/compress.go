@@ -1,15 +1,16 @@
 package layers
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/pgzip"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"xtoo/internal/streams/packed"
 )
 
 // Compression says how a layer's blob is compressed.
@@ -79,29 +80,22 @@ type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
 
-// zstdWindow bounds the memory that a hostile zstd blob can ask for.
-const zstdWindow = 128 << 20
-
-// NewDecompressor recognises the compression by content and yields the tar stream. The caller closes it;
-// that does not close r.
-func NewDecompressor(r io.Reader) (io.ReadCloser, error) {
-	br := bufio.NewReaderSize(r, 1<<20)
-	magic, err := br.Peek(4)
-	if err != nil && err != io.EOF { // Peek returns it bare
-		return nil, err
+// NewDecompressor recognises the compression of a layer's blob by content and yields the tar stream. The caller closes
+// it; that does not close r.
+func NewDecompressor(r io.Reader) (io.ReadCloser, Compression, error) {
+	stream, format, err := packed.Open(r)
+	if err != nil {
+		return nil, "", err
 	}
-	switch {
-	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
-		return gzip.NewReader(br)
-	case len(magic) == 4 && string(magic) == "\x28\xb5\x2f\xfd":
-		d, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	default:
-		return io.NopCloser(br), nil
+	switch format {
+	case packed.None:
+		return stream, None, nil
+	case packed.Gzip:
+		return stream, Gzip, nil
+	case packed.Zstd:
+		return stream, Zstd, nil
 	}
+	return nil, "", errors.Join(fmt.Errorf("the layer's blob is .%s data: an image's are gzip, zstd or not compressed", format), stream.Close())
 }
 
 // CompressionOf returns the compression that a layer's media type stands for, the image specification's or Docker's.

@@ -3,7 +3,9 @@ package layers
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
+	"syscall"
 )
 
 // What the members of a layer's stream are refused for, apart from what archive/tar refuses ([tar.ErrHeader]).
@@ -12,34 +14,119 @@ var (
 	// lies below a symbolic link.
 	ErrUnsafe = errors.New("unsafe member")
 	// ErrMember: no file system can hold the member: device numbers or owners out of range, an unknown type, a
-	// hard link to nothing, an empty name.
+	// hard link to nothing, a name that is too long.
 	ErrMember = errors.New("impossible member")
 )
 
-// SplitName returns the components of a member's name, none for the root. It refuses what could lead out of it.
-func SplitName(name string) ([]string, error) {
-	switch {
-	case name == "":
-		return nil, fmt.Errorf("%w: it has no name", ErrMember)
-	case name[0] == '/':
-		return nil, fmt.Errorf("%w: its name is absolute", ErrUnsafe)
-	case strings.IndexByte(name, 0) >= 0:
-		return nil, fmt.Errorf("%w: its name has a NUL byte", ErrUnsafe)
+// Whiteouts in a layer's tar: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
+const (
+	WhiteoutPrefix = ".wh."
+	// whiteoutMeta begins names that a storage driver has left behind. Apart from whiteoutOpaque they mean nothing.
+	whiteoutMeta   = ".wh..wh."
+	whiteoutOpaque = ".wh..wh..opq"
+)
+
+const (
+	// MaxName is the longest single name, in bytes, as Linux file systems have it (NAME_MAX).
+	MaxName = 255
+	// maxTarget is the longest target of a symbolic link, in bytes (PATH_MAX, less the zero byte).
+	maxTarget = 4095
+)
+
+// Split cuts a clean path into its directory, "" for the root, and its last name.
+func Split(p string) (dir, base string) {
+	i := strings.LastIndexByte(p, '/')
+	if i < 0 {
+		return "", p
 	}
-	path := make([]string, 0, strings.Count(name, "/")+1)
-	for part := range strings.SplitSeq(name, "/") {
-		switch part {
-		case "", ".":
-		case "..":
-			return nil, fmt.Errorf("%w: its name has a \"..\"", ErrUnsafe)
-		default:
-			path = append(path, part)
-		}
-	}
-	return path, nil
+	return p[:i], p[i+1:]
 }
 
 // PlainName reports whether name is a single component that stays in its directory.
 func PlainName(name string) bool {
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
+}
+
+// parseName says what a member is by its name, and which path it is about.
+func parseName(name string) (string, Kind, error) {
+	if strings.HasPrefix(name, "/") {
+		return "", Nothing, fmt.Errorf("%w: absolute name", ErrUnsafe)
+	}
+	clean, err := cleanName(name, len(WhiteoutPrefix))
+	if err != nil || !strings.Contains(clean, WhiteoutPrefix) {
+		return clean, Entry, err
+	}
+	dir, base := Split(clean)
+	for rest, more := dir, dir != ""; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
+		if strings.HasPrefix(part, whiteoutMeta) {
+			return clean, Nothing, nil
+		}
+		if strings.HasPrefix(part, WhiteoutPrefix) {
+			return "", Nothing, fmt.Errorf("%w: %q is a whiteout and holds nothing", ErrMember, part)
+		}
+	}
+	hidden, ok := strings.CutPrefix(base, WhiteoutPrefix)
+	switch {
+	case !ok:
+		return clean, Entry, nil
+	case base == whiteoutOpaque:
+		return dir, Opaque, nil
+	case strings.HasPrefix(base, whiteoutMeta):
+		return clean, Nothing, nil
+	case !PlainName(hidden):
+		return "", Nothing, fmt.Errorf("%w: whiteout of %q", ErrUnsafe, hidden)
+	case dir == "":
+		return hidden, Whiteout, nil
+	}
+	return dir + "/" + hidden, Whiteout, nil
+}
+
+// cleanTarget returns the path that a hard link is to. Not all programs that strip the leading slash of names strip it
+// here, and it can only mean the root of the image.
+func cleanTarget(name string) (string, error) {
+	if name == "" {
+		return "", fmt.Errorf("%w: hard link to nothing", ErrMember)
+	}
+	clean, err := cleanName(strings.TrimLeft(name, "/"), 0)
+	if err == nil && clean == "" {
+		err = fmt.Errorf("%w: it is the root", ErrMember)
+	}
+	if err != nil {
+		return "", fmt.Errorf("hard link to %q: %w", name, err)
+	}
+	return clean, nil
+}
+
+// cleanName returns the path of a relative name, "" for the root. Whiteouts may be longer than other names by more. It
+// does not allocate where there is nothing to clean but the ends.
+func cleanName(name string, more int) (string, error) {
+	if strings.IndexByte(name, 0) >= 0 {
+		return "", fmt.Errorf("%w: zero byte in the name", ErrUnsafe)
+	}
+	clean := strings.TrimRight(name, "/")
+	for strings.HasPrefix(clean, "./") {
+		clean = strings.TrimLeft(clean[1:], "/")
+	}
+	if clean == "." {
+		clean = ""
+	}
+	plain := true
+	for rest, again := clean, clean != ""; again; {
+		var c string
+		c, rest, again = strings.Cut(rest, "/")
+		switch {
+		case c == "" || c == ".":
+			plain = false
+		case c == "..":
+			return "", fmt.Errorf("%w: %q in the name", ErrUnsafe, "..")
+		case len(c) > MaxName && (len(c) > MaxName+more || !strings.HasPrefix(c, WhiteoutPrefix)):
+			return "", fmt.Errorf("%w: name component of %d bytes, the limit is %d: %w", ErrMember, len(c), MaxName, syscall.ENAMETOOLONG)
+		}
+	}
+	if plain {
+		return clean, nil
+	}
+	return path.Clean(clean), nil
 }

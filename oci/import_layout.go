@@ -163,7 +163,7 @@ func (l layoutReader) copyLayer(ctx context.Context, desc v1.Descriptor, diffID 
 		return ImportedLayer{}, fmt.Errorf("open blob %s: %w", desc.Digest, err)
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	check := newDiffReader(newVerifier(r, desc), diffID)
+	check := newDiffReader(ctx, newVerifier(r, desc), diffID)
 	defer check.Close()
 	stored, err := store(ctx, sink, check)
 	if err != nil {

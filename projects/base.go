@@ -3,6 +3,7 @@ package projects
 import (
 	"strings"
 
+	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
 
@@ -26,23 +27,23 @@ type Base struct {
 	Ref     string    // reference inside a layout or archive; may be "" for archives
 	Text    string    // as the configuration has it, for messages and history
 	Arch    qemu.Arch // as declared; zero where nothing is declared
-	Pos     Position
+	Pos     schema.Position
 }
 
 // Several reports whether the root has other bases beside this one: the tags of its tree are then indexes.
 func (b *Base) Several() bool { return len(b.Project.Bases) > 1 }
 
 // bases reads `stage3` or `from`: one, or a list of them.
-func (d *decoder) bases(v *val) []*Base {
-	of, main := v.get("stage3"), "file"
+func (d *decoder) bases(v *schema.Value) []*Base {
+	of, main := v.Get("stage3"), "file"
 	if of == nil {
-		if of, main = v.get("from"), "image"; of == nil {
+		if of, main = v.Get("from"), "image"; of == nil {
 			return nil
 		}
 	}
-	list := []*val{of}
-	if of.kind == kindList {
-		list = of.items
+	list := []*schema.Value{of}
+	if of.Kind == schema.KindList {
+		list = of.Items
 	}
 	var out []*Base
 	for _, item := range list {
@@ -55,32 +56,32 @@ func (d *decoder) bases(v *val) []*Base {
 }
 
 // base reads one of them; main is the key that says what it is.
-func (d *decoder) base(of *val, main string) *Base {
+func (d *decoder) base(of *schema.Value, main string) *Base {
 	what := of
-	if of.kind == kindMap {
-		what = of.get(main)
+	if of.Kind == schema.KindMap {
+		what = of.Get(main)
 	}
 	if what == nil {
 		return nil
 	}
-	b := &Base{Project: d.project, Kind: BaseStage3, Path: what.text, Text: what.text, Pos: what.pos}
+	b := &Base{Project: d.project, Kind: BaseStage3, Path: what.Text, Text: what.Text, Pos: what.Pos}
 	if main == "image" {
-		kind, rest, _ := strings.Cut(what.text, ":")
+		kind, rest, _ := strings.Cut(what.Text, ":")
 		b.Kind = BaseKind(kind)
 		b.Path, b.Ref, _ = strings.Cut(rest, ":")
 	}
 	if b.Kind != BaseScratch {
-		b.Path = d.hostPath(b.Path, what.pos)
+		b.Path = d.hostPath(b.Path, what.Pos)
 	}
-	arch, subarch := of.get("arch"), of.get("subarch")
+	arch, subarch := of.Get("arch"), of.Get("subarch")
 	if arch != nil || subarch != nil {
 		at := arch
 		if at == nil {
 			at = subarch
 		}
-		a, err := qemu.Lookup(arch.str(), subarch.str())
+		a, err := qemu.Lookup(arch.String(), subarch.String())
 		if err != nil {
-			d.probs.add(Problem{Pos: at.pos, Msg: err.Error(), Err: err})
+			d.probs.Add(schema.Problem{Pos: at.Pos, Msg: err.Error(), Err: err})
 		}
 		b.Arch = a
 	}
@@ -91,7 +92,7 @@ func declaredArch(b *Base) qemu.Arch { return b.Arch }
 
 // samePlatforms reports bases of one root that are for one platform: an index has one image for each.
 // Architectures that are not known yet are passed over.
-func samePlatforms(bases []*Base, archOf func(*Base) qemu.Arch, probs *problems) {
+func samePlatforms(bases []*Base, archOf func(*Base) qemu.Arch, probs *schema.Problems) {
 	first := map[string]*Base{}
 	for _, b := range bases {
 		a := archOf(b)
@@ -108,7 +109,7 @@ func samePlatforms(bases []*Base, archOf func(*Base) qemu.Arch, probs *problems)
 		if b.Arch.IsZero() || other.Arch.IsZero() {
 			hint = "declare arch and subarch if they are for different ones, or " + hint
 		}
-		probs.hintf(b.Pos, hint, "%s and %s, in line %d, are both for the platform %s, and a tag has one image for each platform",
+		probs.Hintf(b.Pos, hint, "%s and %s, in line %d, are both for the platform %s, and a tag has one image for each platform",
 			a, archOf(other), other.Pos.Line, platform)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
 
@@ -14,24 +15,24 @@ type archDefault struct {
 }
 
 // archDefaults reads `arch` of a value.
-func (d *decoder) archDefaults(v *val) []archDefault {
+func (d *decoder) archDefaults(v *schema.Value) []archDefault {
 	if v == nil {
 		return nil
 	}
 	var out []archDefault
-	seen := map[qemu.Pattern]entry{}
-	for _, e := range v.keys {
-		p, err := qemu.ParsePattern(e.key)
+	seen := map[qemu.Pattern]schema.Entry{}
+	for _, e := range v.Keys {
+		p, err := qemu.ParsePattern(e.Key)
 		if err != nil {
-			d.probs.add(Problem{Pos: e.pos, Msg: err.Error(), Err: err})
+			d.probs.Add(schema.Problem{Pos: e.Pos, Msg: err.Error(), Err: err})
 			continue
 		}
 		if first, dup := seen[p]; dup {
-			d.probs.addf(e.pos, "%q means the same architectures as %q in line %d", e.key, first.key, first.pos.Line)
+			d.probs.Addf(e.Pos, "%q means the same architectures as %q in line %d", e.Key, first.Key, first.Pos.Line)
 			continue
 		}
 		seen[p] = e
-		out = append(out, archDefault{p, rawOf(e.val, d.probs, true)})
+		out = append(out, archDefault{p, rawOf(e.Val, d.parse)})
 	}
 	return out
 }
@@ -108,5 +109,5 @@ func (r *rawValue) texts() []*tmplText {
 
 // holdsList reports whether the value is a list, or one of its defaults is.
 func (c *declaration) holdsList() bool {
-	return c.valueType() == TypeList || slices.ContainsFunc(c.defaults(), func(r *rawValue) bool { return r.kind == kindList })
+	return c.valueType() == typeList || slices.ContainsFunc(c.defaults(), func(r *rawValue) bool { return r.kind == schema.KindList })
 }

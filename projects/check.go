@@ -7,18 +7,19 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
+	"xtoo/projects/schema"
 )
 
 // check holds the tree to the rules that need all of it.
 func (l *loader) check(t *Tree) {
 	sifs := sifNames{}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		l.checkBase(p)
-		sifs.claim(p, SIFName(p.Tag, ""), l.probs)
+		sifs.claim(p, sifName(p.Tag, ""), l.probs)
 		for _, b := range p.Root().Bases {
 			if b.Several() && !b.Arch.IsZero() {
-				sifs.claim(p, SIFName(p.Tag, b.Arch.String()), l.probs)
+				sifs.claim(p, sifName(p.Tag, b.Arch.String()), l.probs)
 			}
 		}
 		l.link(p)
@@ -31,20 +32,20 @@ func (l *loader) check(t *Tree) {
 func (l *loader) checkBase(p *Project) {
 	switch {
 	case p.broken:
-	case p.Parent == nil && !p.hasBase:
-		l.probs.hintf(p.Pos, "add \"stage3\" (a stage3 tarball) or \"from\" (another image, or scratch)",
+	case p.parent == nil && !p.hasBase:
+		l.probs.Hintf(p.Pos, "add \"stage3\" (a stage3 tarball) or \"from\" (another image, or scratch)",
 			"the project has no parent and does not say what it starts from")
-	case p.Parent != nil && p.hasBase:
-		l.probs.hintf(p.Pos, "remove the key, or move the directory out of its parent's",
-			"the project starts from its parent %q, and so cannot have \"stage3\" or \"from\"", p.Parent.Tag)
+	case p.parent != nil && p.hasBase:
+		l.probs.Hintf(p.Pos, "remove the key, or move the directory out of its parent's",
+			"the project starts from its parent %q, and so cannot have \"stage3\" or \"from\"", p.parent.Tag)
 	}
 }
 
 // link makes the values that a project sees: its own, completed by those above it, and the inherited.
 func (l *loader) link(p *Project) {
 	p.visible = map[string]*declaration{}
-	if p.Parent != nil {
-		for name, c := range p.Parent.visible {
+	if p.parent != nil {
+		for name, c := range p.parent.visible {
 			p.visible[name] = c
 		}
 	}
@@ -56,10 +57,10 @@ func (l *loader) link(p *Project) {
 			continue
 		}
 		if full.holdsList() {
-			l.probs.addf(c.pos, "value %q: a secret is one text, not a list", c.name)
+			l.probs.Addf(c.pos, "value %q: a secret is one text, not a list", c.name)
 		}
 		if full.choices != nil {
-			l.probs.addf(c.pos, "value %q: a secret cannot have choices, which tell what it may be", c.name)
+			l.probs.Addf(c.pos, "value %q: a secret cannot have choices, which tell what it may be", c.name)
 		}
 		l.hide(p, full)
 	}
@@ -73,13 +74,13 @@ func (l *loader) hide(p *Project, c *declaration) {
 			continue
 		}
 		if !def.dynamic() {
-			l.warn.hintf(def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
+			l.warn.Hintf(def.pos, "leave the default out: xtoo asks for it, or takes it from --values",
 				"value %q is secret, and its default stands here for all to read", c.name)
 		}
 		*def.node = yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Value: hidden, Anchor: def.node.Anchor}
 		source, err := yaml.Marshal(p.doc)
 		if err != nil { // aliases that hold themselves
-			l.probs.add(Problem{Pos: def.pos, Msg: fmt.Sprintf("cannot write the configuration without the default of the secret %q: %v", c.name, err), Err: err})
+			l.probs.Add(schema.Problem{Pos: def.pos, Msg: fmt.Sprintf("cannot write the configuration without the default of the secret %q: %v", c.name, err), Err: err})
 			return
 		}
 		p.Source = source
@@ -93,12 +94,12 @@ func (l *loader) checkDefaults(p *Project) {
 			if def.dynamic() {
 				continue
 			}
-			text, items, err := def.render(scope{project: p})
+			text, items, err := def.render(scope{})
 			if err == nil {
 				_, err = c.value(text, items)
 			}
 			if err != nil {
-				l.probs.addf(def.pos, "%s: %v", c.titleOf(def), err)
+				l.probs.Addf(def.pos, "%s: %v", c.titleOf(def), err)
 			}
 		}
 	}
@@ -116,7 +117,7 @@ func (r *rawValue) usesArch() bool {
 
 // render makes the texts of a value: a text, or items.
 func (r *rawValue) render(s scope) (text string, items []string, err error) {
-	if r.kind != kindList {
+	if r.kind != schema.KindList {
 		text, err = r.text.render(s)
 		return text, nil, err
 	}
@@ -170,7 +171,7 @@ func (l *loader) checkCycles(p *Project) {
 }
 
 func (p *Project) inherits(name string) bool {
-	return p.Parent != nil && p.Parent.visible[name] != nil
+	return p.parent != nil && p.parent.visible[name] != nil
 }
 
 func (l *loader) reportCycle(own map[string]*declaration, chain []string, name string) {
@@ -184,7 +185,7 @@ func (l *loader) reportCycle(own map[string]*declaration, chain []string, name s
 			pos := own[r].user(ring[j+1]).pos
 			where = append(where, fmt.Sprintf("%s in line %d", r, pos.Line))
 		}
-		l.probs.hintf(own[name].user(ring[1]).pos, "give one of them a default of its own: "+strings.Join(where, ", "),
+		l.probs.Hintf(own[name].user(ring[1]).pos, "give one of them a default of its own: "+strings.Join(where, ", "),
 			"values refer to each other in a circle: %s", strings.Join(ring, " -> "))
 		return
 	}
@@ -202,9 +203,9 @@ func (l *loader) checkUses(p *Project) {
 			switch c := p.visible[name]; {
 			case c == nil:
 				hint := "declare it under \"values\", here or in a project above"
-				l.probs.hintf(t.pos, hint, "template: there is no value %q%s", name, nearest.DidYouMean(name, names))
+				l.probs.Hintf(t.pos, hint, "template: there is no value %q%s", name, nearest.DidYouMean(name, names))
 			case isSet(c.secret) && !secretsToo:
-				l.probs.hintf(t.pos, "scripts read it from the file $XTOO_SECRETS/"+name,
+				l.probs.Hintf(t.pos, "scripts read it from the file $XTOO_SECRETS/"+name,
 					"template: value %q is secret, and what templates make ends up in images and logs", name)
 			}
 		}
@@ -237,11 +238,11 @@ func (l *loader) checkUses(p *Project) {
 			entries(s.env)
 			for _, ref := range s.values {
 				if p.visible[ref.name] == nil {
-					l.probs.hintf(ref.pos, "declare it under \"values\", here or in a project above",
+					l.probs.Hintf(ref.pos, "declare it under \"values\", here or in a project above",
 						"there is no value %q%s", ref.name, nearest.DidYouMean(ref.name, names))
 				}
 			}
-			scripts(s.Children)
+			scripts(s.children)
 		}
 	}
 	scripts(p.Scripts)

@@ -6,17 +6,19 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"xtoo/projects/schema"
 )
 
 // declaration is one value as one configuration declares it. Where a project declares a value that a
 // project above it has declared, what it does not say is taken from there.
 type declaration struct {
 	name    string
-	pos     Position
+	pos     schema.Position
 	def     *rawValue // nil: no default
 	byArch  []archDefault
 	prompt  string
-	typ     ValueType // "" where the configuration does not say
+	typ     valueType // "" where the configuration does not say
 	choices []string
 	many    *bool
 	secret  *bool
@@ -25,33 +27,33 @@ type declaration struct {
 
 // rawValue is a value before its type is known: the default of a configuration, or what was given.
 type rawValue struct {
-	pos   Position
+	pos   schema.Position
 	node  *yaml.Node
-	kind  kind
+	kind  schema.Kind
 	text  *tmplText   // scalars
 	items []*tmplText // lists
 }
 
-// ValueType says what a value is.
-type ValueType string
+// valueType says what a value is.
+type valueType string
 
 // The types of values.
 const (
-	TypeString ValueType = "string"
-	TypeBool   ValueType = "bool"
-	TypeInt    ValueType = "int"
-	TypeList   ValueType = "list"
+	typeString valueType = "string"
+	typeBool   valueType = "bool"
+	typeInt    valueType = "int"
+	typeList   valueType = "list"
 )
 
 // values reads `values`.
-func (d *decoder) values(v *val) []*declaration {
+func (d *decoder) values(v *schema.Value) []*declaration {
 	if v == nil {
 		return nil
 	}
 	var out []*declaration
-	for _, e := range v.keys {
-		if isReserved(e.key) {
-			d.probs.hintf(e.pos, "choose another name", "a value cannot be named %q: xtoo uses the name itself", e.key)
+	for _, e := range v.Keys {
+		if isReserved(e.Key) {
+			d.probs.Hintf(e.Pos, "choose another name", "a value cannot be named %q: xtoo uses the name itself", e.Key)
 			continue
 		}
 		out = append(out, d.declaration(e))
@@ -59,38 +61,38 @@ func (d *decoder) values(v *val) []*declaration {
 	return out
 }
 
-func (d *decoder) declaration(e entry) *declaration {
-	c := &declaration{name: e.key, pos: e.pos}
-	v := e.val
-	switch v.kind {
-	case kindNull:
+func (d *decoder) declaration(e schema.Entry) *declaration {
+	c := &declaration{name: e.Key, pos: e.Pos}
+	v := e.Val
+	switch v.Kind {
+	case schema.KindNull:
 		return c
-	case kindMap:
+	case schema.KindMap:
 	default:
-		c.def = rawOf(v, d.probs, true)
+		c.def = rawOf(v, d.parse)
 		return c
 	}
-	if def := v.get("default"); def != nil {
-		c.def = rawOf(def, d.probs, true)
+	if def := v.Get("default"); def != nil {
+		c.def = rawOf(def, d.parse)
 	}
-	c.byArch = d.archDefaults(v.get("arch"))
-	c.prompt = v.get("prompt").str()
-	c.typ = ValueType(v.get("type").str())
-	if choices := v.get("choices"); choices != nil {
+	c.byArch = d.archDefaults(v.Get("arch"))
+	c.prompt = v.Get("prompt").String()
+	c.typ = valueType(v.Get("type").String())
+	if choices := v.Get("choices"); choices != nil {
 		c.choices = []string{}
-		for _, item := range choices.items {
-			if strings.Contains(item.text, "{{") {
-				d.probs.addf(item.pos, "choices are plain texts: templates are not rendered there")
+		for _, item := range choices.Items {
+			if strings.Contains(item.Text, "{{") {
+				d.probs.Addf(item.Pos, "choices are plain texts: templates are not rendered there")
 			}
-			c.choices = append(c.choices, item.text)
+			c.choices = append(c.choices, item.Text)
 		}
 	}
 	for _, o := range []struct {
 		to  **bool
 		key string
 	}{{&c.many, "many"}, {&c.secret, "secret"}, {&c.confirm, "confirm"}} {
-		if set := v.get(o.key); set != nil {
-			yes := set.yes
+		if set := v.Get(o.key); set != nil {
+			yes := set.Yes
 			*o.to = &yes
 		}
 	}
@@ -99,32 +101,25 @@ func (d *decoder) declaration(e entry) *declaration {
 }
 
 // declarationRules checks what the keys of one declaration must not say together.
-func (d *decoder) declarationRules(c *declaration, v *val) {
-	if isSet(c.many) && c.typ != "" && c.typ != TypeList {
-		d.probs.addf(v.get("type").pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
+func (d *decoder) declarationRules(c *declaration, v *schema.Value) {
+	if isSet(c.many) && c.typ != "" && c.typ != typeList {
+		d.probs.Addf(v.Get("type").Pos, "value %q: \"many\" makes a list, but \"type\" says %s", c.name, c.typ)
 	}
 }
 
 func isSet(b *bool) bool { return b != nil && *b }
 
-// rawOf reads a scalar or a list. Without templates, {{ is nothing special: given values are taken as they
-// are.
-func rawOf(v *val, probs *problems, templates bool) *rawValue {
-	r := &rawValue{pos: v.pos, node: v.node, kind: v.kind}
-	text := func(v *val) *tmplText {
-		if templates {
-			return parseText(v, probs)
-		}
-		return &tmplText{pos: v.pos, src: v.text}
-	}
-	if v.kind == kindList {
-		for _, item := range v.items {
+// rawOf reads a scalar or a list; text makes a text of a scalar.
+func rawOf(v *schema.Value, text func(*schema.Value) *tmplText) *rawValue {
+	r := &rawValue{pos: v.Pos, node: v.Node, kind: v.Kind}
+	if v.Kind == schema.KindList {
+		for _, item := range v.Items {
 			r.items = append(r.items, text(item))
 		}
 		return r
 	}
-	if v.kind == kindBool {
-		v.text = strconv.FormatBool(v.yes) // True and TRUE are true
+	if v.Kind == schema.KindBool {
+		v.Text = strconv.FormatBool(v.Yes) // True and TRUE are true
 	}
 	r.text = text(v)
 	return r
@@ -147,7 +142,7 @@ func (c *declaration) over(up *declaration) *declaration {
 	if out.choices == nil {
 		out.choices = up.choices
 	}
-	if out.many == nil && (out.typ == "" || out.typ == TypeList) {
+	if out.many == nil && (out.typ == "" || out.typ == typeList) {
 		out.many = up.many
 	}
 	if out.secret == nil {
@@ -160,17 +155,17 @@ func (c *declaration) over(up *declaration) *declaration {
 }
 
 // valueType is the type that a value of this declaration has.
-func (c *declaration) valueType() ValueType {
+func (c *declaration) valueType() valueType {
 	switch {
 	case isSet(c.many):
-		return TypeList
+		return typeList
 	case c.typ != "":
 		return c.typ
 	}
 	if c.def != nil {
 		return c.def.valueType()
 	}
-	types := map[ValueType]bool{}
+	types := map[valueType]bool{}
 	for _, def := range c.defaults() { // the order of keys in a mapping means nothing
 		if !def.dynamic() { // a template may give anything
 			types[def.valueType()] = true
@@ -181,60 +176,43 @@ func (c *declaration) valueType() ValueType {
 			return only
 		}
 	}
-	return TypeString
+	return typeString
 }
 
 // valueType is the type that the value itself suggests.
-func (r *rawValue) valueType() ValueType {
+func (r *rawValue) valueType() valueType {
 	switch r.kind {
-	case kindList:
-		return TypeList
-	case kindBool:
-		return TypeBool
-	case kindInt:
-		return TypeInt
+	case schema.KindList:
+		return typeList
+	case schema.KindBool:
+		return typeBool
+	case schema.KindInt:
+		return typeInt
 	}
-	return TypeString
+	return typeString
 }
 
-// Value is a value that is known.
-type Value struct {
-	Type   ValueType
+// knownValue is a value that is known.
+type knownValue struct {
+	typ    valueType
 	text   string
 	list   []string
 	secret *Secret
 }
 
-// IsSecret reports whether the value must not be shown.
-func (v Value) IsSecret() bool { return v.secret != nil }
-
-// Secret returns the secret, or nil.
-func (v Value) Secret() *Secret { return v.secret }
+// isSecret reports whether the value must not be shown.
+func (v knownValue) isSecret() bool { return v.secret != nil }
 
 // String is the value as scripts see it: the items of a list separated by spaces, true or false. Secrets
 // are hidden.
-func (v Value) String() string {
+func (v knownValue) String() string {
 	switch {
 	case v.secret != nil:
 		return hidden
-	case v.Type == TypeList:
+	case v.typ == typeList:
 		return strings.Join(v.list, " ")
 	}
 	return v.text
-}
-
-// MarshalText encodes the value as scripts see it; secrets are hidden.
-func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
-
-// List returns the items of a list, or the text as the only item.
-func (v Value) List() []string {
-	switch {
-	case v.secret != nil:
-		return nil
-	case v.Type == TypeList:
-		return append([]string(nil), v.list...)
-	}
-	return []string{v.text}
 }
 
 // wordList prints as its words with spaces between them, so that {{ .values.programs }} does.
@@ -243,13 +221,13 @@ type wordList []string
 func (l wordList) String() string { return strings.Join(l, " ") }
 
 // data is the value as templates see it.
-func (v Value) data() any {
-	switch v.Type {
-	case TypeList:
+func (v knownValue) data() any {
+	switch v.typ {
+	case typeList:
 		return wordList(v.list)
-	case TypeBool:
+	case typeBool:
 		return v.text == "true"
-	case TypeInt:
+	case typeInt:
 		if i, err := strconv.ParseInt(v.text, 10, 64); err == nil {
 			return i
 		}
@@ -262,43 +240,43 @@ func (v Value) data() any {
 const maxValue = 128*1024 - 256
 
 // value makes a value of the declared type from texts. items is nil for a scalar.
-func (c *declaration) value(text string, items []string) (Value, error) {
-	v := Value{Type: c.valueType(), text: text, list: items}
+func (c *declaration) value(text string, items []string) (knownValue, error) {
+	v := knownValue{typ: c.valueType(), text: text, list: items}
 	switch {
 	case isSet(c.secret):
 		if items != nil {
 			return v, fmt.Errorf("a secret is one text, not a list")
 		}
-		v.secret, v.text = NewSecret(text), ""
+		v.secret, v.text = newSecret(text), ""
 		if strings.ContainsRune(text, 0) {
 			return v, fmt.Errorf("it holds a NUL character")
 		}
 		return v, nil
-	case v.Type == TypeList:
+	case v.typ == typeList:
 		if items == nil {
 			v.list = strings.Fields(text)
 		}
 		v.text = ""
 		for _, item := range v.list {
 			if item == "" || strings.ContainsAny(item, " \t\r\n") {
-				return v, fmt.Errorf("item %q: the items of a list must not be empty or hold white space, because scripts see them separated by spaces", shorten(item))
+				return v, fmt.Errorf("item %q: the items of a list must not be empty or hold white space, because scripts see them separated by spaces", schema.Shorten(item))
 			}
 		}
 	case items != nil:
-		return v, fmt.Errorf("it must be one %s, found a list", v.Type)
-	case v.Type == TypeBool:
+		return v, fmt.Errorf("it must be one %s, found a list", v.typ)
+	case v.typ == typeBool:
 		switch strings.ToLower(text) {
 		case "true", "yes":
 			v.text = "true"
 		case "false", "no":
 			v.text = "false"
 		default:
-			return v, fmt.Errorf("it must be true or false, found %q", shorten(text))
+			return v, fmt.Errorf("it must be true or false, found %q", schema.Shorten(text))
 		}
-	case v.Type == TypeInt:
+	case v.typ == typeInt:
 		i, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return v, fmt.Errorf("it must be a whole number, found %q", shorten(text))
+			return v, fmt.Errorf("it must be a whole number, found %q", schema.Shorten(text))
 		}
 		v.text = strconv.FormatInt(i, 10)
 	}
@@ -309,7 +287,7 @@ func (c *declaration) value(text string, items []string) (Value, error) {
 	if len(shown) > maxValue {
 		return v, fmt.Errorf("it has %d bytes: more than the %d that fit in an environment", len(shown), maxValue)
 	}
-	if v.Type == TypeList {
+	if v.typ == typeList {
 		return v, c.choose(v.list)
 	}
 	return v, c.choose([]string{v.text})
@@ -322,7 +300,7 @@ func (c *declaration) choose(words []string) error {
 	}
 	for _, w := range words {
 		if !contains(c.choices, w) {
-			return fmt.Errorf("%q is none of the choices: %s", shorten(w), strings.Join(c.choices, ", "))
+			return fmt.Errorf("%q is none of the choices: %s", schema.Shorten(w), strings.Join(c.choices, ", "))
 		}
 	}
 	return nil

@@ -3,11 +3,12 @@ package projects
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // decoder turns one configuration into a project.
@@ -17,76 +18,57 @@ type decoder struct {
 }
 
 func (d *decoder) decode(data []byte) {
-	r := reader{file: d.project.Config, probs: d.probs}
-	p, before := d.project, len(d.probs.list)
-	n := r.document(data)
-	if n == nil {
-		p.broken = len(d.probs.list) > before || d.probs.more
+	p := d.project
+	v, ok := d.document.Read(p.config, data, d.probs)
+	if v == nil {
+		p.broken = !ok
 		return // empty, or reported
 	}
-	v := r.read(n, configShape(), "the configuration", 0)
-	if v == nil {
-		p.broken = true
-		return
-	}
-	p.doc = n
-	_, stage3 := v.present["stage3"]
-	_, from := v.present["from"]
+	p.doc = v.Node
+	_, stage3 := v.Has("stage3")
+	_, from := v.Has("from")
 	p.hasBase = stage3 || from
-	p.Pos = v.pos
-	p.Type = v.get("type").str()
+	p.Pos = v.Pos
+	p.typ = v.Get("type").String()
 	p.Bases = d.bases(v)
 	p.Exclude = d.excludes(v)
-	p.values = d.values(v.get("values"))
-	p.env = d.env(v.get("env"))
-	p.volumes = d.volumes(v.get("volumes"))
-	p.network = v.get("network").str()
-	p.Scripts = d.scripts(v.get("scripts"), "")
-	p.image = d.image(v.get("image"))
-	if sif := v.get("outputs").get("sif"); sif != nil {
-		p.sif = parseText(sif, d.probs)
+	p.values = d.values(v.Get("values"))
+	p.env = d.env(v.Get("env"))
+	p.volumes = d.volumes(v.Get("volumes"))
+	p.network = v.Get("network").String()
+	p.Scripts = d.scripts(v.Get("scripts"), "")
+	p.image = d.image(v.Get("image"))
+	if sif := v.Get("outputs").Get("sif"); sif != nil {
+		p.sif = d.parse(sif)
 	}
 }
 
 // hostPath makes a path of the configuration absolute.
-func (d *decoder) hostPath(p string, pos Position) string {
-	switch {
-	case p == "~" || strings.HasPrefix(p, "~/"):
-		home, err := os.UserHomeDir()
-		if err != nil {
-			d.probs.add(Problem{Pos: pos, Msg: fmt.Sprintf("%q: there is no home directory: %v", p, err), Hint: "set HOME, or write the path out", Err: err})
-			return p
-		}
-		return filepath.Join(home, strings.TrimPrefix(p[1:], "/"))
-	case strings.HasPrefix(p, "~"):
-		d.probs.hintf(pos, "write the path out; ~ alone is your own home directory", "%q: the home directories of others are not looked up", p)
-		return p
-	case filepath.IsAbs(p):
-		return filepath.Clean(p)
-	}
-	return filepath.Join(d.project.Dir, filepath.FromSlash(p))
+func (d *decoder) hostPath(p string, pos schema.Position) string {
+	return d.origin.hostPath(d.project.Tag, p, pos, d.probs)
 }
 
-func (d *decoder) excludes(v *val) []string {
-	ex := v.get("exclude")
+func (d *decoder) excludes(v *schema.Value) []string {
+	ex := v.Get("exclude")
 	if ex == nil {
 		return nil
 	}
-	if _, ok := v.present["stage3"]; !ok {
-		d.probs.hintf(v.present["exclude"], "in other projects, remove files with a script",
+	if _, ok := v.Has("stage3"); !ok {
+		at, _ := v.Has("exclude")
+		d.probs.Hintf(at, "in other projects, remove files with a script",
 			"\"exclude\" needs \"stage3\": it keeps files of a stage3 out of the base layer")
 	}
 	var out []string
-	for _, item := range ex.items {
-		if _, err := path.Match(item.text, ""); err != nil {
-			d.probs.addf(item.pos, "%q is not a pattern: %v", item.text, err)
+	for _, item := range ex.Items {
+		if _, err := path.Match(item.Text, ""); err != nil {
+			d.probs.Addf(item.Pos, "%q is not a pattern: %v", item.Text, err)
 			continue
 		}
-		if clean := path.Clean(item.text); clean == "/" || hasDotDot(item.text) {
-			d.probs.addf(item.pos, "%q names nothing in the root that could be excluded", item.text)
+		if clean := path.Clean(item.Text); clean == "/" || hasDotDot(item.Text) {
+			d.probs.Addf(item.Pos, "%q names nothing in the root that could be excluded", item.Text)
 			continue
 		}
-		out = append(out, path.Clean(item.text))
+		out = append(out, path.Clean(item.Text))
 	}
 	return out
 }
@@ -100,46 +82,46 @@ func hasDotDot(p string) bool {
 	return false
 }
 
-func (d *decoder) env(v *val) []envEntry {
+func (d *decoder) env(v *schema.Value) []envEntry {
 	if v == nil {
 		return nil
 	}
 	var out []envEntry
-	for _, e := range v.keys {
-		if strings.HasPrefix(e.key, "XTOO_") {
-			d.probs.hintf(e.pos, "declare a value: scripts see it as XTOO_NAME", "%q: variables that begin with XTOO_ are xtoo's own", e.key)
+	for _, e := range v.Keys {
+		if strings.HasPrefix(e.Key, "XTOO_") {
+			d.probs.Hintf(e.Pos, "declare a value: scripts see it as XTOO_NAME", "%q: variables that begin with XTOO_ are xtoo's own", e.Key)
 			continue
 		}
-		out = append(out, envEntry{e.key, parseText(e.val, d.probs)})
+		out = append(out, envEntry{e.Key, d.parse(e.Val)})
 	}
 	return out
 }
 
-func (d *decoder) volumes(v *val) []Volume {
+func (d *decoder) volumes(v *schema.Value) []Volume {
 	if v == nil {
 		return nil
 	}
 	var out []Volume
-	seen := map[string]Position{}
-	for _, item := range v.items {
-		source, target := item.get("source"), item.get("target")
+	seen := map[string]schema.Position{}
+	for _, item := range v.Items {
+		source, target := item.Get("source"), item.Get("target")
 		if source == nil || target == nil {
 			continue // reported
 		}
-		vol := Volume{Text: source.text, Target: path.Clean(target.text), Pos: item.pos}
-		vol.Source = d.hostPath(source.text, source.pos)
-		if ro := item.get("readonly"); ro != nil {
-			vol.ReadOnly = ro.yes
+		vol := Volume{text: source.Text, Target: path.Clean(target.Text), pos: item.Pos}
+		vol.Source = d.hostPath(source.Text, source.Pos)
+		if ro := item.Get("readonly"); ro != nil {
+			vol.ReadOnly = ro.Yes
 		}
-		if why := targetProblem(target.text); why != "" {
-			d.probs.addf(target.pos, "a volume cannot be at %q: %s", target.text, why)
+		if why := targetProblem(target.Text); why != "" {
+			d.probs.Addf(target.Pos, "a volume cannot be at %q: %s", target.Text, why)
 			continue
 		}
 		if first, dup := seen[vol.Target]; dup {
-			d.probs.addf(target.pos, "there is a volume at %s already, in line %d", vol.Target, first.Line)
+			d.probs.Addf(target.Pos, "there is a volume at %s already, in line %d", vol.Target, first.Line)
 			continue
 		}
-		seen[vol.Target] = target.pos
+		seen[vol.Target] = target.Pos
 		out = append(out, vol)
 	}
 	return out
@@ -166,19 +148,19 @@ func targetProblem(target string) string {
 }
 
 // scripts reads a list of nodes; parent is the path of the node they belong to.
-func (d *decoder) scripts(v *val, parent string) []*Script {
+func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 	if v == nil {
 		return nil
 	}
 	var out []*Script
-	seen := map[string]Position{}
-	for _, item := range v.items {
-		s := d.script(item, parent)
-		if s.Name != "" {
-			if first, dup := seen[s.Name]; dup {
-				d.probs.addf(item.get("name").pos, "there is a script %q beside this one already, in line %d", s.Name, first.Line)
+	seen := map[string]schema.Position{}
+	for _, item := range v.Items {
+		s := d.node(item, parent)
+		if s.name != "" {
+			if first, dup := seen[s.name]; dup {
+				d.probs.Addf(item.Get("name").Pos, "there is a script %q beside this one already, in line %d", s.name, first.Line)
 			} else {
-				seen[s.Name] = item.get("name").pos
+				seen[s.name] = item.Get("name").Pos
 			}
 		}
 		out = append(out, s)
@@ -186,86 +168,83 @@ func (d *decoder) scripts(v *val, parent string) []*Script {
 	return out
 }
 
-func (d *decoder) script(v *val, parent string) *Script {
-	s := &Script{Name: v.get("name").str(), Pos: v.pos}
-	s.Path = path.Join(parent, s.Name)
-	if run := v.get("run"); run != nil {
-		s.run = parseText(run, d.probs)
+func (d *decoder) node(v *schema.Value, parent string) *Script {
+	s := &Script{name: v.Get("name").String(), pos: v.Pos}
+	s.path = path.Join(parent, s.name)
+	if run := v.Get("run"); run != nil {
+		s.run = d.parse(run)
 		if s.run.tmpl == nil {
 			// What holds a template is looked at once it is rendered.
 			if _, err := interpreter([]byte(s.run.src)); err != nil {
-				d.probs.addf(run.pos, "%v", err)
+				d.probs.Addf(run.Pos, "%v", err)
 			}
 		}
 	}
-	if file := v.get("script"); file != nil {
+	if file := v.Get("script"); file != nil {
 		d.scriptFile(s, file)
 	}
-	if names := v.get("values"); names != nil {
+	if names := v.Get("values"); names != nil {
 		s.narrow = true
-		for _, n := range names.items {
-			s.values = append(s.values, nameRef{n.text, n.pos})
+		for _, n := range names.Items {
+			s.values = append(s.values, nameRef{n.Text, n.Pos})
 		}
 	}
-	s.files = d.files(v.get("files"))
-	s.env = d.env(v.get("env"))
-	s.volumes = d.volumes(v.get("volumes"))
-	s.network = v.get("network").str()
-	s.Children = d.scripts(v.get("scripts"), s.Path)
+	s.files = d.files(v.Get("files"))
+	s.env = d.env(v.Get("env"))
+	s.volumes = d.volumes(v.Get("volumes"))
+	s.network = v.Get("network").String()
+	s.children = d.scripts(v.Get("scripts"), s.path)
 	return s
 }
 
-func (d *decoder) scriptFile(s *Script, v *val) {
-	s.File = v.text
-	host := d.hostPath(v.text, v.pos)
-	body, err := readRegular(host, MaxScriptSize)
-	switch {
-	case errors.As(err, new(tooLargeError)):
-		d.probs.hintf(v.pos, "put data and programs under \"files\"", "script %q: %v", v.text, err)
-		return
-	case errors.Is(err, os.ErrNotExist):
-		d.probs.add(Problem{Pos: v.pos, Msg: fmt.Sprintf("there is no script %q", v.text), Hint: "looked for " + host, Err: err})
-		return
-	case err != nil:
-		d.probs.add(Problem{Pos: v.pos, Msg: fmt.Sprintf("cannot read the script %q: %s", v.text, reason(err)), Err: err})
+func (d *decoder) scriptFile(s *Script, v *schema.Value) {
+	from, name, ok := d.script(d.project.Tag, v.Text, v.Pos, d.probs)
+	if !ok {
 		return
 	}
-	if target, err := filepath.EvalSymlinks(host); err == nil && !within(d.dir, target) {
-		d.warn.addf(v.pos, "the script %q is outside of the work directory", v.text)
+	body, link, err := readRegular(from.fsys, name, maxScriptSize)
+	switch {
+	case errors.As(err, new(tooLargeError)):
+		d.probs.Hintf(v.Pos, "put data and programs under \"files\"", "script %q: %v", v.Text, err)
+		return
+	case errors.Is(err, fs.ErrNotExist):
+		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("there is no script %q", v.Text), Hint: "looked for " + from.place(name), Err: err})
+		return
+	case err != nil:
+		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("cannot read the script %q: %s", v.Text, reason(err)), Err: err})
+		return
+	}
+	if d.outside(from, name, link) {
+		d.warn.Addf(v.Pos, "the script %q is outside of the work directory", v.Text)
 	}
 	s.body = body
 	if s.interp, err = interpreter(body); err != nil {
-		d.probs.addf(v.pos, "script %q: %v", v.text, err)
+		d.probs.Addf(v.Pos, "script %q: %v", v.Text, err)
 	}
 }
 
-func within(dir, p string) bool {
-	rel, err := filepath.Rel(dir, p)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
-func (d *decoder) image(v *val) imageConfig {
+func (d *decoder) image(v *schema.Value) imageConfig {
 	var c imageConfig
 	if v == nil {
 		return c
 	}
-	c.entrypoint, c.cmd = d.words(v.get("entrypoint")), d.words(v.get("cmd"))
-	if env := v.get("env"); env != nil {
-		for _, e := range env.keys {
-			c.env = append(c.env, envEntry{e.key, parseText(e.val, d.probs)})
+	c.entrypoint, c.cmd = d.words(v.Get("entrypoint")), d.words(v.Get("cmd"))
+	if env := v.Get("env"); env != nil {
+		for _, e := range env.Keys {
+			c.env = append(c.env, envEntry{e.Key, d.parse(e.Val)})
 		}
 	}
-	if labels := v.get("labels"); labels != nil {
-		for _, e := range labels.keys {
-			c.labels = append(c.labels, envEntry{e.key, parseText(e.val, d.probs)})
+	if labels := v.Get("labels"); labels != nil {
+		for _, e := range labels.Keys {
+			c.labels = append(c.labels, envEntry{e.Key, d.parse(e.Val)})
 		}
 	}
-	if ports := v.get("ports"); ports != nil {
+	if ports := v.Get("ports"); ports != nil {
 		c.ports = []string{}
-		for _, p := range ports.items {
-			number, proto, _ := strings.Cut(p.text, "/")
+		for _, p := range ports.Items {
+			number, proto, _ := strings.Cut(p.Text, "/")
 			if n, err := strconv.Atoi(number); err != nil || n < 1 || n > 65535 {
-				d.probs.addf(p.pos, "%q: ports go from 1 to 65535", p.text)
+				d.probs.Addf(p.Pos, "%q: ports go from 1 to 65535", p.Text)
 			}
 			if proto == "" {
 				proto = "tcp"
@@ -273,18 +252,18 @@ func (d *decoder) image(v *val) imageConfig {
 			c.ports = append(c.ports, strings.TrimLeft(number, "0")+"/"+proto)
 		}
 	}
-	if volumes := v.get("volumes"); volumes != nil {
+	if volumes := v.Get("volumes"); volumes != nil {
 		c.volumes = []string{}
-		for _, p := range volumes.items {
-			c.volumes = append(c.volumes, path.Clean(p.text))
+		for _, p := range volumes.Items {
+			c.volumes = append(c.volumes, path.Clean(p.Text))
 		}
 	}
 	for _, o := range []struct {
 		to  **string
 		key string
 	}{{&c.user, "user"}, {&c.workdir, "workdir"}, {&c.stopSignal, "stop_signal"}} {
-		if set := v.get(o.key); set != nil {
-			text := set.text
+		if set := v.Get(o.key); set != nil {
+			text := set.Text
 			*o.to = &text
 		}
 	}
@@ -292,13 +271,13 @@ func (d *decoder) image(v *val) imageConfig {
 }
 
 // words reads a list of texts; nil where the key does not stand, empty for an empty list.
-func (d *decoder) words(v *val) []*tmplText {
+func (d *decoder) words(v *schema.Value) []*tmplText {
 	if v == nil {
 		return nil
 	}
 	out := []*tmplText{}
-	for _, item := range v.items {
-		out = append(out, parseText(item, d.probs))
+	for _, item := range v.Items {
+		out = append(out, d.parse(item))
 	}
 	return out
 }

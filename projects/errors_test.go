@@ -6,32 +6,37 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"xtoo/projects/schema"
 )
 
 // load loads one project "p" with this configuration, and a script s.sh beside it.
 func load(t testing.TB, config string) (*Tree, error) {
 	t.Helper()
-	return Load(workdir(t, map[string]string{
-		"p/" + ConfigName: config,
+	return loadDir(workdir(t, map[string]string{
+		"p/" + configName: config,
 		"p/s.sh":          "#!/bin/sh\n",
 	}))
 }
 
-// problemsOf fails unless err is an *Errors, and gives its problems as text, paths taken off.
+// problemsOf fails unless err is an *schema.Errors, and gives its problems as text, paths taken off.
 func problemsOf(t testing.TB, err error) []string {
 	t.Helper()
-	var list *Errors
+	var list *schema.Errors
 	if !errors.As(err, &list) {
-		t.Fatalf("want an *Errors, have %v", err)
+		t.Fatalf("want an *schema.Errors, have %v", err)
 	}
 	var out []string
 	for i, p := range list.List {
-		if i > 0 && p.Pos.before(list.List[i-1].Pos) && p.Pos.File != "" {
-			t.Errorf("not sorted: %v after %v", p.Pos, list.List[i-1].Pos)
+		if i > 0 {
+			last := list.List[i-1].Pos
+			if p.Pos.File == last.File && p.Pos.File != "" && (p.Pos.Line < last.Line || p.Pos.Line == last.Line && p.Pos.Column < last.Column) {
+				t.Errorf("not sorted: %v after %v", p.Pos, last)
+			}
 		}
 		text := p.Error()
-		if i := strings.Index(text, ConfigName); i >= 0 {
-			text = text[i+len(ConfigName):]
+		if i := strings.Index(text, configName); i >= 0 {
+			text = text[i+len(configName):]
 		}
 		if p.Hint != "" {
 			text += " | " + p.Hint
@@ -201,28 +206,28 @@ func TestWrongTrees(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"work directory is a project", map[string]string{ConfigName: root, "a/" + ConfigName: root}, []string{
+		{"work directory is a project", map[string]string{configName: root, "a/" + configName: root}, []string{
 			`: the work directory itself cannot be a project`}},
 		{"nothing", map[string]string{"a/b": ""}, []string{"there is no project in this directory"}},
-		{"hidden only", map[string]string{".a/" + ConfigName: root}, []string{"there is no project in this directory"}},
-		{"root without base", map[string]string{"a/" + ConfigName: ""}, []string{`:1:1: the project has no parent and does not say what it starts from | add "stage3"`}},
-		{"child with base", map[string]string{"a/" + ConfigName: root, "a/b/c/" + ConfigName: root}, []string{`:1:1: the project starts from its parent "a", and so cannot have`}},
-		{"upper case", map[string]string{"Host/" + ConfigName: root}, []string{`: the directory name "Host" cannot be part of an image's name | use lower case`}},
-		{"upper case above", map[string]string{"Host/a/" + ConfigName: root}, []string{`: the directory name "Host" cannot be part`}},
-		{"illegal", map[string]string{"a b/" + ConfigName: root, "a__b/" + ConfigName: root, "-a/" + ConfigName: root}, []string{
+		{"hidden only", map[string]string{".a/" + configName: root}, []string{"there is no project in this directory"}},
+		{"root without base", map[string]string{"a/" + configName: ""}, []string{`:1:1: the project has no parent and does not say what it starts from | add "stage3"`}},
+		{"child with base", map[string]string{"a/" + configName: root, "a/b/c/" + configName: root}, []string{`:1:1: the project starts from its parent "a", and so cannot have`}},
+		{"upper case", map[string]string{"Host/" + configName: root}, []string{`: the directory name "Host" cannot be part of an image's name | use lower case`}},
+		{"upper case above", map[string]string{"Host/a/" + configName: root}, []string{`: the directory name "Host" cannot be part`}},
+		{"illegal", map[string]string{"a b/" + configName: root, "a__b/" + configName: root, "-a/" + configName: root}, []string{
 			`: the directory name "-a"`, `: the directory name "a b"`, `: the directory name "a__b"`}},
-		{"long", map[string]string{strings.Repeat("a/", 101) + ConfigName: root}, []string{`: the path of the project has 201 characters`}},
-		{"sif names", map[string]string{"x/y-z/" + ConfigName: root, "x-y/z/" + ConfigName: root}, []string{
+		{"long", map[string]string{strings.Repeat("a/", 101) + configName: root}, []string{`: the path of the project has 201 characters`}},
+		{"sif names", map[string]string{"x/y-z/" + configName: root, "x-y/z/" + configName: root}, []string{
 			`:1:1: two projects want one name: "x/y-z" and "x-y/z" would both be x-y-z.sif`}},
 		{"cycle over two projects is none", map[string]string{
-			"a/" + ConfigName:   root + "values: {v: x}",
-			"a/b/" + ConfigName: "values: {v: 'b{{ .values.v }}'}"}, nil},
-		{"one broken of three", map[string]string{"a/" + ConfigName: "{", "b/" + ConfigName: "type: 1", "c/" + ConfigName: root}, []string{
+			"a/" + configName:   root + "values: {v: x}",
+			"a/b/" + configName: "values: {v: 'b{{ .values.v }}'}"}, nil},
+		{"one broken of three", map[string]string{"a/" + configName: "{", "b/" + configName: "type: 1", "c/" + configName: root}, []string{
 			`...not YAML`, `:1:1: the project has no parent`, `:1:7: "type" must be`}},
-		{"too large", map[string]string{"a/" + ConfigName: root + "#" + strings.Repeat("x", MaxConfigSize)}, []string{`: cannot read the configuration: it is larger than 1048576 bytes`}},
+		{"too large", map[string]string{"a/" + configName: root + "#" + strings.Repeat("x", MaxConfigSize)}, []string{`: cannot read the configuration: it is larger than 1048576 bytes`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Load(workdir(t, c.files))
+			_, err := loadDir(workdir(t, c.files))
 			if c.want == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -257,8 +262,8 @@ func TestScriptFiles(t *testing.T) {
 		{"elf", "\x7fELF\x02\x01", "it is a program, not a script", ""},
 		{"endless", "#!/" + strings.Repeat("a", 300), "more than the 255 characters", ""},
 	} {
-		dir := workdir(t, map[string]string{"p/" + ConfigName: "from: scratch\nscripts: [{name: a, script: x}]", "p/x": c.body})
-		tree, err := Load(dir)
+		dir := workdir(t, map[string]string{"p/" + configName: "from: scratch\nscripts: [{name: a, script: x}]", "p/x": c.body})
+		tree, err := loadDir(dir)
 		if c.want != "" {
 			if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], ":2:29: script \"x\": ") || !strings.Contains(got[0], c.want) {
 				t.Errorf("%s: %q", c.name, got)
@@ -269,7 +274,7 @@ func TestScriptFiles(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		plan, err := tree.Resolve(tree.Projects, Given{})
+		plan, err := tree.Resolve(tree.projects, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,23 +287,23 @@ func TestScriptFiles(t *testing.T) {
 
 // TestSystemErrors: what the system says is kept for errors.Is.
 func TestSystemErrors(t *testing.T) {
-	if _, err := Load(filepath.Join(t.TempDir(), "no")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := loadDir(filepath.Join(t.TempDir(), "no")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
+	if _, err := loadDir(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
 		t.Error(err)
 	}
-	if _, err := Load(t.TempDir()); !errors.Is(err, ErrNoProjects) {
+	if _, err := loadDir(t.TempDir()); !errors.Is(err, errNoProjects) {
 		t.Error(err)
 	}
 	if _, err := load(t, "from: scratch\nscripts: [{name: a, script: no}]"); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if got := (&Errors{List: []Problem{{Msg: "a", Hint: "b"}, {Msg: "c"}}}).Error(); got != "a (b)\nc" {
+	if got := (&schema.Errors{List: []schema.Problem{{Msg: "a", Hint: "b"}, {Msg: "c"}}}).Error(); got != "a (b)\nc" {
 		t.Errorf("%q", got)
 	}
 }
@@ -307,7 +312,7 @@ func TestSystemErrors(t *testing.T) {
 func TestManyProblems(t *testing.T) {
 	_, err := load(t, "from: scratch\nenv: {"+strings.Repeat("XTOO_A: x, ", 1)+"}\nexclude: ["+strings.Repeat("a, ", 1000)+"]")
 	got := problemsOf(t, err)
-	if len(got) != maxProblems+1 || !strings.Contains(got[maxProblems], "more than 200 problems") {
+	if len(got) != 200+1 || !strings.Contains(got[200], "more than 200 problems") {
 		t.Errorf("%d problems, the last: %s", len(got), got[len(got)-1])
 	}
 }

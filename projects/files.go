@@ -1,159 +1,171 @@
 package projects
 
 import (
-	"crypto/sha256"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"xtoo/projects/schema"
 )
 
-// FileSet is one entry of a node's `files`: a file or directory beside the configuration that the script
+// fileSet is one entry of a node's `files`: a file or directory beside the configuration that the script
 // can read under $XTOO_FILES.
-type FileSet struct {
-	Path string // as the script finds it below $XTOO_FILES: relative, slashes, clean
-	Host string // absolute path on this machine
-	Pos  Position
+type fileSet struct {
+	path string // as the script finds it below $XTOO_FILES: relative, slashes, clean
+	pos  schema.Position
+
+	from *origin
+	name string // in the tree
 }
 
-// FileEntry is one file, directory or symbolic link of a [FileSet].
+// FileEntry is one file, directory or symbolic link of what a node declares, as data: with the bytes that [Node.Inputs]
+// gave away, it is all that an executor needs.
 //
 // Only what a version control system would keep counts: kind, content, whether it is executable. So the
-// script must be given Mode and not the mode on this machine, which depends on its owner's umask.
+// script must be given Mode and not the mode where the file was, which depends on its owner's umask.
 type FileEntry struct {
-	Path   string      // below $XTOO_FILES
-	Host   string      // absolute path on this machine
-	Mode   fs.FileMode // type, and 0644 or 0755 for files, 0755 for directories, 0777 for links
-	Target string      // of symbolic links
-	Size   int64       // of files, in bytes
-	Digest digest.Digest
+	Path   string        // below $XTOO_FILES
+	Mode   fs.FileMode   // type, and 0644 or 0755 for files, 0755 for directories, 0777 for links
+	Target string        // of symbolic links
+	Size   int64         // of files, in bytes
+	Digest digest.Digest // of files
 }
 
 // Limits of what one node may declare.
 const maxFileEntries = 1_000_000
 
-// Entries lists and hashes what is there now: parents before what is in them, by name. Symbolic links are
+// entries lists and reads what is there now: parents before what is in them, by name. Symbolic links are
 // entries of their own and are not followed, except the one that the set itself may be. Sockets, fifos and
 // devices are an error.
-func (s FileSet) Entries() ([]FileEntry, error) {
-	host, err := filepath.EvalSymlinks(s.Host)
-	if err != nil {
-		return nil, fmt.Errorf("read files %q: %w", s.Path, err)
-	}
+func (s fileSet) entries(ctx context.Context, keep Keeper) ([]FileEntry, error) {
 	var out []FileEntry
-	err = filepath.WalkDir(host, func(p string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(s.from.fsys, s.name, func(p string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
-			return err
+			return s.from.failed(p, err)
 		}
 		if len(out) >= maxFileEntries {
 			return fmt.Errorf("more than %d files", maxFileEntries)
 		}
-		rel, err := filepath.Rel(host, p)
-		if err != nil {
-			return err
-		}
-		e := FileEntry{Path: path.Join(s.Path, filepath.ToSlash(rel)), Host: p}
-		if err := e.fill(d); err != nil {
-			return fmt.Errorf("%s: %w", p, err)
+		e := FileEntry{Path: s.path + strings.TrimPrefix(p, s.name)}
+		if err := e.fill(ctx, s.from.fsys, p, d, keep); err != nil {
+			return s.from.failed(p, err)
 		}
 		out = append(out, e)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read files %q: %w", s.Path, err)
+		return nil, fmt.Errorf("read files %q: %w", s.path, err)
 	}
 	return out, nil
 }
 
-func (e *FileEntry) fill(d fs.DirEntry) (err error) {
+func (e *FileEntry) fill(ctx context.Context, fsys fs.FS, name string, d fs.DirEntry, keep Keeper) (err error) {
 	switch {
 	case d.IsDir():
 		e.Mode = fs.ModeDir | 0o755
 	case d.Type()&fs.ModeSymlink != 0:
 		e.Mode = fs.ModeSymlink | 0o777
-		e.Target, err = os.Readlink(e.Host)
+		e.Target, err = fs.ReadLink(fsys, name)
 	case d.Type().IsRegular():
-		err = e.hash()
+		err = e.read(ctx, fsys, name, keep)
 	default:
 		err = errors.New("is neither a file nor a directory nor a symbolic link")
 	}
 	return err
 }
 
-func (e *FileEntry) hash() error {
-	f, err := os.Open(e.Host)
-	if err != nil {
-		return err
+// read gives the file away. Its mode is that of the very file which was read.
+func (e *FileEntry) read(ctx context.Context, fsys fs.FS, name string, keep Keeper) (err error) {
+	unreadable := false
+	e.Digest, e.Size, err = keep.take(ctx, func() (io.ReadCloser, error) {
+		f, err := fsys.Open(name)
+		if err != nil {
+			unreadable = true
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		e.Mode = 0o644
+		if info.Mode()&0o111 != 0 {
+			e.Mode = 0o755
+		}
+		return opened{f, info}, nil
+	})
+	switch {
+	case err == nil && e.Mode == 0:
+		return &keepError{errors.New("it was not read")}
+	case err != nil && keep != nil && !unreadable:
+		return &keepError{err}
 	}
-	defer func() { _ = f.Close() }() // read only: nothing can be lost
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	e.Mode = 0o644
-	if info.Mode()&0o111 != 0 {
-		e.Mode = 0o755
-	}
-	h := sha256.New()
-	if e.Size, err = io.Copy(h, f); err != nil {
-		return err
-	}
-	e.Digest = digest.NewDigest(digest.SHA256, h)
-	return nil
+	return err
 }
 
-// Digest is a digest over all entries.
-func (s FileSet) Digest() (digest.Digest, error) {
-	entries, err := s.Entries()
-	if err != nil {
-		return "", err
-	}
+// opened is a file of which it is known what it is.
+type opened struct {
+	fs.File
+	info fs.FileInfo
+}
+
+func (f opened) Stat() (fs.FileInfo, error) { return f.info, nil }
+
+// keepError is the keeper's failure, which no change of the configuration would mend.
+type keepError struct{ error }
+
+func (e *keepError) Unwrap() error { return e.error }
+
+// digestOfEntries is a digest over all entries of a set.
+func digestOfEntries(entries []FileEntry) digest.Digest {
 	parts := make([]string, 0, 4*len(entries))
 	for _, e := range entries {
 		parts = append(parts, e.Path, e.Mode.String(), e.Target, e.Digest.String())
 	}
-	return digestOf(parts...), nil
+	return digestOf(parts...)
 }
 
 // files reads a node's `files`.
-func (d *decoder) files(v *val) []FileSet {
+func (d *decoder) files(v *schema.Value) []fileSet {
 	if v == nil {
 		return nil
 	}
-	var out []FileSet
-	for _, item := range v.items {
-		clean := path.Clean(item.text)
+	var out []fileSet
+	for _, item := range v.Items {
+		clean := path.Clean(item.Text)
 		switch {
-		case path.IsAbs(item.text) || strings.HasPrefix(item.text, "~"):
-			d.probs.hintf(item.pos, "use a volume for what is elsewhere on the machine, or a symbolic link beside the configuration",
-				"%q: files are named relative to the configuration's directory", item.text)
+		case path.IsAbs(item.Text) || strings.HasPrefix(item.Text, "~"):
+			d.probs.Hintf(item.Pos, "use a volume for what is elsewhere on the machine, or a symbolic link beside the configuration",
+				"%q: files are named relative to the configuration's directory", item.Text)
 			continue
-		case hasDotDot(item.text):
-			d.probs.hintf(item.pos, "put a symbolic link to it beside the configuration, and name that",
-				"%q leads out of the configuration's directory", item.text)
+		case hasDotDot(item.Text):
+			d.probs.Hintf(item.Pos, "put a symbolic link to it beside the configuration, and name that",
+				"%q leads out of the configuration's directory", item.Text)
 			continue
 		case clean == ".":
-			d.probs.hintf(item.pos, "name the files and directories that the script needs",
-				"%q is the project's whole directory: every change in it, and in the projects below, would run the script again", item.text)
+			d.probs.Hintf(item.Pos, "name the files and directories that the script needs",
+				"%q is the project's whole directory: every change in it, and in the projects below, would run the script again", item.Text)
 			continue
 		}
 		for _, o := range out {
-			if clean == o.Path || strings.HasPrefix(clean, o.Path+"/") || strings.HasPrefix(o.Path, clean+"/") {
-				d.probs.addf(item.pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.text, o.Path)
+			if clean == o.path || strings.HasPrefix(clean, o.path+"/") || strings.HasPrefix(o.path, clean+"/") {
+				d.probs.Addf(item.Pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.Text, o.path)
 			}
 		}
-		s := FileSet{Path: clean, Host: filepath.Join(d.project.Dir, filepath.FromSlash(clean)), Pos: item.pos}
-		switch _, err := os.Stat(s.Host); {
+		s := fileSet{path: clean, pos: item.Pos, from: d.origin, name: path.Join(d.project.Tag, clean)}
+		switch _, err := fs.Stat(d.fsys, s.name); {
 		case errors.Is(err, fs.ErrNotExist):
-			d.probs.add(Problem{Pos: item.pos, Msg: fmt.Sprintf("there is no file or directory %q", item.text), Hint: "looked for " + s.Host, Err: err})
+			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("there is no file or directory %q", item.Text), Hint: "looked for " + d.place(s.name), Err: err})
 		case err != nil:
-			d.probs.add(Problem{Pos: item.pos, Msg: fmt.Sprintf("cannot read %q: %s", item.text, reason(err)), Err: err})
+			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("cannot read %q: %s", item.Text, reason(err)), Err: err})
 		}
 		out = append(out, s)
 	}

@@ -2,10 +2,13 @@ package projects
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
+	"xtoo/internal/nearest"
+	"xtoo/projects/ask"
+	"xtoo/projects/schema"
 	"xtoo/qemu"
-	"xtoo/qemu/nearest"
 )
 
 // Given is what the person who builds gives to [Tree.Resolve]. The zero value gives nothing.
@@ -14,9 +17,9 @@ type Given struct {
 	// every project that declares the value; TAG:NAME one project and, by inheritance, those below it, and
 	// goes before NAME. The items of a list are separated by commas.
 	Set []string
-	// Answers holds "TAG:NAME=VALUE" for values that were missing: they count where nothing else gives the value, so
+	// Answers are for values that were missing: they count where nothing else gives the value, so
 	// that what somebody is asked for one platform leaves the defaults of the others alone.
-	Answers []string
+	Answers []ask.Answer
 	// Files are paths of YAML files: a mapping of names to values, and under the key `projects` a mapping
 	// of tags to such mappings, which goes before it. Of several files the last counts; Set goes before
 	// all.
@@ -33,7 +36,7 @@ type Given struct {
 
 // givenValue is one value somebody gave.
 type givenValue struct {
-	pos  Position // zero for --set
+	pos  schema.Position // zero for --set
 	text string
 	list []string // not nil: a list
 	cli  bool     // text is a list's items with commas between
@@ -50,7 +53,7 @@ func newSource() source {
 }
 
 // sources reads all that was given, in the order in which it counts.
-func (t *Tree) sources(g Given, probs *problems) []source {
+func (t *Tree) sources(g Given, probs *schema.Problems) []source {
 	out := []source{t.setSource(g.Set, probs)}
 	for i := len(g.Files) - 1; i >= 0; i-- {
 		out = append(out, t.fileSource(g.Files[i], probs))
@@ -61,7 +64,7 @@ func (t *Tree) sources(g Given, probs *problems) []source {
 // declared returns the names of all values that any project declares.
 func (t *Tree) declared() []string {
 	all := map[string]bool{}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		for _, c := range p.values {
 			all[c.name] = true
 		}
@@ -69,25 +72,34 @@ func (t *Tree) declared() []string {
 	return sortedKeys(all)
 }
 
-func (t *Tree) setSource(set []string, probs *problems) source {
+func (t *Tree) setSource(set []string, probs *schema.Problems) source {
 	s := newSource()
 	for _, arg := range set {
 		left, value, ok := strings.Cut(arg, "=")
 		if !ok || left == "" {
 			// The argument is not repeated: it may be a secret.
-			probs.hintf(Position{}, "as in --set hostname=box", "--set needs NAME=VALUE")
+			probs.Hintf(schema.Position{}, "as in --set hostname=box", "--set needs NAME=VALUE")
 			continue
 		}
 		v := givenValue{text: value, cli: true}
 		if tag, name, specific := strings.Cut(left, ":"); specific {
-			if t.knows(Position{}, "--set "+left, strings.TrimRight(tag, "/"), name, probs) {
+			if t.knows(schema.Position{}, "--set "+left, strings.TrimRight(tag, "/"), name, probs) {
 				s.put(strings.TrimRight(tag, "/"), name, v)
 			}
 			continue
 		}
-		if t.knows(Position{}, "--set "+left, "", left, probs) {
+		if t.knows(schema.Position{}, "--set "+left, "", left, probs) {
 			s.general[left] = v
 		}
+	}
+	return s
+}
+
+// answerSource is what was answered. An answer to what nobody asked counts nowhere.
+func answerSource(answers []ask.Answer) source {
+	s := newSource()
+	for _, a := range answers {
+		s.put(a.Project, a.Name, givenValue{text: a.Text, cli: true})
 	}
 	return s
 }
@@ -100,13 +112,13 @@ func (s source) put(tag, name string, v givenValue) {
 }
 
 // knows checks that there is such a value: anywhere, or in a project.
-func (t *Tree) knows(pos Position, what, tag, name string, probs *problems) bool {
+func (t *Tree) knows(pos schema.Position, what, tag, name string, probs *schema.Problems) bool {
 	known := t.declared()
 	where := "no project declares"
 	if tag != "" {
-		p := t.Find(tag)
+		p := t.find(tag)
 		if p == nil {
-			probs.addf(pos, "%s: there is no project %q%s", what, tag, nearest.DidYouMean(tag, t.Tags()))
+			probs.Addf(pos, "%s: there is no project %q%s", what, tag, nearest.DidYouMean(tag, t.Tags()))
 			return false
 		}
 		known, where = sortedKeys(p.visible), fmt.Sprintf("project %q does not have", tag)
@@ -114,63 +126,64 @@ func (t *Tree) knows(pos Position, what, tag, name string, probs *problems) bool
 	if contains(known, name) {
 		return true
 	}
-	p := Problem{Pos: pos, Msg: fmt.Sprintf("%s: %s a value %q%s", what, where, shorten(name), nearest.DidYouMean(name, known))}
+	p := schema.Problem{Pos: pos, Msg: fmt.Sprintf("%s: %s a value %q%s", what, where, schema.Shorten(name), nearest.DidYouMean(name, known))}
 	if !strings.HasSuffix(p.Msg, "?") {
 		p.Hint = "there are no values"
 		if len(known) > 0 {
 			p.Hint = "values are " + firstFew(known, 20)
 		}
 	}
-	probs.add(p)
+	probs.Add(p)
 	return false
 }
 
-// valuesShape is a file of values. Which keys may hold a mapping is checked afterwards.
-func valuesShape() *shape {
-	value := func() *shape {
-		return &shape{what: "text, a number, true or false, or a list of them",
-			text: &textRule{empty: true}, boolean: true, integer: true, literal: true,
-			list: &listRule{item: literal("text, a number, or true or false")}}
+// valuesDocument is a file of values. Which keys may hold a mapping is checked afterwards.
+func valuesDocument() *schema.Document {
+	value := func() *schema.Shape {
+		return &schema.Shape{What: "text, a number, true or false, or a list of them",
+			Text: &schema.Text{Empty: true}, Boolean: true, Integer: true, Literal: true,
+			List: &schema.List{Item: literal("text, a number, or true or false")}}
 	}
-	names := func(v *shape) *dict {
-		return &dict{key: valuePattern, keyWant: "a value's name", value: v}
+	names := func(v *schema.Shape) *schema.Dict {
+		return &schema.Dict{Key: valuePattern, KeyWant: "a value's name", Value: v}
 	}
-	section := &shape{what: "a mapping of values (name: value)", dict: names(value())}
+	section := &schema.Shape{What: "a mapping of values (name: value)", Dict: names(value())}
 	top := value()
-	top.dict = &dict{key: anyKey, value: section}
-	return &shape{what: "a mapping of values (name: value)", dict: names(top)}
+	top.Dict = &schema.Dict{Key: anyKey, Value: section}
+	return &schema.Document{Label: "the file of values", Program: program,
+		Root: &schema.Shape{What: "a mapping of values (name: value)", Dict: names(top)}}
 }
 
-func (t *Tree) fileSource(path string, probs *problems) source {
+func (t *Tree) fileSource(path string, probs *schema.Problems) source {
 	s := newSource()
-	data, err := readRegular(path, MaxConfigSize)
+	// The file is this machine's, whatever the source of the tree is.
+	data, _, err := readRegular(disk(filepath.Dir(path)), filepath.Base(path), MaxConfigSize)
 	if err != nil {
-		probs.add(Problem{Pos: Position{File: path}, Msg: "cannot read the values: " + reason(err), Err: err})
+		probs.Add(schema.Problem{Pos: schema.Position{File: path}, Msg: "cannot read the values: " + reason(err), Err: err})
 		return s
 	}
-	r := reader{file: path, probs: probs}
-	n := r.document(data)
-	if n == nil {
+	all, _ := valuesDocument().Read(path, data, probs)
+	if all == nil {
 		return s
 	}
-	for _, e := range r.read(n, valuesShape(), "the file of values", 0).entries() {
-		if e.key != sectionsKey {
-			if e.val.kind == kindMap {
-				probs.addf(e.val.pos, "%q must be text, a number, true or false, or a list of them, found a mapping", e.key)
-			} else if t.knows(e.pos, "values", "", e.key, probs) {
-				s.general[e.key] = givenOf(e.val)
+	for _, e := range all.Keys {
+		if e.Key != sectionsKey {
+			if e.Val.Kind == schema.KindMap {
+				probs.Addf(e.Val.Pos, "%q must be text, a number, true or false, or a list of them, found a mapping", e.Key)
+			} else if t.knows(e.Pos, "values", "", e.Key, probs) {
+				s.general[e.Key] = givenOf(e.Val)
 			}
 			continue
 		}
-		if e.val.kind != kindMap {
-			probs.addf(e.val.pos, "%q must be a mapping of tags to values", e.key)
+		if e.Val.Kind != schema.KindMap {
+			probs.Addf(e.Val.Pos, "%q must be a mapping of tags to values", e.Key)
 			continue
 		}
-		for _, project := range e.val.keys {
-			tag := strings.TrimRight(project.key, "/")
-			for _, v := range project.val.keys {
-				if t.knows(v.pos, "values", tag, v.key, probs) {
-					s.put(tag, v.key, givenOf(v.val))
+		for _, project := range e.Val.Keys {
+			tag := strings.TrimRight(project.Key, "/")
+			for _, v := range project.Val.Keys {
+				if t.knows(v.Pos, "values", tag, v.Key, probs) {
+					s.put(tag, v.Key, givenOf(v.Val))
 				}
 			}
 		}
@@ -181,17 +194,11 @@ func (t *Tree) fileSource(path string, probs *problems) source {
 // sectionsKey is the key of the values of single projects in a file of values.
 const sectionsKey = "projects"
 
-func (v *val) entries() []entry {
-	if v == nil {
-		return nil
-	}
-	return v.keys
-}
-
-func givenOf(v *val) givenValue {
-	raw := rawOf(v, nil, false)
-	g := givenValue{pos: v.pos}
-	if raw.kind == kindList {
+// givenOf takes a value as it stands: {{ is nothing special in what is given.
+func givenOf(v *schema.Value) givenValue {
+	raw := rawOf(v, func(v *schema.Value) *tmplText { return &tmplText{pos: v.Pos, src: v.Text} })
+	g := givenValue{pos: v.Pos}
+	if raw.kind == schema.KindList {
 		g.list = []string{}
 		for _, item := range raw.items {
 			g.list = append(g.list, item.src)

@@ -42,7 +42,7 @@ func TestHostile(t *testing.T) {
 		}
 		if err == nil {
 			// Only to see that it ends.
-			_, _ = tree.Resolve(tree.Projects, Given{})
+			_, _ = tree.Resolve(tree.projects, Given{})
 		}
 		took := time.Since(start)
 		t.Logf("%s: %v, error %v", name, took.Round(time.Millisecond), err != nil)

@@ -21,7 +21,7 @@ scripts:
 `
 
 var inputsFiles = map[string]string{
-	"w/p/" + ConfigName: inputsConfig,
+	"w/p/" + configName: inputsConfig,
 	"w/p/s.sh":          "#!/bin/bash\necho\n",
 	"w/p/d/x":           "x",
 	"w/p/d/sub/y":       "y",
@@ -31,7 +31,7 @@ var inputsFiles = map[string]string{
 // inputsOf gives, for each node, its components as "NAME" -> digest.
 func inputsOf(t *testing.T, dir string, given Given) map[string]map[string]string {
 	t.Helper()
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,10 +42,11 @@ func inputsOf(t *testing.T, dir string, given Given) map[string]map[string]strin
 	out := map[string]map[string]string{}
 	for _, p := range plan.Projects {
 		for _, n := range p.Nodes {
-			in, err := n.Inputs()
+			got, err := n.Inputs(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
+			in := got.Components
 			if !sort.SliceIsSorted(in, func(i, j int) bool { return in[i].Name < in[j].Name }) {
 				t.Errorf("inputs are not sorted: %v", in)
 			}
@@ -105,7 +106,7 @@ func TestInputs(t *testing.T) {
 			if !strings.Contains(inputsConfig, old) {
 				t.Fatalf("%q is not there", old)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "p", ConfigName), []byte(strings.Replace(inputsConfig, old, now, 1)), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "p", configName), []byte(strings.Replace(inputsConfig, old, now, 1)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -189,21 +190,18 @@ func TestFileSets(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "p/d/sub/y"), 0o711); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].Files[0]
-	entries, err := set.Entries()
+	set := resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].files[0]
+	entries, err := set.entries(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, e := range entries {
 		got = append(got, e.Path+" "+e.Mode.String()+" "+e.Target)
-		if e.Host != filepath.Join(tree.Dir, "p", e.Path) {
-			t.Errorf("%s is at %s", e.Path, e.Host)
-		}
 	}
 	want := "d drwxr-xr-x |d/link Lrwxrwxrwx /nowhere|d/sub drwxr-xr-x |d/sub/y -rwxr-xr-x |d/x -rw-r--r-- "
 	if strings.Join(got, "|") != want {
@@ -215,13 +213,13 @@ func TestFileSets(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "p/d/fifo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := set.Digest(); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
+	if _, err := set.entries(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
 		t.Errorf("fifo: %v", err)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "p/d")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].Inputs()
+	_, err = resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].Inputs(t.Context(), nil)
 	if got := problemsOf(t, err); len(got) != 1 || !strings.HasPrefix(got[0], ":8:") {
 		t.Errorf("gone: %q", got)
 	}

@@ -1,204 +1,224 @@
 package projects
 
+import (
+	"xtoo/projects/schema"
+)
+
 // This file is the table of everything a configuration may hold: keys, types, defaults, descriptions,
 // examples. The decoder checks against it, the JSON schema and docs/configuration.md are made from it.
 
-func text(t textRule) *shape { return &shape{text: &t, what: t.want} }
-func anyText(what string) *shape {
-	return &shape{what: what, text: &textRule{}}
+func text(t schema.Text) *schema.Shape { return &schema.Shape{Text: &t, What: t.Want} }
+func anyText(what string) *schema.Shape {
+	return &schema.Shape{What: what, Text: &schema.Text{}}
 }
-func boolean() *shape { return &shape{boolean: true} }
-func enum(words ...string) *shape {
-	return &shape{what: orList(words), text: &textRule{enum: words}}
+func boolean() *schema.Shape { return &schema.Shape{Boolean: true} }
+func enum(words ...string) *schema.Shape {
+	return &schema.Shape{Text: &schema.Text{Enum: words}}
 }
-func listOf(item *shape, what string) *shape { return &shape{what: what, list: &listRule{item: item}} }
+func listOf(item *schema.Shape, what string) *schema.Shape {
+	return &schema.Shape{What: what, List: &schema.List{Item: item}}
+}
 
 // literal is any scalar, taken as it stands, templates allowed.
-func literal(what string) *shape {
-	return &shape{what: what, text: &textRule{empty: true, tmpl: true}, literal: true}
+func literal(what string) *schema.Shape {
+	return &schema.Shape{What: what, Text: &schema.Text{Empty: true}, Literal: true}
 }
 
-func absPath(what string) *shape {
-	return text(textRule{pattern: absPattern, want: what})
+func absPath(what string) *schema.Shape {
+	return text(schema.Text{Pattern: absPattern, Want: what})
 }
 
-func envShape() *shape {
-	return &shape{what: "a mapping of variables (NAME: value)", dict: &dict{
-		key: envPattern, keyWant: "a name of an environment variable (letters, digits and _, no digit first)",
-		value: literal("text, a number, or true or false"),
+func envShape() *schema.Shape {
+	return &schema.Shape{What: "a mapping of variables (NAME: value)", Dict: &schema.Dict{
+		Key: envPattern, KeyWant: "a name of an environment variable (letters, digits and _, no digit first)",
+		Value: literal("text, a number, or true or false"),
 	}}
 }
 
 // templateNote stands at the end of descriptions; the reference makes a link of it.
 const templateNote = " May hold templates."
 
-func archFields(of string) []*field {
-	return []*field{
-		{key: "arch", shape: &shape{what: "the name of an architecture", text: &textRule{}, literal: true}, example: "arm-64bit",
-			doc: "Funtoo's arch_desc of " + of + ", or an alias of it: `amd64`, `arm64`, `armv7`, `riscv64`, `386` and others.", defText: "what the programs in it are for"},
-		{key: "subarch", shape: anyText("the name of a subarch"), example: "raspi4",
-			doc: "Funtoo's subarch.", defText: "the arch's most general one"},
+func archFields(of string) []*schema.Field {
+	return []*schema.Field{
+		{Key: "arch", Shape: &schema.Shape{What: "the name of an architecture", Text: &schema.Text{}, Literal: true}, Example: "arm-64bit",
+			Doc: "Funtoo's arch_desc of " + of + ", or an alias of it: `amd64`, `arm64`, `armv7`, `riscv64`, `386` and others.", DefText: "what the programs in it are for"},
+		{Key: "subarch", Shape: anyText("the name of a subarch"), Example: "raspi4",
+			Doc: "Funtoo's subarch.", DefText: "the arch's most general one"},
 	}
 }
 
-func stage3Shape() *shape {
-	return &shape{name: "stage3", what: "a path, or a mapping (file, arch, subarch)", text: &textRule{}, object: &object{
-		later: map[string]string{
+func stage3Shape() *schema.Shape {
+	return &schema.Shape{Name: "stage3", What: "a path, or a mapping (file, arch, subarch)", Text: &schema.Text{}, Object: &schema.Object{
+		Later: map[string]string{
 			"url":     "download the stage3 and name the file: stage3: {file: PATH}",
 			"build":   "download the stage3 and name the file: stage3: {file: PATH}",
 			"version": "download the stage3 and name the file: stage3: {file: PATH}",
 		},
-		fields: append([]*field{
-			{key: "file", required: true, shape: anyText("a path"), example: "../stage3-raspi4-next-2022-06-16.tar.xz",
-				doc: "The stage3 tarball, plain or compressed (xz, zstd, gzip, bzip2): absolute, below `~`, or relative to the configuration's directory."},
+		Fields: append([]*schema.Field{
+			{Key: "file", Required: true, Shape: anyText("a path"), Example: "../stage3-raspi4-next-2022-06-16.tar.xz",
+				Doc: "The stage3 tarball, plain or compressed (xz, zstd, gzip, bzip2): absolute, below `~`, or relative to the configuration's directory."},
 		}, archFields("the stage3")...),
 	}}
 }
 
-func fromShape() *shape {
-	image := func() textRule {
-		return textRule{pattern: fromPattern, want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}
+func fromShape() *schema.Shape {
+	image := func() schema.Text {
+		return schema.Text{Pattern: fromPattern, Want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}
 	}
 	rule := image()
-	return &shape{name: "from", what: "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), or a mapping (image, arch, subarch)",
-		text: &rule, object: &object{
-			fields: append([]*field{
-				{key: "image", required: true, example: "oci:../images:base", shape: text(image()),
-					doc: "`oci:DIR:REF`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or `scratch` for an empty root. DIR and FILE are absolute, below `~`, or relative to the configuration's directory."},
+	return &schema.Shape{Name: "from", What: "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), or a mapping (image, arch, subarch)",
+		Text: &rule, Object: &schema.Object{
+			Fields: append([]*schema.Field{
+				{Key: "image", Required: true, Example: "oci:../images:base", Shape: text(image()),
+					Doc: "`oci:DIR:REF`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or `scratch` for an empty root. DIR and FILE are absolute, below `~`, or relative to the configuration's directory."},
 			}, archFields("the image")...),
 		}}
 }
 
 // oneOrSeveral is what one may hold, or a list of such.
-func oneOrSeveral(one *shape, what string) *shape {
-	return &shape{what: what, text: one.text, object: one.object, list: &listRule{item: one, nonEmpty: true}}
+func oneOrSeveral(one *schema.Shape, what string) *schema.Shape {
+	return &schema.Shape{What: what, Text: one.Text, Object: one.Object, List: &schema.List{Item: one, NonEmpty: true}}
 }
 
-func volumesShape() *shape {
-	return listOf(&shape{name: "volume", what: "a volume ({source: …, target: …})", object: &object{fields: []*field{
-		{key: "source", required: true, shape: anyText("a path"), example: "~/distfiles",
-			doc: "Directory or file of this machine: absolute, below `~`, or relative to the configuration's directory."},
-		{key: "target", required: true, shape: absPath("an absolute path"), example: "/var/cache/portage/distfiles",
-			doc: "Where the scripts find it: an absolute path, not in `/proc`, `/sys`, `/dev` or `/run/xtoo`."},
-		{key: "readonly", shape: boolean(), def: false, doc: "Scripts cannot write to it."},
+func volumesShape() *schema.Shape {
+	return listOf(&schema.Shape{Name: "volume", What: "a volume ({source: …, target: …})", Object: &schema.Object{Fields: []*schema.Field{
+		{Key: "source", Required: true, Shape: anyText("a path"), Example: "~/distfiles",
+			Doc: "Directory or file of this machine: absolute, below `~`, or relative to the configuration's directory."},
+		{Key: "target", Required: true, Shape: absPath("an absolute path"), Example: "/var/cache/portage/distfiles",
+			Doc: "Where the scripts find it: an absolute path, not in `/proc`, `/sys`, `/dev` or `/run/xtoo`."},
+		{Key: "readonly", Shape: boolean(), Default: false, Doc: "Scripts cannot write to it."},
 	}}}, "a list of volumes")
 }
 
-func networkShape() *shape { return enum("host", "none") }
+func networkShape() *schema.Shape { return enum("host", "none") }
 
-func valueShape() *shape {
-	scalar := func() *shape {
-		return &shape{what: "text, a number, or true or false", text: &textRule{empty: true}, boolean: true, integer: true, literal: true}
+func valueShape() *schema.Shape {
+	scalar := func() *schema.Shape {
+		return &schema.Shape{What: "text, a number, or true or false", Text: &schema.Text{Empty: true}, Boolean: true, Integer: true, Literal: true}
 	}
-	items := &listRule{item: literal("text, a number, or true or false")}
+	items := &schema.List{Item: literal("text, a number, or true or false")}
 	def := scalar()
-	def.name, def.what, def.list = "default", "text, a number, true or false, or a list of them", items
+	def.Name, def.What, def.List = "default", "text, a number, true or false, or a list of them", items
 	v := scalar()
-	v.name, v.what = "value", "a default (text, number, true, false or a list), or a mapping (default, prompt, choices, …)"
-	v.null, v.list = true, items
-	v.object = &object{fields: []*field{
-		{key: "default", shape: def, example: `"{{ .project.name }}"`,
-			doc: "The value where none is given." + templateNote, defText: "none: the value must be given or inherited, or xtoo asks for it"},
-		{key: "arch", shape: &shape{what: "a mapping of architectures (name: default)", dict: &dict{
-			key: anyKey, keyWant: "the name of an architecture", value: def}},
-			example: "{arm-64bit: raspberrypi-kernel, x86-64bit: debian-sources}",
-			doc:     "Defaults of [single architectures](#architectures), by name (as `arm-64bit`, `linux/arm/v7`, `arm-64bit/raspi4`). The one that says most about the architecture counts, and goes before `default`." + templateNote},
-		{key: "prompt", shape: anyText("text"), example: "Root password", doc: "What to ask for.", defText: "the value's name"},
-		{key: "type", shape: enum("string", "bool", "int", "list"), doc: "What the value must be.",
-			defText: "`list` with `many`, else that of the default, else `string`"},
-		{key: "choices", shape: &shape{what: "a list of what may be chosen", list: &listRule{nonEmpty: true, item: literal("text, a number, or true or false")}},
-			example: "[vim, tmux]", doc: "The only values allowed."},
-		{key: "many", shape: boolean(), def: false, doc: "The value is a list: any number of the choices."},
-		{key: "secret", shape: boolean(), def: false,
-			doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it."},
-		{key: "confirm", shape: boolean(), def: false, doc: "Ask twice."},
+	v.Name, v.What = "value", "a default (text, number, true, false or a list), or a mapping (default, prompt, choices, …)"
+	v.Null, v.List = true, items
+	v.Object = &schema.Object{Fields: []*schema.Field{
+		{Key: "default", Shape: def, Example: `"{{ .project.name }}"`,
+			Doc: "The value where none is given." + templateNote, DefText: "none: the value must be given or inherited, or xtoo asks for it"},
+		{Key: "arch", Shape: &schema.Shape{What: "a mapping of architectures (name: default)", Dict: &schema.Dict{
+			Key: anyKey, KeyWant: "the name of an architecture", Value: def}},
+			Example: "{arm-64bit: raspberrypi-kernel, x86-64bit: debian-sources}",
+			Doc:     "Defaults of [single architectures](#architectures), by name (as `arm-64bit`, `linux/arm/v7`, `arm-64bit/raspi4`). The one that says most about the architecture counts, and goes before `default`." + templateNote},
+		{Key: "prompt", Shape: anyText("text"), Example: "Root password", Doc: "What to ask for.", DefText: "the value's name"},
+		{Key: "type", Shape: enum("string", "bool", "int", "list"), Doc: "What the value must be.",
+			DefText: "`list` with `many`, else that of the default, else `string`"},
+		{Key: "choices", Shape: &schema.Shape{What: "a list of what may be chosen", List: &schema.List{NonEmpty: true, Item: literal("text, a number, or true or false")}},
+			Example: "[vim, tmux]", Doc: "The only values allowed."},
+		{Key: "many", Shape: boolean(), Default: false, Doc: "The value is a list: any number of the choices."},
+		{Key: "secret", Shape: boolean(), Default: false,
+			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it."},
+		{Key: "confirm", Shape: boolean(), Default: false, Doc: "Ask twice."},
 	}}
 	return v
 }
 
-func imageShape() *shape {
-	argv := func() *shape { return listOf(literal("text"), "a list of words, as [/bin/sh, -c, …]") }
-	return &shape{name: "image", object: &object{fields: []*field{
-		{key: "entrypoint", shape: argv(), example: "[/sbin/init]", doc: "The program that a container runs. It takes the place of the parent's, and of the parent's `cmd`: those were the arguments of another program." + templateNote},
-		{key: "cmd", shape: argv(), example: "[--verbose]", doc: "Its arguments, which `podman run IMAGE …` replaces." + templateNote},
-		{key: "env", shape: envShape(), example: "{LANG: C.UTF-8}", doc: "Environment of a container; added to the parent's." + templateNote},
-		{key: "labels", shape: &shape{what: "a mapping of labels (name: text)", dict: &dict{
-			key: labelPattern, keyWant: "a label's name", value: literal("text, a number, or true or false")}},
-			example: `{org.opencontainers.image.title: "{{ .project.name }}"}`, doc: "Labels of the image; added to the parent's." + templateNote},
-		{key: "ports", shape: listOf(&shape{what: "a port (22 or 22/tcp)", literal: true,
-			text: &textRule{pattern: portPattern, want: "a port: NUMBER or NUMBER/tcp, /udp, /sctp"}}, "a list of ports"),
-			example: "[22/tcp]", doc: "Ports that a container serves."},
-		{key: "user", shape: &shape{what: "text (USER or USER:GROUP)", literal: true, text: &textRule{empty: true}}, example: "nobody:nogroup",
-			doc: "User (and group) that a container runs as; empty means root."},
-		{key: "workdir", shape: absPath("an absolute path"), example: "/srv", doc: "Working directory of a container."},
-		{key: "volumes", shape: listOf(absPath("an absolute path"), "a list of absolute paths"), example: "[/var/lib/data]",
-			doc: "Directories of a container that hold data of their own."},
-		{key: "stop_signal", shape: &shape{what: "a signal (SIGTERM, SIGRTMIN+3)", literal: true,
-			text: &textRule{pattern: signalPattern, want: "a signal: SIGTERM, SIGRTMIN+3, or its number"}}, example: "SIGTERM",
-			doc: "Signal that ends a container."},
+func imageShape() *schema.Shape {
+	argv := func() *schema.Shape { return listOf(literal("text"), "a list of words, as [/bin/sh, -c, …]") }
+	return &schema.Shape{Name: "image", Object: &schema.Object{Fields: []*schema.Field{
+		{Key: "entrypoint", Shape: argv(), Example: "[/sbin/init]", Doc: "The program that a container runs. It takes the place of the parent's, and of the parent's `cmd`: those were the arguments of another program." + templateNote},
+		{Key: "cmd", Shape: argv(), Example: "[--verbose]", Doc: "Its arguments, which `podman run IMAGE …` replaces." + templateNote},
+		{Key: "env", Shape: envShape(), Example: "{LANG: C.UTF-8}", Doc: "Environment of a container; added to the parent's." + templateNote},
+		{Key: "labels", Shape: &schema.Shape{What: "a mapping of labels (name: text)", Dict: &schema.Dict{
+			Key: labelPattern, KeyWant: "a label's name", Value: literal("text, a number, or true or false")}},
+			Example: `{org.opencontainers.image.title: "{{ .project.name }}"}`, Doc: "Labels of the image; added to the parent's." + templateNote},
+		{Key: "ports", Shape: listOf(&schema.Shape{What: "a port (22 or 22/tcp)", Literal: true,
+			Text: &schema.Text{Pattern: portPattern, Want: "a port: NUMBER or NUMBER/tcp, /udp, /sctp"}}, "a list of ports"),
+			Example: "[22/tcp]", Doc: "Ports that a container serves."},
+		{Key: "user", Shape: &schema.Shape{What: "text (USER or USER:GROUP)", Literal: true, Text: &schema.Text{Empty: true}}, Example: "nobody:nogroup",
+			Doc: "User (and group) that a container runs as; empty means root."},
+		{Key: "workdir", Shape: absPath("an absolute path"), Example: "/srv", Doc: "Working directory of a container."},
+		{Key: "volumes", Shape: listOf(absPath("an absolute path"), "a list of absolute paths"), Example: "[/var/lib/data]",
+			Doc: "Directories of a container that hold data of their own."},
+		{Key: "stop_signal", Shape: &schema.Shape{What: "a signal (SIGTERM, SIGRTMIN+3)", Literal: true,
+			Text: &schema.Text{Pattern: signalPattern, Want: "a signal: SIGTERM, SIGRTMIN+3, or its number"}}, Example: "SIGTERM",
+			Doc: "Signal that ends a container."},
 	}}}
 }
 
-func scriptShape() *shape {
-	node := &shape{name: "script", what: "a node ({name: …, run: …})"}
-	node.object = &object{
-		oneOf: [][]string{{"run", "script"}},
-		later: map[string]string{
+func scriptShape() *schema.Shape {
+	node := &schema.Shape{Name: "script", What: "a node ({name: …, run: …})"}
+	node.Object = &schema.Object{
+		OneOf: [][]string{{"run", "script"}},
+		Later: map[string]string{
 			"step": "steps come with a later version: write what the step would do under \"run\", or in a file named by \"script\"",
 			"with": "it belongs to steps, which come with a later version: use \"values\" and \"env\"",
 		},
-		fields: []*field{
-			{key: "name", required: true, example: "base", shape: &shape{what: "text", literal: true,
-				text: &textRule{pattern: nodePattern, want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
-				doc: "Name of the node; different from those beside it."},
-			{key: "run", shape: &shape{what: "the text of a script", text: &textRule{tmpl: true}}, example: `"ego sync"`,
-				doc: "The script itself. It runs under `/bin/sh` unless its first line is a `#!` line." + templateNote},
-			{key: "script", shape: anyText("a path"), example: "scripts/base.sh",
-				doc: "File with the script, relative to the configuration's directory. Its `#!` line names the interpreter; without one it is `/bin/sh`. It is used as it is: no templates."},
-			{key: "scripts", shape: listOf(node, "a list of scripts"), doc: "Children: nodes that run before this one, in order."},
-			{key: "values", shape: listOf(text(textRule{pattern: valuePattern, want: "a value's name"}), "a list of names of values"), example: "[hostname]",
-				doc: "The values that the script sees. Only when one of these changes does the node run again.", defText: "all values of the project"},
-			{key: "files", shape: listOf(anyText("a path"), "a list of paths"), example: "[dotfiles]",
-				doc: "Files and directories beside the configuration that the script can read below `$XTOO_FILES`, under the same paths. When one changes the node runs again."},
-			{key: "env", shape: envShape(), example: "{FEATURES: -sandbox}", doc: "Environment of this script; added to the project's `env`." + templateNote},
-			{key: "volumes", shape: volumesShape(), doc: "Volumes of this script; added to the project's `volumes`."},
-			{key: "network", shape: networkShape(), defText: "the project's `network`", doc: "Network of this script."},
+		Fields: []*schema.Field{
+			{Key: "name", Required: true, Example: "base", Shape: &schema.Shape{What: "text", Literal: true,
+				Text: &schema.Text{Pattern: nodePattern, Want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
+				Doc: "Name of the node; different from those beside it."},
+			{Key: "run", Shape: &schema.Shape{What: "the text of a script", Text: &schema.Text{}}, Example: `"ego sync"`,
+				Doc: "The script itself. It runs under `/bin/sh` unless its first line is a `#!` line." + templateNote},
+			{Key: "script", Shape: anyText("a path"), Example: "scripts/base.sh",
+				Doc: "File with the script, relative to the configuration's directory. Its `#!` line names the interpreter; without one it is `/bin/sh`. It is used as it is: no templates."},
+			{Key: "scripts", Shape: listOf(node, "a list of scripts"), Doc: "Children: nodes that run before this one, in order."},
+			{Key: "values", Shape: listOf(text(schema.Text{Pattern: valuePattern, Want: "a value's name"}), "a list of names of values"), Example: "[hostname]",
+				Doc: "The values that the script sees. Only when one of these changes does the node run again.", DefText: "all values of the project"},
+			{Key: "files", Shape: listOf(anyText("a path"), "a list of paths"), Example: "[dotfiles]",
+				Doc: "Files and directories beside the configuration that the script can read below `$XTOO_FILES`, under the same paths. When one changes the node runs again."},
+			{Key: "env", Shape: envShape(), Example: "{FEATURES: -sandbox}", Doc: "Environment of this script; added to the project's `env`." + templateNote},
+			{Key: "volumes", Shape: volumesShape(), Doc: "Volumes of this script; added to the project's `volumes`."},
+			{Key: "network", Shape: networkShape(), DefText: "the project's `network`", Doc: "Network of this script."},
 		},
 	}
 	return node
 }
 
-// configShape is the whole configuration.
-func configShape() *shape {
-	return &shape{what: "a mapping (key: value)", object: &object{
-		notBoth: [][]string{{"stage3", "from"}},
-		fields: []*field{
-			{key: "type", shape: text(textRule{pattern: typePattern, want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
-				example: "stage4", doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
-			{key: "stage3", shape: oneOrSeveral(stage3Shape(), "a path, a mapping (file, arch, subarch), or a list of them"),
-				example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
-				doc:     "Roots only: the stage3 that the project starts from. A path alone means `{file: PATH}`. A list of several builds the tree for [several architectures](#architectures)."},
-			{key: "from", shape: oneOrSeveral(fromShape(), "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), a mapping (image, arch, subarch), or a list of them"),
-				example: "oci:../images:base",
-				doc:     "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`. A list of several builds the tree for [several architectures](#architectures)."},
-			{key: "exclude", shape: listOf(absPath("an absolute path"), "a list of absolute paths, with * where needed"), example: "[/usr/src/linux-*, /lib/modules/*]",
-				doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name; what is below a match goes with it."},
-			{key: "values", shape: &shape{what: "a mapping of values (name: default)", dict: &dict{key: valuePattern,
-				keyWant: "a value's name (a lower case letter, then lower case letters, digits and _)", value: valueShape()}},
-				example: "{hostname: {default: \"{{ .project.name }}\"}}",
-				doc:     "Values of the project, by name: a default alone, or a mapping. Projects below inherit them and can change them."},
-			{key: "env", shape: envShape(), example: "{MAKEOPTS: -j4}",
-				doc: "Environment of the scripts of this project and of those below it; that of containers is `image.env`." + templateNote},
-			{key: "volumes", shape: volumesShape(), doc: "What scripts can use of this machine, in this project and in those below it. Nothing of it enters an image."},
-			{key: "network", shape: networkShape(), defText: "the parent's, else `host`",
-				doc: "`host`: scripts use the machine's network. `none`: they have none. Projects below inherit it."},
-			{key: "scripts", shape: listOf(scriptShape(), "a list of scripts"),
-				doc: "The tree of nodes. Each runs one script and commits one layer; children run before their parent, in order."},
-			{key: "image", shape: imageShape(), doc: "What the image says about running it. What is not said here is as in the parent's image."},
-			{key: "outputs", shape: &shape{name: "outputs", object: &object{fields: []*field{
-				{key: "sif", shape: &shape{what: "a path", text: &textRule{tmpl: true}}, example: `"{{ .project.name }}.sif"`,
-					doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
-			}}}, doc: "What a build writes besides the store."},
+// program is whose configurations these are.
+const program = "xtoo"
+
+// configDocument is the whole configuration.
+func configDocument() *schema.Document {
+	return &schema.Document{
+		Label: "the configuration", Program: program, Root: configShape(), ID: schemaID,
+		Title:       "xtoo project configuration (" + configName + ")",
+		Description: "A directory with this file is a project and yields one image. The file may be empty in a project that has a parent.",
+	}
+}
+
+// schemaID is the $id of the JSON schema: a name, not an address.
+const schemaID = "urn:xtoo:project-configuration"
+
+func configShape() *schema.Shape {
+	return &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{
+		NotBoth: [][]string{{"stage3", "from"}},
+		Fields: []*schema.Field{
+			{Key: "type", Shape: text(schema.Text{Pattern: typePattern, Want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
+				Example: "stage4", Doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
+			{Key: "stage3", Shape: oneOrSeveral(stage3Shape(), "a path, a mapping (file, arch, subarch), or a list of them"),
+				Example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
+				Doc:     "Roots only: the stage3 that the project starts from. A path alone means `{file: PATH}`. A list of several builds the tree for [several architectures](#architectures)."},
+			{Key: "from", Shape: oneOrSeveral(fromShape(), "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), a mapping (image, arch, subarch), or a list of them"),
+				Example: "oci:../images:base",
+				Doc:     "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`. A list of several builds the tree for [several architectures](#architectures)."},
+			{Key: "exclude", Shape: listOf(absPath("an absolute path"), "a list of absolute paths, with * where needed"), Example: "[/usr/src/linux-*, /lib/modules/*]",
+				Doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name; what is below a match goes with it."},
+			{Key: "values", Shape: &schema.Shape{What: "a mapping of values (name: default)", Dict: &schema.Dict{Key: valuePattern,
+				KeyWant: "a value's name (a lower case letter, then lower case letters, digits and _)", Value: valueShape()}},
+				Example: "{hostname: {default: \"{{ .project.name }}\"}}",
+				Doc:     "Values of the project, by name: a default alone, or a mapping. Projects below inherit them and can change them."},
+			{Key: "env", Shape: envShape(), Example: "{MAKEOPTS: -j4}",
+				Doc: "Environment of the scripts of this project and of those below it; that of containers is `image.env`." + templateNote},
+			{Key: "volumes", Shape: volumesShape(), Doc: "What scripts can use of this machine, in this project and in those below it. Nothing of it enters an image."},
+			{Key: "network", Shape: networkShape(), DefText: "the parent's, else `host`",
+				Doc: "`host`: scripts use the machine's network. `none`: they have none. Projects below inherit it."},
+			{Key: "scripts", Shape: listOf(scriptShape(), "a list of scripts"),
+				Doc: "The tree of nodes. Each runs one script and commits one layer; children run before their parent, in order."},
+			{Key: "image", Shape: imageShape(), Doc: "What the image says about running it. What is not said here is as in the parent's image."},
+			{Key: "outputs", Shape: &schema.Shape{Name: "outputs", Object: &schema.Object{Fields: []*schema.Field{
+				{Key: "sif", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.sif"`,
+					Doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
+			}}}, Doc: "What a build writes besides the store."},
 		},
 	}}
 }

@@ -3,6 +3,8 @@ package projects
 import (
 	"regexp"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // A part of a tag must be legal in two grammars at once: as a component of an OCI reference name
@@ -55,9 +57,9 @@ func nameProblem(name string) string {
 	return "a name is lower case letters and digits, with single . _ - (or --) between them"
 }
 
-// SIFName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-", and the
+// sifName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-", and the
 // platform ("arm-64bit/raspi4") behind it, unless it is empty: "next-host.sif", "next-host-arm-64bit-raspi4.sif".
-func SIFName(tag, platform string) string {
+func sifName(tag, platform string) string {
 	return SIFPath(strings.ReplaceAll(tag, "/", "-")+sifSuffix, platform)
 }
 
@@ -81,9 +83,9 @@ const sifSuffix = ".sif"
 type sifNames map[string]*Project
 
 // claim takes a name for a project, or reports that another project has it.
-func (s sifNames) claim(p *Project, name string, probs *problems) {
+func (s sifNames) claim(p *Project, name string, probs *schema.Problems) {
 	if other := s[name]; other != nil && other != p {
-		probs.hintf(p.Pos, "rename one of the two directories",
+		probs.Hintf(p.Pos, "rename one of the two directories",
 			"two projects want one name: %q and %q would both be %s", other.Tag, p.Tag, name)
 	}
 	s[name] = p

@@ -1,11 +1,9 @@
 package projects
 
 import (
-	"sort"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-
+	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
 
@@ -23,16 +21,6 @@ type Plan struct {
 	Projects []*PlannedProject
 }
 
-// Find returns the planned project of a tag, the first where it is built for several platforms, or nil.
-func (p *Plan) Find(tag string) *PlannedProject {
-	for _, q := range p.Projects {
-		if q.Project.Tag == tag {
-			return q
-		}
-	}
-	return nil
-}
-
 // PlannedProject is a project with its values, for one platform.
 type PlannedProject struct {
 	Project  *Project
@@ -41,11 +29,11 @@ type PlannedProject struct {
 	Selected bool            // asked for; else only something below it is
 	Parent   *PlannedProject // on the same base; nil for roots
 	Arch     qemu.Arch       // zero where neither the configuration nor [Given.Arch] says
-	Values   map[string]Value
-	Nodes    []*Node       // all nodes in the order in which they execute
-	Tree     []*Node       // the top nodes, in the configuration's order
-	Image    ImageSettings // what this project itself says; apply it to the parent's configuration
-	SIF      string        // absolute path of the SIF file the configuration asks for, or ""
+	Nodes    []*Node         // all nodes in the order in which they execute
+	Image    ImageSettings   // what this project itself says; apply it to the parent's configuration
+	SIF      string          // absolute path of the SIF file the configuration asks for, or ""
+
+	values map[string]knownValue
 }
 
 // Platform is the architecture ("arm-64bit/raspi4") where the tag has several, else "".
@@ -69,47 +57,41 @@ func Label(tag, platform string) string {
 }
 
 // SIFName is the file name of its SIF image in a directory of them.
-func (q *PlannedProject) SIFName() string { return SIFName(q.Project.Tag, q.Platform()) }
+func (q *PlannedProject) SIFName() string { return sifName(q.Project.Tag, q.Platform()) }
 
 // Node is one script with everything it depends on.
 type Node struct {
-	Project  *PlannedProject
-	Name     string
-	Path     string  // names from the top of the project's tree: "base/sync"
-	Parent   *Node   // the node it is a child of; executes later
-	Children []*Node // execute earlier
-	Pos      Position
+	Project *PlannedProject
+	Path    string // names from the top of the project's tree: "base/sync"
+	Pos     schema.Position
 
 	Body        []byte   // the script: the file's content, or the inline text, templates rendered
 	Interpreter []string // program and at most one argument, as the kernel would run them
-	File        string   // `script` as the configuration has it; "" for an inline script
-	Values      []NamedValue
-	Files       []FileSet
 	Volumes     []Volume // by target
 	Network     Network
 
-	env map[string]string
+	values []namedValue
+	files  []fileSet
+	env    map[string]string
+	fixed  [][]Component // what is found once for many nodes: of the project, values, env, volumes
 }
 
-// NamedValue is a value that a script sees.
-type NamedValue struct {
-	Name  string
-	Value Value
+// namedValue is a value that a script sees.
+type namedValue struct {
+	name  string
+	value knownValue
 }
 
 // Secrets returns the secrets that the script sees, by name: each is a file in [SecretsDir].
 func (n *Node) Secrets() map[string]*Secret {
 	out := map[string]*Secret{}
-	for _, v := range n.Values {
-		if s := v.Value.Secret(); s != nil {
-			out[v.Name] = s
+	for _, v := range n.values {
+		if s := v.value.secret; s != nil {
+			out[v.name] = s
 		}
 	}
 	return out
 }
-
-// ScriptDigest is the digest of the script's bytes.
-func (n *Node) ScriptDigest() digest.Digest { return digest.FromBytes(n.Body) }
 
 // Environ is the environment that the plan gives to the script, "NAME=value" sorted by name: XTOO_ARCH,
 // XTOO_SUBARCH, XTOO_PLATFORM and CHOST; XTOO_PROJECT, XTOO_TAG, XTOO_TYPE and XTOO_NODE; XTOO_FILES and
@@ -117,9 +99,9 @@ func (n *Node) ScriptDigest() digest.Digest { return digest.FromBytes(n.Body) }
 // are for the executor to add where they are not among them.
 func (n *Node) Environ() []string {
 	all := map[string]string{
-		"XTOO_PROJECT": n.Project.Project.Name,
+		"XTOO_PROJECT": n.Project.Project.name,
 		"XTOO_TAG":     n.Project.Project.Tag,
-		"XTOO_TYPE":    n.Project.Project.Type,
+		"XTOO_TYPE":    n.Project.Project.typ,
 		"XTOO_NODE":    n.Path,
 		"XTOO_FILES":   FilesDir,
 		"XTOO_SECRETS": SecretsDir,
@@ -128,9 +110,9 @@ func (n *Node) Environ() []string {
 		all["XTOO_ARCH"], all["XTOO_SUBARCH"] = a.Name, a.Subarch
 		all["XTOO_PLATFORM"], all["CHOST"] = a.PlatformString(), a.CHOST
 	}
-	for _, v := range n.Values {
-		if !v.Value.IsSecret() {
-			all["XTOO_"+strings.ToUpper(v.Name)] = v.Value.String()
+	for _, v := range n.values {
+		if !v.value.isSecret() {
+			all["XTOO_"+strings.ToUpper(v.name)] = v.value.String()
 		}
 	}
 	for name, value := range n.env {
@@ -141,77 +123,4 @@ func (n *Node) Environ() []string {
 		out = append(out, name+"="+all[name])
 	}
 	return out
-}
-
-// Component is one thing that a node's result depends on, besides what it builds on.
-type Component struct {
-	// Name says what it is, for people too ("value hostname changed"): "script", "interpreter", "network",
-	// "arch", "project", "node", "value NAME", "secret NAME", "env NAME", "file PATH", "volume TARGET".
-	Name string
-	// Digest is over the thing; empty for secrets.
-	Digest digest.Digest
-	// Secret is set for secrets: a plain digest of one could be guessed back, so it must enter a key under
-	// a key of the store's own (HMAC).
-	Secret *Secret
-}
-
-// Inputs returns everything of the configuration that the node's result depends on, sorted by name. Nothing
-// of the host is in it: no path, owner, mode or time of a file, no tier. It reads the declared files; the
-// error is that of reading them.
-func (n *Node) Inputs() ([]Component, error) {
-	p := n.Project
-	out := []Component{
-		{Name: "script", Digest: n.ScriptDigest()},
-		{Name: "interpreter", Digest: digestOf(n.Interpreter...)},
-		{Name: "network", Digest: digestOf(string(n.Network))},
-		{Name: "arch", Digest: digestOf(p.Arch.Name, p.Arch.Subarch, p.Arch.PlatformString(), p.Arch.CHOST)},
-		{Name: "project", Digest: digestOf(p.Project.Name, p.Project.Tag, p.Project.Type)},
-		{Name: "node", Digest: digestOf(n.Path)},
-	}
-	for _, v := range n.Values {
-		if s := v.Value.Secret(); s != nil {
-			out = append(out, Component{Name: "secret " + v.Name, Secret: s})
-			continue
-		}
-		out = append(out, Component{Name: "value " + v.Name, Digest: digestOf(string(v.Value.Type), v.Value.String())})
-	}
-	for name, value := range n.env {
-		out = append(out, Component{Name: "env " + name, Digest: digestOf(value)})
-	}
-	for _, v := range n.Volumes {
-		mode := "rw"
-		if v.ReadOnly {
-			mode = "ro"
-		}
-		out = append(out, Component{Name: "volume " + v.Target, Digest: digestOf(v.Text, v.Target, mode)})
-	}
-	for _, f := range n.Files {
-		d, err := f.Digest()
-		if err != nil {
-			return nil, &Errors{List: []Problem{{Pos: f.Pos, Msg: err.Error(), Err: err}}}
-		}
-		out = append(out, Component{Name: "file " + f.Path, Digest: d})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out, nil
-}
-
-// digestOf is a digest over a sequence of texts that no other sequence has.
-func digestOf(parts ...string) digest.Digest {
-	h := digest.SHA256.Digester()
-	var b strings.Builder
-	for _, p := range parts {
-		b.Reset()
-		writeLen(&b, len(p))
-		b.WriteString(p)
-		// A hash never fails to write.
-		_, _ = h.Hash().Write([]byte(b.String()))
-	}
-	return h.Digest()
-}
-
-func writeLen(b *strings.Builder, n int) {
-	for shift := 56; shift >= 0; shift -= 8 {
-		b.WriteByte(byte(uint64(n) >> shift))
-	}
 }

@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"xtoo/projects/schema"
 	"xtoo/qemu"
 )
 
 // Platforms returns the architectures that the roots declare, as "arm-64bit/raspi4", sorted.
 func (t *Tree) Platforms() []string {
 	all := map[string]bool{}
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		for _, b := range p.Bases {
 			if !b.Arch.IsZero() {
 				all[b.Arch.String()] = true
@@ -37,7 +38,7 @@ func (r *resolver) choose(selected []*Project) map[*Base]bool {
 		roots[p.Root()] = true
 	}
 	var bases []*Base
-	for _, p := range r.tree.Projects {
+	for _, p := range r.tree.projects {
 		if roots[p] {
 			bases = append(bases, p.Bases...)
 			samePlatforms(p.Bases, r.archOf, r.probs)
@@ -58,7 +59,7 @@ func (r *resolver) choose(selected []*Project) map[*Base]bool {
 	}
 	for _, p := range selected {
 		if of := p.Root().Bases; !slices.ContainsFunc(of, func(b *Base) bool { return chosen[b] }) {
-			r.probs.add(Problem{
+			r.probs.Add(schema.Problem{
 				Msg:  fmt.Sprintf("--platform %s: project %q has no such platform", strings.Join(r.given.Platforms, ","), p.Tag),
 				Hint: "it has " + r.list(of),
 			})
@@ -71,7 +72,7 @@ func (r *resolver) choose(selected []*Project) map[*Base]bool {
 func (r *resolver) choosePlatform(name string, bases []*Base, chosen map[*Base]bool) {
 	pattern, err := qemu.ParsePattern(name)
 	if err != nil {
-		r.probs.add(Problem{Msg: fmt.Sprintf("--platform %q: %v", name, err), Err: err})
+		r.probs.Add(schema.Problem{Msg: fmt.Sprintf("--platform %q: %v", name, err), Err: err})
 		return
 	}
 	found := false
@@ -87,7 +88,7 @@ func (r *resolver) choosePlatform(name string, bases []*Base, chosen map[*Base]b
 	if r.given.Named {
 		what, has = "nothing of what is to be built has this platform", "it has "
 	}
-	r.probs.add(Problem{Msg: fmt.Sprintf("--platform %s: %s", name, what), Hint: has + r.list(bases)})
+	r.probs.Add(schema.Problem{Msg: fmt.Sprintf("--platform %s: %s", name, what), Hint: has + r.list(bases)})
 }
 
 // unknown reports whether it is too early to say what is not there: the architecture of a base is still to be found.

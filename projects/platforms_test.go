@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"xtoo/projects/ask"
 	"xtoo/qemu"
 )
 
@@ -43,8 +44,8 @@ func arch(t *testing.T, name string) qemu.Arch {
 // board is a tree below a root with three stage3s, and a root with one.
 func board(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `
 stage3:
   - {file: pi.tar, arch: arm-64bit, subarch: raspi4}
   - {file: pc.tar, arch: amd64}
@@ -62,12 +63,12 @@ env: {E: "{{ .values.kernel }}-{{ .arch }}"}
 scripts: [{name: n, run: "echo {{ .subarch }} {{ .values.kernel }}"}]
 outputs: {sif: "{{ .project.name }}.sif"}
 `,
-		"a/b/" + ConfigName: `
+		"a/b/" + configName: `
 values: {kernel: {arch: {arm-64bit: "{{ .values.kernel }}-b"}}}
 scripts: [{name: m, run: x}]
 outputs: {sif: "{{ .arch }}-{{ .subarch }}.img"}
 `,
-		"z/" + ConfigName: "from: {image: scratch, arch: riscv64}\nscripts: [{name: n, run: x}]",
+		"z/" + configName: "from: {image: scratch, arch: riscv64}\nscripts: [{name: n, run: x}]",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func TestSeveralBases(t *testing.T) {
 	if got := labels(plan); got != want {
 		t.Fatalf("plan %s\nwant %s", got, want)
 	}
-	if z := plan.Find("z"); z.Several || z.Platform() != "" || z.SIFName() != "z.sif" || z.Base != tree.Find("z").Bases[0] {
+	if z := plan.find("z"); z.Several || z.Platform() != "" || z.SIFName() != "z.sif" || z.Base != tree.find("z").Bases[0] {
 		t.Errorf("z: %+v", z)
 	}
 	for _, c := range []struct{ platform, values, env, body, sif, below, sifBelow string }{
@@ -99,10 +100,10 @@ func TestSeveralBases(t *testing.T) {
 		}
 		var values []string
 		for _, name := range []string{"few", "jobs", "kernel", "pkgs"} {
-			values = append(values, name+"="+q.Values[name].String())
+			values = append(values, name+"="+q.values[name].String())
 		}
 		env := strings.Join(q.Nodes[0].Environ(), "\n")
-		if got := strings.Join(values, " "); got != c.values || q.Values["jobs"].Type != TypeInt || q.Values["pkgs"].Type != TypeList {
+		if got := strings.Join(values, " "); got != c.values || q.values["jobs"].typ != typeInt || q.values["pkgs"].typ != typeList {
 			t.Errorf("%s: values %s, want %s", c.platform, got, c.values)
 		}
 		for _, e := range []string{c.env, "XTOO_PLATFORM=" + q.Arch.PlatformString(), "CHOST=" + q.Arch.CHOST, "XTOO_SUBARCH=" + q.Arch.Subarch} {
@@ -110,17 +111,17 @@ func TestSeveralBases(t *testing.T) {
 				t.Errorf("%s: no %s in\n%s", c.platform, e, env)
 			}
 		}
-		if string(q.Nodes[0].Body) != c.body || below.Values["kernel"].String() != c.below {
-			t.Errorf("%s: script %q, below %s", c.platform, q.Nodes[0].Body, below.Values["kernel"])
+		if string(q.Nodes[0].Body) != c.body || below.values["kernel"].String() != c.below {
+			t.Errorf("%s: script %q, below %s", c.platform, q.Nodes[0].Body, below.values["kernel"])
 		}
-		if q.SIF != filepath.Join(tree.Dir, "a", c.sif) || q.SIFName() != c.sif || below.SIF != filepath.Join(tree.Dir, "a/b", c.sifBelow) {
+		if q.SIF != filepath.Join(tree.from.dir, "a", c.sif) || q.SIFName() != c.sif || below.SIF != filepath.Join(tree.from.dir, "a/b", c.sifBelow) {
 			t.Errorf("%s: SIF %s %s %s", c.platform, q.SIF, q.SIFName(), below.SIF)
 		}
-		if s := q.Values["pw"].Secret(); s == nil || (s.Reveal() == "swordfish") != strings.HasPrefix(c.platform, "arm") {
+		if s := q.values["pw"].secret; s == nil || (s.Reveal() == "swordfish") != strings.HasPrefix(c.platform, "arm") {
 			t.Errorf("%s: secret %v", c.platform, s)
 		}
 	}
-	if s := string(tree.Find("a").Source); strings.Contains(s, "fish") || strings.Count(s, hidden) != 3 {
+	if s := string(tree.find("a").Source); strings.Contains(s, "fish") || strings.Count(s, hidden) != 3 {
 		t.Errorf("the source shows a secret: %s", s)
 	}
 	if len(tree.Warnings) != 2 {
@@ -128,8 +129,8 @@ func TestSeveralBases(t *testing.T) {
 	}
 	// What is given counts on every platform.
 	plan = resolve(t, tree, Given{Set: []string{"a:kernel=mine"}})
-	if a, b := planned(t, plan, "a[arm-64bit/raspi4]"), planned(t, plan, "a/b[arm-64bit/raspi4]"); a.Values["kernel"].String() != "mine" || b.Values["kernel"].String() != "mine-b" {
-		t.Errorf("given: %v %v", a.Values["kernel"], b.Values["kernel"])
+	if a, b := planned(t, plan, "a[arm-64bit/raspi4]"), planned(t, plan, "a/b[arm-64bit/raspi4]"); a.values["kernel"].String() != "mine" || b.values["kernel"].String() != "mine-b" {
+		t.Errorf("given: %v %v", a.values["kernel"], b.values["kernel"])
 	}
 }
 
@@ -183,18 +184,18 @@ func TestFoundArchitectures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := tree.Projects[0]
+	p := tree.projects[0]
 	a, b := p.Bases[0], p.Bases[1]
 	// Too early for complaints about platforms; but not about values where the architecture is known.
-	if err := tree.Check(tree.Projects, Given{Platforms: []string{"arm64"}, Named: true}); err != nil {
+	if err := tree.Check(tree.projects, Given{Platforms: []string{"arm64"}, Named: true}); err != nil {
 		t.Errorf("early: %v", err)
 	}
 	var missing *MissingError
-	if err := tree.Check(tree.Projects, Given{}); !errors.As(err, &missing) || len(missing.List) != 1 || !strings.Contains(err.Error(), `value "v" of project "p" is not given for riscv-64bit/sifive-fu740: pass`) {
+	if err := tree.Check(tree.projects, Given{}); !errors.As(err, &missing) || len(missing.list) != 1 || !strings.Contains(err.Error(), `value "v" of project "p" is not given for riscv-64bit/sifive-fu740: pass`) {
 		t.Errorf("early: %v", err)
 	}
 	g := Given{Arch: map[*Base]qemu.Arch{a: arch(t, "arm64"), b: arch(t, "amd64")}}
-	if _, err := tree.Resolve(tree.Projects, g); !errors.As(err, &missing) || len(missing.List) != 1 || fmt.Sprint(missing.List[0].Platforms) != "[x86-64bit/generic_64 riscv-64bit/sifive-fu740]" {
+	if _, err := tree.Resolve(tree.projects, g); !errors.As(err, &missing) || len(missing.list) != 1 || fmt.Sprint(missing.list[0].Platforms) != "[x86-64bit/generic_64 riscv-64bit/sifive-fu740]" {
 		t.Errorf("missing once: %v", err)
 	}
 	g.Platforms = []string{"arm64"}
@@ -207,10 +208,10 @@ func TestFoundArchitectures(t *testing.T) {
 	}
 	g.Arch[b] = arch(t, "raspi4")
 	want := ":3:3: arm-64bit/raspi4 and arm-64bit/arm64_generic, in line 2, are both for the platform linux/arm64/v8, and a tag has one image for each platform | declare arch and subarch"
-	if _, err := tree.Resolve(tree.Projects, g); err == nil || len(problemsOf(t, err)) != 1 || !strings.HasPrefix(problemsOf(t, err)[0], want) {
+	if _, err := tree.Resolve(tree.projects, g); err == nil || len(problemsOf(t, err)) != 1 || !strings.HasPrefix(problemsOf(t, err)[0], want) {
 		t.Errorf("two of one platform: %v", err)
 	}
-	if _, err := tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), `value "v" has defaults of single architectures, but the architecture is not known`) {
+	if _, err := tree.Resolve(tree.projects, Given{}); err == nil || !strings.Contains(err.Error(), `value "v" has defaults of single architectures, but the architecture is not known`) {
 		t.Errorf("unknown: %v", err)
 	}
 }
@@ -222,20 +223,20 @@ func TestOnceForAllPlatforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = tree.Resolve(tree.Projects, Given{Set: []string{"i=x", "b=maybe"}})
+	_, err = tree.Resolve(tree.projects, Given{Set: []string{"i=x", "b=maybe"}})
 	if got := problemsOf(t, err); len(got) != 2 {
 		t.Errorf("%q", got)
 	}
-	_, err = tree.Resolve(tree.Projects, Given{Set: []string{"i=4"}})
+	_, err = tree.Resolve(tree.projects, Given{Set: []string{"i=4"}})
 	if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], `default of value "t": "4" is none of the choices`) {
 		t.Errorf("%q", got)
 	}
 	var missing *MissingError
-	_, err = tree.Resolve(tree.Projects, Given{Set: []string{"t=x"}})
-	if !errors.As(err, &missing) || len(missing.List) != 1 || missing.List[0].Platforms != nil {
+	_, err = tree.Resolve(tree.projects, Given{Set: []string{"t=x"}})
+	if !errors.As(err, &missing) || len(missing.list) != 1 || missing.list[0].Platforms != nil {
 		t.Errorf("%v", err)
 	}
-	_, err = tree.Resolve(tree.Projects, Given{Set: []string{"t=x", "s=x"}})
+	_, err = tree.Resolve(tree.projects, Given{Set: []string{"t=x", "s=x"}})
 	if got := problemsOf(t, err); len(got) != 2 || !strings.Contains(got[0], "its #! line") ||
 		!strings.Contains(got[1], `projects "p[x86-64bit/generic_64]" and "p[x86-32bit/generic_32]" would both write `) {
 		t.Errorf("%q", got)
@@ -253,20 +254,20 @@ func TestSIFNames(t *testing.T) {
 		}
 	}
 	files := map[string]string{
-		"a/" + ConfigName:                  "from: [{image: scratch, arch: raspi4}, {image: scratch, arch: amd64}]",
-		"a-arm-64bit-raspi4/" + ConfigName: "from: scratch",
+		"a/" + configName:                  "from: [{image: scratch, arch: raspi4}, {image: scratch, arch: amd64}]",
+		"a-arm-64bit-raspi4/" + configName: "from: scratch",
 	}
-	_, err := Load(workdir(t, files))
+	_, err := loadDir(workdir(t, files))
 	if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], `two projects want one name: "a" and "a-arm-64bit-raspi4" would both be a-arm-64bit-raspi4.sif | rename`) {
 		t.Errorf("%q", got)
 	}
 	// The same where the architecture is found only later.
-	files["a/"+ConfigName] = "from: ['oci:x:y', {image: scratch, arch: amd64}]"
-	tree, err := Load(workdir(t, files))
+	files["a/"+configName] = "from: ['oci:x:y', {image: scratch, arch: amd64}]"
+	tree, err := loadDir(workdir(t, files))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = tree.Resolve(tree.Projects, Given{Arch: map[*Base]qemu.Arch{tree.Find("a").Bases[0]: arch(t, "raspi4")}})
+	_, err = tree.Resolve(tree.projects, Given{Arch: map[*Base]qemu.Arch{tree.find("a").Bases[0]: arch(t, "raspi4")}})
 	if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], "two projects want one name") {
 		t.Errorf("%q", got)
 	}
@@ -274,19 +275,66 @@ func TestSIFNames(t *testing.T) {
 
 // TestAnswers: what somebody is asked for one platform leaves the defaults of the others alone.
 func TestAnswers(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{"a/" + configName: `
 from: [{image: scratch, arch: amd64}, {image: scratch, arch: arm64}]
 values: {kernel: {prompt: Kernel, arch: {arm64: rpi}}, n: {arch: {arm64: 3, amd64: y}}, m: {arch: {amd64: y, arm64: 3}}}
 `}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := resolve(t, tree, Given{Answers: []string{"a:kernel=deb"}})
+	plan := resolve(t, tree, Given{Answers: []ask.Answer{{Project: "a", Name: "kernel", Text: "deb"}}})
 	for _, q := range plan.Projects {
 		want := map[string]string{"amd64": "deb y y", "arm64": "rpi 3 3"}[q.Arch.Architecture]
-		got := q.Values["kernel"].String() + " " + q.Values["n"].String() + " " + q.Values["m"].String()
-		if got != want || q.Values["n"].Type != TypeString || q.Values["m"].Type != TypeString {
+		got := q.values["kernel"].String() + " " + q.values["n"].String() + " " + q.values["m"].String()
+		if got != want || q.values["n"].typ != typeString || q.values["m"].typ != typeString {
 			t.Errorf("%s: %s, want %s", q.Label(), got, want)
 		}
+	}
+}
+
+// TestArch: what a root does not declare comes from the engine, and is asked for where it is used.
+func TestArch(t *testing.T) {
+	tree, err := load(t, "stage3: s.tar\nscripts: [{name: a, run: 'echo {{ .arch }}'}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tree.Resolve(tree.projects, Given{}); err == nil || !strings.Contains(err.Error(), "architecture, which is not known") {
+		t.Error(err)
+	}
+	early, err := load(t, "stage3: s.tar\nvalues: {a: '{{ .arch }}', b: '{{ .values.a }}', c: , d: ['{{ .arch }}']}\nscripts: [{name: a, run: x}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing *MissingError
+	if err := early.Check(early.projects, Given{}); !errors.As(err, &missing) || len(missing.list) != 1 || missing.list[0].Name != "c" {
+		t.Errorf("before the architecture is known: %v", err)
+	}
+	if err := early.Check(early.projects, Given{Set: []string{"c=x"}}); err != nil {
+		t.Errorf("before the architecture is known: %v", err)
+	}
+	if err := early.Check(early.projects, Given{Set: []string{"x=x"}}); err == nil {
+		t.Error("an unknown value is not found early")
+	}
+	if _, err := early.Resolve(early.projects, Given{Set: []string{"c=x"}}); err == nil {
+		t.Error("resolves without the architecture")
+	}
+	pi, err := qemu.Lookup("arm-32bit", "raspi2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := resolve(t, tree, Given{Arch: map[*Base]qemu.Arch{tree.projects[0].Bases[0]: pi}})
+	if n := plan.Projects[0].Nodes[0]; string(n.Body) != "echo arm-32bit" || plan.Projects[0].Arch != pi {
+		t.Errorf("%q", n.Body)
+	}
+}
+
+// TestEndlessTemplates: what a template makes is bounded.
+func TestEndlessTemplates(t *testing.T) {
+	tree, err := load(t, "from: scratch\nscripts: [{name: a, run: '{{ range 100000000 }}xxxxxxxxxxxxxxxxxxxxxxxx{{ end }}'}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tree.Resolve(tree.projects, Given{}); err == nil || !strings.Contains(err.Error(), "makes more than") {
+		t.Error(err)
 	}
 }

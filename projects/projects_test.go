@@ -22,6 +22,18 @@ func workdir(t testing.TB, files map[string]string) string {
 	return dir
 }
 
+// find returns the planned project of a tag, the first where it is built for several platforms, or nil.
+func (p *Plan) find(tag string) *PlannedProject {
+	for _, q := range p.Projects {
+		if q.Project.Tag == tag {
+			return q
+		}
+	}
+	return nil
+}
+
+func loadDir(dir string) (*Tree, error) { return Load(Source{Dir: dir}) }
+
 const designExample = `type: stage4
 stage3: {file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}
 exclude: [/usr/src/linux-*, /lib/modules/*]
@@ -49,23 +61,23 @@ func TestDesignExample(t *testing.T) {
 		"arm/pi/scripts/base.sh":        "#!/bin/bash\necho base\n",
 		"arm/pi/host/.xtoo-config.yaml": "",
 	})
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := tree.Resolve(tree.Projects, Given{Set: []string{"root_password=hunter2"}})
+	plan, err := tree.Resolve(tree.projects, Given{Set: []string{"root_password=hunter2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range plan.Projects {
-		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.SIF, p.Values, p.Image)
+		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.SIF, p.values, p.Image)
 		for _, n := range p.Nodes {
 			t.Logf("  %s %q %v %s %v", n.Path, n.Body, n.Interpreter, n.Network, n.Environ())
-			in, err := n.Inputs()
+			in, err := n.Inputs(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("     %v", in)
+			t.Logf("     %v", in.Components)
 		}
 	}
 }

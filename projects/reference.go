@@ -1,56 +1,27 @@
 package projects
 
-import "strings"
+import (
+	"strings"
+
+	"xtoo/projects/schema"
+)
 
 // KeyDoc describes one key of a configuration, for the reference.
 type KeyDoc struct {
-	Path     string // "scripts[].name"
-	Type     string // in words: "a list of scripts"
-	Required bool
-	Default  string // Markdown; "" where there is none
-	Example  string // YAML, one line; ""
-	Doc      string // Markdown
-	Template bool   // may hold templates
+	schema.KeyDoc
+	Template bool // may hold templates
 }
 
 // Keys returns every key of a configuration in the order of the table: a key before those in it. Keys of
 // nodes in nodes are not repeated.
 func Keys() []KeyDoc {
 	var out []KeyDoc
-	seen := map[string]bool{}
-	var walk func(prefix string, s *shape)
-	walk = func(prefix string, s *shape) {
-		if s.name != "" {
-			if seen[s.name] {
-				return
-			}
-			seen[s.name] = true
-		}
-		if s.object != nil {
-			for _, f := range s.object.fields {
-				at := strings.TrimPrefix(prefix+"."+f.key, ".")
-				out = append(out, f.keyDoc(at))
-				walk(at, f.shape)
-			}
-		}
-		if s.dict != nil {
-			walk(prefix+".NAME", s.dict.value)
-		}
-		if s.list != nil && s.object == nil {
-			walk(prefix+"[]", s.list.item)
-		}
+	for _, k := range configDocument().Keys() {
+		var template bool
+		k.Doc, template = strings.CutSuffix(k.Doc, templateNote)
+		out = append(out, KeyDoc{k, template})
 	}
-	walk("", configShape())
 	return out
-}
-
-func (f *field) keyDoc(path string) KeyDoc {
-	k := KeyDoc{Path: path, Type: f.shape.wanted(), Required: f.required, Default: f.defText, Example: f.example}
-	if k.Default == "" && f.def == false {
-		k.Default = "`false`"
-	}
-	k.Doc, k.Template = strings.CutSuffix(f.doc, templateNote)
-	return k
 }
 
 // ReservedValues returns the names that values cannot have.
@@ -58,3 +29,10 @@ func ReservedValues() []string { return reservedValues() }
 
 // TemplateFuncs returns the names of the functions that templates have besides those of the language.
 func TemplateFuncs() []string { return funcNames() }
+
+// Schema returns the JSON schema (draft 2020-12) of a configuration, for editors and other checkers. It is
+// made from the table that configurations are decoded with, and its keys are in the table's order.
+//
+// What it accepts can still be wrong for reasons beyond one file (a missing script, a parent that is no
+// parent); what it refuses is always wrong.
+func Schema() ([]byte, error) { return configDocument().JSON() }

@@ -1,16 +1,20 @@
 package projects
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // Check does as much of [Tree.Resolve] as can be done before the architectures of all roots are known: it
 // reads what was given and finds the values, except those that depend on an architecture not known yet. It
 // is for finding what is wrong or missing before a stage3 is read. The errors are those of Resolve.
 func (t *Tree) Check(selected []*Project, g Given) error {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}, early: true}
+	r := resolver{tree: t, given: g, probs: &schema.Problems{}, planned: map[plannedKey]*PlannedProject{}, early: true}
 	r.plan(selected)
 	return r.err()
 }
@@ -19,10 +23,10 @@ func (t *Tree) Check(selected []*Project, g Given) error {
 // plan. What was given ([Given]) goes before the defaults of the configurations; what a project does not
 // declare it inherits from its parent, as it is there.
 //
-// The error is an [*Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
+// The error is an [*schema.Errors] when something is wrong, or a [*MissingError] when nothing is wrong but values
 // are missing.
 func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
-	r := resolver{tree: t, given: g, probs: &problems{}, planned: map[plannedKey]*PlannedProject{}}
+	r := resolver{tree: t, given: g, probs: &schema.Problems{}, planned: map[plannedKey]*PlannedProject{}, scopes: map[*PlannedProject]scope{}}
 	plan := r.plan(selected)
 	if err := r.err(); err != nil {
 		return nil, err
@@ -35,11 +39,11 @@ func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 			continue
 		}
 		if other, dup := sifs[q.SIF]; dup {
-			r.probs.addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
+			r.probs.Addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
 		}
 		sifs[q.SIF] = q
 	}
-	if err := r.probs.err(); err != nil {
+	if err := r.probs.Err(); err != nil {
 		return nil, err
 	}
 	return plan, nil
@@ -51,10 +55,11 @@ type resolver struct {
 	given   Given
 	sources []source
 	answers source
-	probs   *problems
-	missing []Missing
+	probs   *schema.Problems
+	missing []missing
 	planned map[plannedKey]*PlannedProject
-	early   bool // leave out what depends on an architecture that is not known
+	scopes  map[*PlannedProject]scope // of those whose values are known
+	early   bool                      // leave out what depends on an architecture that is not known
 }
 
 // plannedKey is what there is one planned project for.
@@ -66,17 +71,17 @@ type plannedKey struct {
 // plan lists the selected projects and those above them, with their values.
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
-	r.answers = r.tree.setSource(r.given.Answers, r.probs)
+	r.answers = answerSource(r.given.Answers)
 	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
 		wanted[p] = true
-		for _, q := range p.Chain() {
+		for _, q := range p.chain() {
 			chosen[q] = true
 		}
 	}
 	plan := &Plan{}
-	for _, p := range r.tree.Projects {
+	for _, p := range r.tree.projects {
 		if !chosen[p] {
 			continue
 		}
@@ -86,7 +91,7 @@ func (r *resolver) plan(selected []*Project) *Plan {
 			}
 			q := &PlannedProject{
 				Project: p, Base: b, Several: b.Several(), Selected: wanted[p],
-				Parent: r.planned[plannedKey{p.Parent, b}], Arch: r.archOf(b),
+				Parent: r.planned[plannedKey{p.parent, b}], Arch: r.archOf(b),
 			}
 			r.planned[plannedKey{p, b}] = q
 			r.values(q)
@@ -98,90 +103,131 @@ func (r *resolver) plan(selected []*Project) *Plan {
 
 // err is what is wrong, or else what is missing.
 func (r *resolver) err() error {
-	if err := r.probs.err(); err != nil {
+	if err := r.probs.Err(); err != nil {
 		return err
 	}
 	if len(r.missing) > 0 {
-		return &MissingError{List: r.missing}
+		return &MissingError{list: r.missing}
 	}
 	return nil
 }
 
 // render makes the nodes, the image's settings and the outputs of a project whose values are known.
 func (r *resolver) render(q *PlannedProject) {
-	p, s := q.Project, r.scope(q, false)
+	p, s := q.Project, r.known(q)
 	q.Image = r.image(p.image, s)
 	if p.sif != nil {
 		r.sif(q, s)
 	}
-	env := map[string]string{}
-	volumes := map[string]Volume{}
-	network := NetworkHost
-	for _, up := range p.Chain() {
-		// Inherited variables mean the same everywhere: they are rendered where they stand.
-		at := r.scope(r.planned[plannedKey{up, q.Base}], false)
-		r.envInto(env, up.env, at)
-		for _, v := range up.volumes {
-			volumes[v.Target] = v
+	all := common{scope: s, env: map[string]string{}, network: NetworkHost}
+	for _, up := range p.chain() {
+		if len(up.env) > 0 {
+			// Inherited variables mean the same everywhere: they are rendered where they stand.
+			r.envInto(all.env, up.env, r.known(r.planned[plannedKey{up, q.Base}]))
 		}
+		all.volumes = volumesOver(all.volumes, up.volumes)
 		if up.network != "" {
-			network = Network(up.network)
+			all.network = Network(up.network)
 		}
 	}
-	var nodes func(list []*Script, parent *Node) []*Node
-	nodes = func(list []*Script, parent *Node) []*Node {
-		var out []*Node
-		for _, script := range list {
-			n := &Node{Project: q, Name: script.Name, Path: script.Path, Parent: parent, Pos: script.Pos, File: script.File, Files: script.files, Network: network}
-			n.Children = nodes(script.Children, n)
-			r.node(n, script, s, env, volumes)
-			q.Nodes = append(q.Nodes, n) // after its children
-			out = append(out, n)
-		}
-		return out
+	for _, name := range sortedKeys(p.visible) {
+		all.values = append(all.values, namedValue{name, q.values[name]})
 	}
-	q.Tree = nodes(p.Scripts, nil)
+	all.components(q)
+	r.nodes(q, p.Scripts, &all)
 }
 
-func (r *resolver) node(n *Node, script *Script, s scope, env map[string]string, volumes map[string]Volume) {
+// known is what templates see once all values of a project are known.
+func (r *resolver) known(q *PlannedProject) scope {
+	s, ok := r.scopes[q]
+	if !ok {
+		s = r.scope(q, false)
+		r.scopes[q] = s
+	}
+	return s
+}
+
+// nodes makes the nodes of a list of scripts, and those below them.
+func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
+	for _, script := range list {
+		r.nodes(q, script.children, all) // they execute before it
+		n := &Node{Project: q, Path: script.path, Pos: script.pos, files: script.files}
+		r.node(n, script, all)
+		q.Nodes = append(q.Nodes, n)
+	}
+}
+
+// common is what the nodes of a project have in common, and the components that come from it.
+type common struct {
+	scope   scope
+	values  []namedValue
+	env     map[string]string
+	volumes []Volume
+	network Network
+
+	ofProject, ofValues, ofEnv, ofVolumes []Component
+}
+
+func (all *common) components(q *PlannedProject) {
+	all.ofProject = q.projectComponents()
+	all.ofValues = valueComponents(all.values)
+	all.ofEnv = envComponents(all.env)
+	all.ofVolumes = volumeComponents(all.volumes)
+}
+
+func (r *resolver) node(n *Node, script *Script, all *common) {
 	if n.Body, n.Interpreter = script.body, script.interp; script.run != nil {
-		body, err := script.run.render(s)
+		body, err := script.run.render(all.scope)
 		if err == nil {
 			n.Body = []byte(body)
 			n.Interpreter, err = interpreter(n.Body)
 		}
 		if err != nil {
-			r.probs.addf(script.run.pos, "script %q: %v", script.Path, err)
+			r.probs.Addf(script.run.pos, "script %q: %v", script.path, err)
 		}
 	}
-	for _, name := range script.seen(n.Project.Project) {
-		n.Values = append(n.Values, NamedValue{name, n.Project.Values[name]})
+	own := *all // a copy
+	if script.narrow {
+		own.values = nil
+		for _, name := range script.seen() {
+			own.values = append(own.values, namedValue{name, n.Project.values[name]})
+		}
+		own.ofValues = valueComponents(own.values)
 	}
-	n.env = map[string]string{}
-	for name, value := range env {
-		n.env[name] = value
+	if len(script.env) > 0 {
+		own.env = maps.Clone(all.env)
+		r.envInto(own.env, script.env, all.scope)
+		own.ofEnv = envComponents(own.env)
 	}
-	r.envInto(n.env, script.env, s)
+	if len(script.volumes) > 0 {
+		own.volumes = volumesOver(all.volumes, script.volumes)
+		own.ofVolumes = volumeComponents(own.volumes)
+	}
 	if script.network != "" {
-		n.Network = Network(script.network)
+		own.network = Network(script.network)
 	}
-	all := map[string]Volume{}
-	for target, v := range volumes {
-		all[target] = v
-	}
-	for _, v := range script.volumes {
-		all[v.Target] = v
-	}
-	for _, target := range sortedKeys(all) {
-		n.Volumes = append(n.Volumes, all[target])
-	}
+	n.values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
+	n.fixed = [][]Component{own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes}
 }
 
-// seen lists the values that the script sees, sorted.
-func (s *Script) seen(p *Project) []string {
-	if !s.narrow {
-		return sortedKeys(p.visible)
+// volumesOver adds volumes to others, by target; of two at one target the added one counts. The others stay as they are.
+func volumesOver(others, added []Volume) []Volume {
+	if len(added) == 0 {
+		return others
 	}
+	all := map[string]Volume{}
+	for _, v := range slices.Concat(others, added) {
+		all[v.Target] = v
+	}
+	out := make([]Volume, 0, len(all))
+	for _, target := range sortedKeys(all) {
+		out = append(out, all[target])
+	}
+	return out
+}
+
+// seen lists the values that the script names, sorted, each once.
+func (s *Script) seen() []string {
 	var out []string
 	for _, ref := range s.values {
 		if !contains(out, ref.name) {
@@ -204,11 +250,11 @@ func (r *resolver) text(t *tmplText, s scope) string {
 	out, err := t.render(s)
 	switch {
 	case err != nil:
-		r.probs.addf(t.pos, "%v", err)
+		r.probs.Addf(t.pos, "%v", err)
 	case strings.ContainsRune(out, 0):
-		r.probs.addf(t.pos, "the text holds a NUL character")
+		r.probs.Addf(t.pos, "the text holds a NUL character")
 	case len(out) > maxValue:
-		r.probs.addf(t.pos, "the text has %d bytes: more than %d", len(out), maxValue)
+		r.probs.Addf(t.pos, "the text has %d bytes: more than %d", len(out), maxValue)
 	}
 	return out
 }
@@ -217,14 +263,13 @@ func (r *resolver) sif(q *PlannedProject, s scope) {
 	p := q.Project
 	text := r.text(p.sif, s)
 	if text == "" || strings.HasSuffix(text, "/") {
-		r.probs.addf(p.sif.pos, "the SIF's path %q names no file", text)
+		r.probs.Addf(p.sif.pos, "the SIF's path %q names no file", text)
 		return
 	}
-	d := decoder{loader: &loader{probs: r.probs}, project: p}
 	if !p.sif.arch { // else the configuration itself says where the platform stands
 		text = SIFPath(text, q.Platform())
 	}
-	q.SIF = filepath.Clean(d.hostPath(text, p.sif.pos))
+	q.SIF = filepath.Clean(r.tree.from.hostPath(p.Tag, text, p.sif.pos, r.probs))
 }
 
 func (r *resolver) image(c imageConfig, s scope) ImageSettings {

@@ -3,13 +3,15 @@ package projects
 import (
 	"fmt"
 	"strings"
+
+	"xtoo/projects/ask"
 )
 
 // values gives the project its values. A value that is missing or wrong stays out of the
 // map, and so do those that depend on it: it is reported once.
 func (r *resolver) values(q *PlannedProject) {
 	p := q.Project
-	q.Values = map[string]Value{}
+	q.values = map[string]knownValue{}
 	own := map[string]*declaration{}
 	for _, c := range p.values {
 		own[c.name] = c
@@ -28,7 +30,7 @@ func (r *resolver) values(q *PlannedProject) {
 			}
 		}
 		if v, ok := r.value(q, name, c); ok {
-			q.Values[name] = v
+			q.values[name] = v
 		}
 	}
 	for _, name := range sortedKeys(p.visible) {
@@ -37,23 +39,23 @@ func (r *resolver) values(q *PlannedProject) {
 }
 
 // value finds one value; c is nil where the project does not declare it itself.
-func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value, bool) {
+func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownValue, bool) {
 	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
 		return r.givenValue(q, name, g)
 	}
-	var inherited Value
+	var inherited knownValue
 	inherits := false
 	if q.Parent != nil {
-		inherited, inherits = q.Parent.Values[name]
+		inherited, inherits = q.Parent.values[name]
 	}
 	if c == nil {
 		return inherited, inherits
 	}
 	if len(c.byArch) > 0 && q.Arch.IsZero() {
 		if !r.early {
-			r.probs.addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
+			r.probs.Addf(c.pos, "value %q has defaults of single architectures, but the architecture is not known: declare it", name)
 		}
-		return Value{}, false
+		return knownValue{}, false
 	}
 	def := c.defaultFor(q.Arch)
 	switch {
@@ -63,17 +65,17 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (Value,
 		// The declaration here may allow less than the one above.
 		v, err := c.value(inherited.reveal(), inherited.items())
 		if err != nil {
-			r.probs.addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
+			r.probs.Addf(c.pos, "value %q, inherited from %q: %v", name, q.Parent.Project.Tag, err)
 		}
 		return v, err == nil
 	case q.Project.inherits(name):
-		return Value{}, false // missing there, and reported
+		return knownValue{}, false // missing there, and reported
 	}
 	if g, ok := r.answers.specific[q.Project.Tag][name]; ok {
 		return r.givenValue(q, name, g)
 	}
 	r.miss(q, c)
-	return Value{}, false
+	return knownValue{}, false
 }
 
 // miss notes a value that nobody gave, once for all platforms.
@@ -90,8 +92,14 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 			return
 		}
 	}
-	m := Missing{Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == TypeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm), Pos: c.pos}
+	m := missing{ask.Question{
+		Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm),
+		Check: func(text string) error {
+			_, err := c.fromText(text)
+			return err
+		},
+	}, c.pos}
 	if m.Prompt == "" {
 		m.Prompt = c.name
 	}
@@ -102,45 +110,56 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 }
 
 // reveal and items give back what a value was made of.
-func (v Value) reveal() string {
+func (v knownValue) reveal() string {
 	if v.secret != nil {
 		return v.secret.Reveal()
 	}
 	return v.text
 }
 
-func (v Value) items() []string {
-	if v.secret == nil && v.Type == TypeList {
+func (v knownValue) items() []string {
+	if v.secret == nil && v.typ == typeList {
 		return append([]string{}, v.list...)
 	}
 	return nil
 }
 
-func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (Value, bool) {
+func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (knownValue, bool) {
 	c := q.Project.visible[name]
-	text, items := g.text, g.list
-	if g.cli && c.valueType() == TypeList && !isSet(c.secret) {
-		text, items = "", []string{}
-		for _, word := range strings.Split(g.text, ",") {
-			if word = strings.TrimSpace(word); word != "" {
-				items = append(items, word)
-			}
-		}
+	v, err := c.value(g.text, g.list)
+	if g.cli {
+		v, err = c.fromText(g.text)
 	}
-	v, err := c.value(text, items)
 	if err != nil {
-		r.probs.hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
+		r.probs.Hintf(g.pos, fmt.Sprintf("it is declared in %s", c.pos), "value %q: %v", name, err)
 	}
 	return v, err == nil
 }
 
-func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (Value, bool) {
-	s := r.scope(q, isSet(c.secret))
+// fromText makes a value of what somebody typed: the items of a list are separated by commas.
+func (c *declaration) fromText(text string) (knownValue, error) {
+	if c.valueType() != typeList || isSet(c.secret) {
+		return c.value(text, nil)
+	}
+	items := []string{}
+	for _, word := range strings.Split(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			items = append(items, word)
+		}
+	}
+	return c.value("", items)
+}
+
+func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (knownValue, bool) {
+	var s scope
+	if def.dynamic() {
+		s = r.scope(q, isSet(c.secret))
+	}
 	for _, name := range def.uses() {
 		if name == c.name && q.Parent != nil { // means the inherited one
-			v, ok := q.Parent.Values[name]
+			v, ok := q.Parent.values[name]
 			if !ok {
-				return Value{}, false
+				return knownValue{}, false
 			}
 			s.values[name] = v.data()
 			if isSet(c.secret) {
@@ -148,33 +167,33 @@ func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue
 			}
 		}
 		if _, ok := s.values[name]; !ok {
-			return Value{}, false // missing or wrong, and reported
+			return knownValue{}, false // missing or wrong, and reported
 		}
 	}
 	if r.early && q.Arch.IsZero() && def.usesArch() {
-		return Value{}, false
+		return knownValue{}, false
 	}
 	text, items, err := def.render(s)
-	var v Value
+	var v knownValue
 	if err == nil {
 		v, err = c.value(text, items)
 	}
 	if err != nil {
-		r.probs.addf(def.pos, "%s: %v", c.titleOf(def), err)
+		r.probs.Addf(def.pos, "%s: %v", c.titleOf(def), err)
 	}
 	return v, err == nil
 }
 
 // scope is what templates of the project see of what is known so far.
 func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
-	s := scope{project: q.Project, arch: q.Arch.Name, subarch: q.Arch.Subarch, values: map[string]any{}}
-	for name, v := range q.Values {
+	values := make(map[string]any, len(q.values))
+	for name, v := range q.values {
 		switch {
-		case !v.IsSecret():
-			s.values[name] = v.data()
+		case !v.isSecret():
+			values[name] = v.data()
 		case secrets:
-			s.values[name] = v.reveal()
+			values[name] = v.reveal()
 		}
 	}
-	return s
+	return newScope(q.Project, q.Arch, values)
 }

@@ -9,20 +9,26 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
+
+	"xtoo/projects/schema"
 )
 
 func compiledSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	text, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
-	if err := c.AddResource(SchemaID, doc); err != nil {
+	if err := c.AddResource(schemaID, doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile(SchemaID)
+	s, err := c.Compile(schemaID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,12 +106,9 @@ func schemaSays(s *jsonschema.Schema, config string) error {
 
 // decoderSays decodes a configuration without the rules beyond its own shape.
 func decoderSays(config string) error {
-	probs := &problems{}
-	r := reader{file: "x", probs: probs}
-	if n := r.document([]byte(config)); n != nil {
-		r.read(n, configShape(), "the configuration", 0)
-	}
-	return probs.err()
+	probs := &schema.Problems{}
+	configDocument().Read("x", []byte(config), probs)
+	return probs.Err()
 }
 
 // TestSchemaAgrees: the schema and the decoder say the same of what either can know.
@@ -168,8 +171,10 @@ func TestSchemaAgrees(t *testing.T) {
 // TestTable: every key is described, every example and default is right by the schema's own account.
 func TestTable(t *testing.T) {
 	s := compiledSchema(t)
-	if !bytes.Equal(Schema(), Schema()) {
-		t.Error("the schema is not the same twice")
+	one, err1 := Schema()
+	two, err2 := Schema()
+	if err1 != nil || err2 != nil || !bytes.Equal(one, two) {
+		t.Error("the schema is not the same twice", err1, err2)
 	}
 	keys := Keys()
 	for _, k := range keys {
@@ -223,14 +228,15 @@ func TestTable(t *testing.T) {
 
 // inMemory does with one configuration what Load does with those on disk.
 func inMemory(config string) (*Tree, error) {
-	l := loader{dir: "/nonexistent", given: "/nonexistent", found: []string{"p"}, probs: &problems{}, warn: &problems{}, byTag: map[string]*Project{}}
-	p := &Project{Name: "p", Tag: "p", Dir: "/nonexistent/p", Config: "/nonexistent/p/" + ConfigName, Source: []byte(config)}
+	l := newLoader(&origin{fsys: disk("/nonexistent"), name: "/nonexistent", dir: "/nonexistent", disk: true})
+	l.found = []string{"p"}
+	p := &Project{name: "p", Tag: "p", Dir: "/nonexistent/p", config: "/nonexistent/p/" + configName, Source: []byte(config)}
 	l.byTag["p"] = p
-	d := decoder{loader: &l, project: p}
+	d := decoder{loader: l, project: p}
 	d.decode(p.Source)
 	t := l.tree()
 	l.check(t)
-	return t, l.probs.err()
+	return t, l.probs.Err()
 }
 
 // FuzzLoad: no text makes reading panic or hang; what the decoder accepts the schema accepts too, and
@@ -255,10 +261,10 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config string) {
 		tree, err := inMemory(config)
 		if err == nil {
-			if plan, err := tree.Resolve(tree.Projects, Given{}); err == nil {
+			if plan, err := tree.Resolve(tree.projects, Given{}); err == nil {
 				for _, n := range plan.Projects[0].Nodes {
 					_ = n.Environ()
-					if _, err := n.Inputs(); err != nil {
+					if _, err := n.Inputs(t.Context(), nil); err != nil {
 						t.Fatal(err)
 					}
 				}

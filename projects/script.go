@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"xtoo/projects/schema"
 )
 
 // defaultInterpreter runs scripts without a #! line.
@@ -41,7 +43,7 @@ func interpreter(body []byte) ([]string, error) {
 		path, arg = text[:i], strings.Trim(text[i:], " \t")
 	}
 	if !strings.HasPrefix(path, "/") || strings.ContainsRune(text, 0) {
-		return nil, fmt.Errorf("its #! line does not name an interpreter by an absolute path: %q", "#!"+shorten(string(line)))
+		return nil, fmt.Errorf("its #! line does not name an interpreter by an absolute path: %q", "#!"+schema.Shorten(string(line)))
 	}
 	if arg == "" {
 		return []string{path}, nil

@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"encoding"
 	"fmt"
 	"io"
 )
@@ -11,10 +12,13 @@ type Secret struct {
 	text string
 }
 
+// Whatever encodes texts encodes it so.
+var _ encoding.TextMarshaler = Secret{}
+
 const hidden = "(secret)"
 
-// NewSecret hides a text.
-func NewSecret(text string) *Secret { return &Secret{text} }
+// newSecret hides a text.
+func newSecret(text string) *Secret { return &Secret{text} }
 
 // Reveal returns the text, for the file that the script reads it from and for keyed digests.
 func (s *Secret) Reveal() string { return s.text }

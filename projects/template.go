@@ -11,51 +11,78 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
+	"xtoo/projects/schema"
+	"xtoo/qemu"
 )
 
 // maxRendered bounds in bytes what a template may make.
-const maxRendered = MaxScriptSize
+const maxRendered = maxScriptSize
 
 // tmplText is a text of a configuration that may hold a template.
 type tmplText struct {
-	pos  Position
-	src  string
+	pos schema.Position
+	src string
+	parsedText
+}
+
+// texts parses the templates of one tree. Texts that are the same are parsed once.
+type texts struct {
+	proto  *template.Template
+	parsed map[string]parsedText
+}
+
+// parsedText is what a text comes to, wherever it stands.
+type parsedText struct {
 	tmpl *template.Template // nil: the text stands for itself
 	uses []string           // names of values
 	arch bool               // uses .arch or .subarch
 }
 
-// parseText reads a text; syntax errors and references to what does not exist are reported.
-func parseText(v *val, probs *problems) *tmplText {
-	t := &tmplText{pos: v.pos, src: v.text}
+func newTexts() *texts {
+	return &texts{template.New("text").Option("missingkey=error").Funcs(funcs()), map[string]parsedText{}}
+}
+
+// parse reads a text; syntax errors and references to what does not exist are reported.
+func (d *decoder) parse(v *schema.Value) *tmplText {
+	t := &tmplText{pos: v.Pos, src: v.Text}
 	if !strings.Contains(t.src, "{{") {
 		return t
 	}
-	tmpl, err := template.New("text").Option("missingkey=error").Funcs(funcs()).Parse(t.src)
+	if p, ok := d.texts.parsed[t.src]; ok {
+		t.parsedText = p
+		return t
+	}
+	tmpl, err := d.texts.proto.Clone()
+	if err == nil {
+		tmpl, err = tmpl.Parse(t.src)
+	}
 	if err != nil {
 		line, msg := templateError(err)
-		p := Problem{Pos: inText(v, line), Msg: "template: " + msg}
+		p := schema.Problem{Pos: inText(v, line), Msg: "template: " + msg}
 		if m := undefinedFunc(msg); m != "" {
 			p.Hint = strings.TrimPrefix(nearest.DidYouMean(m, funcNames()), ": ")
 		}
-		probs.add(p)
+		d.probs.Add(p)
 		return t
 	}
 	if len(tmpl.Templates()) > 1 || tmpl.Tree == nil {
-		probs.addf(v.pos, "template: define and block are not part of configurations")
+		d.probs.Addf(v.Pos, "template: define and block are not part of configurations")
 		return t
 	}
-	w := &walker{text: t, val: v, probs: probs}
+	w := &walker{text: t, val: v, probs: d.probs}
 	w.list(tmpl.Root, true)
 	t.tmpl = tmpl
+	if !w.wrong { // else it is reported wherever it stands
+		d.texts.parsed[t.src] = t.parsedText
+	}
 	return t
 }
 
 // inText is the position of a line of a text: exact for block texts, the text's start for others.
-func inText(v *val, line int) Position {
-	p := v.pos
-	if v.node != nil && v.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && line > 0 {
+func inText(v *schema.Value, line int) schema.Position {
+	p := v.Pos
+	if v.Node != nil && v.Node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && line > 0 {
 		p.Line, p.Column = p.Line+line, 1
 	}
 	return p
@@ -99,8 +126,9 @@ func undefinedFunc(msg string) string {
 // walker finds what a template uses.
 type walker struct {
 	text  *tmplText
-	val   *val
-	probs *problems
+	val   *schema.Value
+	probs *schema.Problems
+	wrong bool
 }
 
 func (w *walker) list(l *parse.ListNode, root bool) {
@@ -189,8 +217,9 @@ func (w *walker) access(n parse.Node, path []string) {
 }
 
 func (w *walker) bad(n parse.Node, msg string) {
+	w.wrong = true
 	line := 1 + strings.Count(w.text.src[:min(int(n.Position()), len(w.text.src))], "\n")
-	w.probs.addf(inText(w.val, line), "template: %s", msg)
+	w.probs.Addf(inText(w.val, line), "template: %s", msg)
 }
 
 func contains(list []string, s string) bool {
@@ -204,10 +233,16 @@ func contains(list []string, s string) bool {
 
 // scope is what templates see.
 type scope struct {
-	project *Project
-	arch    string
-	subarch string
-	values  map[string]any
+	arch   string
+	values map[string]any
+	data   map[string]any // all of it, values among it
+}
+
+func newScope(p *Project, arch qemu.Arch, values map[string]any) scope {
+	return scope{arch.Name, values, map[string]any{
+		"project": map[string]any{"name": p.name, "tag": p.Tag, "type": p.typ, "path": p.Tag},
+		"values":  values, "arch": arch.Name, "subarch": arch.Subarch,
+	}}
 }
 
 // render executes the template.
@@ -218,14 +253,8 @@ func (t *tmplText) render(s scope) (string, error) {
 	if t.arch && s.arch == "" {
 		return "", errArchUnknown
 	}
-	data := map[string]any{
-		"project": map[string]any{
-			"name": s.project.Name, "tag": s.project.Tag, "type": s.project.Type, "path": s.project.Tag,
-		},
-		"values": s.values, "arch": s.arch, "subarch": s.subarch,
-	}
 	var out limitedBuffer
-	if err := t.tmpl.Execute(&out, data); err != nil {
+	if err := t.tmpl.Execute(&out, s.data); err != nil {
 		_, msg := templateError(err)
 		return "", errors.New("template: " + msg)
 	}

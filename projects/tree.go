@@ -8,37 +8,37 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
+	"xtoo/projects/schema"
 )
 
-// Tree is a work directory as [Load] found it. It is not changed afterwards, and may be read by several
+// Tree is a source as [Load] found it. It is not changed afterwards, and may be read by several
 // goroutines.
 type Tree struct {
-	Dir string // the work directory, absolute, symbolic links resolved
 	// Projects holds every project: parents before their children, else by tag.
-	Projects []*Project
+	projects []*Project
 	// Warnings is worth saying, and stops nothing; sorted by position.
-	Warnings []Problem
+	Warnings []schema.Problem
 
-	given string // the work directory as it was given, for messages
+	from *origin
 }
 
 // Project is one directory with a configuration.
 type Project struct {
-	Name   string // the directory's name
+	name   string // the directory's name
 	Tag    string // its path relative to the work directory, with "/"
-	Type   string // `type`, or ""
-	Dir    string // its path, absolute
-	Config string // the configuration's path, as it can be opened from the current directory
+	typ    string // `type`, or ""
+	Dir    string // where it is, the same wherever one stands: its absolute path on disk, else NAME/TAG
+	config string // the configuration's path for messages; on disk it can be opened from the current directory
 	// Source is the configuration as it stands in the file, fit to be shown: where the default of a secret
 	// stands in it, it is written anew with "(secret)" in its place.
 	Source   []byte
-	Parent   *Project
-	Children []*Project // by tag
-	Bases    []*Base    // what a root starts from, in the configuration's order: one for each platform; nil for others
-	Exclude  []string   // patterns of what never enters the base layer; roots with a stage3 only
-	Scripts  []*Script  // the tree of nodes, in order
-	Pos      Position   // the start of the configuration
+	parent   *Project
+	Children []*Project      // by tag
+	Bases    []*Base         // what a root starts from, in the configuration's order: one for each platform; nil for others
+	Exclude  []string        // patterns of what never enters the base layer; roots with a stage3 only
+	Scripts  []*Script       // the tree of nodes, in order
+	Pos      schema.Position // the start of the configuration
 
 	doc     *yaml.Node
 	broken  bool // the configuration could not be read as a whole
@@ -54,34 +54,33 @@ type Project struct {
 
 // Root returns the project that the chain of parents starts with.
 func (p *Project) Root() *Project {
-	for p.Parent != nil {
-		p = p.Parent
+	for p.parent != nil {
+		p = p.parent
 	}
 	return p
 }
 
-// Chain returns the project and all above it, the root first.
-func (p *Project) Chain() []*Project {
-	if p.Parent == nil {
+// chain returns the project and all above it, the root first.
+func (p *Project) chain() []*Project {
+	if p.parent == nil {
 		return []*Project{p}
 	}
-	return append(p.Parent.Chain(), p)
+	return append(p.parent.chain(), p)
 }
 
 // Script is one node as the configuration has it: what holds without values.
 type Script struct {
-	Name     string
-	Path     string // names from the top of the project's tree: "base/sync"
-	File     string // `script` as the configuration has it; "" for an inline script
-	Children []*Script
-	Pos      Position
+	name     string
+	path     string // names from the top of the project's tree: "base/sync"
+	children []*Script
+	pos      schema.Position
 
 	run     *tmplText // nil for a file
 	body    []byte    // the file's content
 	interp  []string  // the file's interpreter
 	values  []nameRef // nil: all
 	narrow  bool      // `values` stands
-	files   []FileSet
+	files   []fileSet
 	env     []envEntry
 	volumes []Volume
 	network string
@@ -89,7 +88,7 @@ type Script struct {
 
 type nameRef struct {
 	name string
-	pos  Position
+	pos  schema.Position
 }
 
 type envEntry struct {
@@ -100,10 +99,10 @@ type envEntry struct {
 // Volume is a part of this machine that scripts can use. Nothing of it enters an image.
 type Volume struct {
 	Source   string // absolute path on this machine; whether it is there has not been checked
-	Text     string // the source as the configuration has it
+	text     string // the source as the configuration has it
 	Target   string // absolute path for the script
 	ReadOnly bool
-	Pos      Position
+	pos      schema.Position
 }
 
 // Network says what network a script has.
@@ -115,9 +114,9 @@ const (
 	NetworkNone Network = "none"
 )
 
-// Find returns the project of a tag, or nil.
-func (t *Tree) Find(tag string) *Project {
-	for _, p := range t.Projects {
+// find returns the project of a tag, or nil.
+func (t *Tree) find(tag string) *Project {
+	for _, p := range t.projects {
 		if p.Tag == tag {
 			return p
 		}
@@ -127,8 +126,8 @@ func (t *Tree) Find(tag string) *Project {
 
 // Tags returns the tags of all projects, sorted.
 func (t *Tree) Tags() []string {
-	out := make([]string, len(t.Projects))
-	for i, p := range t.Projects {
+	out := make([]string, len(t.projects))
+	for i, p := range t.projects {
 		out[i] = p.Tag
 	}
 	sort.Strings(out)
@@ -136,32 +135,32 @@ func (t *Tree) Tags() []string {
 }
 
 // Select returns the projects that are named, in the tree's order, each once; with no names all of them.
-// A name is a tag, or the path of a project's directory, absolute or relative to cwd; a slash at its end
-// does not matter. The error is an [*Errors] with one problem a name.
+// A name is a tag, or on disk the path of a project's directory, absolute or relative to cwd; a slash at its end
+// does not matter. The error is an [*schema.Errors] with one problem a name.
 func (t *Tree) Select(names []string, cwd string) ([]*Project, error) {
 	if len(names) == 0 {
-		return append([]*Project(nil), t.Projects...), nil
+		return append([]*Project(nil), t.projects...), nil
 	}
-	var probs problems
+	var probs schema.Problems
 	wanted := map[*Project]bool{}
 	for _, name := range names {
 		if p := t.named(name, cwd); p != nil {
 			wanted[p] = true
 			continue
 		}
-		p := Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.given, nearest.DidYouMean(name, t.Tags()))}
+		p := schema.Problem{Msg: fmt.Sprintf("there is no project %q in %s%s", name, t.from.name, nearest.DidYouMean(name, t.Tags()))}
 		if below := t.below(name, cwd); len(below) > 0 {
 			p.Hint = fmt.Sprintf("it is a directory of projects: name them, as in %s", below[0])
 		} else if !strings.HasSuffix(p.Msg, "?") {
 			p.Hint = "its projects are " + firstFew(t.Tags(), 10)
 		}
-		probs.add(p)
+		probs.Add(p)
 	}
-	if err := probs.err(); err != nil {
+	if err := probs.Err(); err != nil {
 		return nil, err
 	}
 	var out []*Project
-	for _, p := range t.Projects {
+	for _, p := range t.projects {
 		if wanted[p] {
 			out = append(out, p)
 		}
@@ -174,26 +173,29 @@ func (t *Tree) named(name, cwd string) *Project {
 	if name == "" {
 		return nil
 	}
-	if p := t.Find(strings.TrimRight(name, "/")); p != nil {
+	if p := t.find(strings.TrimRight(name, "/")); p != nil {
 		return p
 	}
 	tag, ok := t.tagOf(name, cwd)
 	if !ok {
 		return nil
 	}
-	return t.Find(tag)
+	return t.find(tag)
 }
 
 // tagOf is the tag that a directory would have.
 func (t *Tree) tagOf(path, cwd string) (string, bool) {
+	if !t.from.disk {
+		return "", false
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(cwd, path)
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	rel, err := filepath.Rel(t.Dir, path)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	rel, err := filepath.Rel(t.from.dir, path)
+	if err != nil || leadsOut(rel) {
 		return "", false
 	}
 	return filepath.ToSlash(rel), true

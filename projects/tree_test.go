@@ -7,21 +7,23 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"xtoo/projects/schema"
 )
 
 func bigTree(t *testing.T) (*Tree, string) {
 	t.Helper()
 	dir := workdir(t, map[string]string{
-		"x86-64bit/generic_64/" + ConfigName:           "from: scratch",
-		"x86-64bit/generic_64/host/" + ConfigName:      "",
-		"x86-64bit/generic_64/host/xdev/" + ConfigName: "# nothing",
-		"x86-64bit/generic_64-v3/" + ConfigName:        "from: scratch",
-		"arm-64bit/raspi4/plain/deep/" + ConfigName:    "from: scratch",
-		"zz/" + ConfigName:                             "from: scratch",
-		".git/hooks/" + ConfigName:                     "not: ours",
-		"x86-64bit/.cache/" + ConfigName:               "not: ours",
+		"x86-64bit/generic_64/" + configName:           "from: scratch",
+		"x86-64bit/generic_64/host/" + configName:      "",
+		"x86-64bit/generic_64/host/xdev/" + configName: "# nothing",
+		"x86-64bit/generic_64-v3/" + configName:        "from: scratch",
+		"arm-64bit/raspi4/plain/deep/" + configName:    "from: scratch",
+		"zz/" + configName:                             "from: scratch",
+		".git/hooks/" + configName:                     "not: ours",
+		"x86-64bit/.cache/" + configName:               "not: ours",
 	})
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,26 +41,26 @@ func tags(list []*Project) string {
 func TestTree(t *testing.T) {
 	tree, dir := bigTree(t)
 	want := "arm-64bit/raspi4/plain/deep x86-64bit/generic_64 x86-64bit/generic_64/host x86-64bit/generic_64/host/xdev x86-64bit/generic_64-v3 zz"
-	if got := tags(tree.Projects); got != want {
+	if got := tags(tree.projects); got != want {
 		t.Errorf("projects %s\nwant %s", got, want)
 	}
-	xdev := tree.Find("x86-64bit/generic_64/host/xdev")
-	if got := tags(xdev.Chain()); got != "x86-64bit/generic_64 x86-64bit/generic_64/host x86-64bit/generic_64/host/xdev" {
+	xdev := tree.find("x86-64bit/generic_64/host/xdev")
+	if got := tags(xdev.chain()); got != "x86-64bit/generic_64 x86-64bit/generic_64/host x86-64bit/generic_64/host/xdev" {
 		t.Errorf("chain %s", got)
 	}
-	if xdev.Root().Tag != "x86-64bit/generic_64" || xdev.Name != "xdev" || xdev.Parent.Children[0] != xdev {
+	if xdev.Root().Tag != "x86-64bit/generic_64" || xdev.name != "xdev" || xdev.parent.Children[0] != xdev {
 		t.Errorf("%+v", xdev)
 	}
-	if deep := tree.Find("arm-64bit/raspi4/plain/deep"); deep.Parent != nil || deep.Bases[0].Kind != BaseScratch || deep.Bases[0].Path != "" {
+	if deep := tree.find("arm-64bit/raspi4/plain/deep"); deep.parent != nil || deep.Bases[0].Kind != BaseScratch || deep.Bases[0].Path != "" {
 		t.Errorf("%+v", deep)
 	}
 	if len(tree.Warnings) != 0 {
 		t.Errorf("warnings %v", tree.Warnings)
 	}
-	if string(xdev.Source) != "# nothing" || xdev.Config != filepath.Join(dir, xdev.Tag, ConfigName) {
-		t.Errorf("source %q, config %s", xdev.Source, xdev.Config)
+	if string(xdev.Source) != "# nothing" || xdev.config != filepath.Join(dir, xdev.Tag, configName) {
+		t.Errorf("source %q, config %s", xdev.Source, xdev.config)
 	}
-	if got := SIFName(xdev.Tag, ""); got != "x86-64bit-generic_64-host-xdev.sif" {
+	if got := sifName(xdev.Tag, ""); got != "x86-64bit-generic_64-host-xdev.sif" {
 		t.Error(got)
 	}
 }
@@ -83,7 +85,7 @@ func TestSelect(t *testing.T) {
 		{"absolute", "/", []string{filepath.Join(dir, "zz")}, "zz"},
 		{"through a link", link, []string{"./zz"}, "zz"},
 		{"tag before path", filepath.Join(dir, "x86-64bit/generic_64"), []string{"zz"}, "zz"},
-		{"all", "/", nil, tags(tree.Projects)},
+		{"all", "/", nil, tags(tree.projects)},
 	} {
 		got, err := tree.Select(c.names, c.cwd)
 		if err != nil || tags(got) != c.want {
@@ -112,8 +114,8 @@ func TestSelect(t *testing.T) {
 
 // TestLinks: symbolic links neither lead out nor in circles; odd files do not hang the walk.
 func TestLinks(t *testing.T) {
-	outside := workdir(t, map[string]string{"o/" + ConfigName: "from: scratch"})
-	dir := workdir(t, map[string]string{"a/" + ConfigName: "from: scratch\nscripts: [{name: x, script: out.sh}]", "shared.yaml": "scripts: []"})
+	outside := workdir(t, map[string]string{"o/" + configName: "from: scratch"})
+	dir := workdir(t, map[string]string{"a/" + configName: "from: scratch\nscripts: [{name: x, script: out.sh}]", "shared.yaml": "scripts: []"})
 	for link, target := range map[string]string{"out": filepath.Join(outside, "o"), "a/loop": "..", "a/self": ".", "a/out.sh": filepath.Join(outside, "s.sh"), "dangling": "nowhere"} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
@@ -122,11 +124,11 @@ func TestLinks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "s.sh"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := Load(dir)
+	tree, err := loadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := tags(tree.Projects); got != "a" {
+	if got := tags(tree.projects); got != "a" {
 		t.Errorf("projects %s", got)
 	}
 	var warnings []string
@@ -143,30 +145,30 @@ func TestLinks(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "a/b"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("../../shared.yaml", filepath.Join(dir, "a/b", ConfigName)); err != nil {
+	if err := os.Symlink("../../shared.yaml", filepath.Join(dir, "a/b", configName)); err != nil {
 		t.Fatal(err)
 	}
-	if tree, err = Load(dir); err != nil || tags(tree.Projects) != "a a/b" {
+	if tree, err = loadDir(dir); err != nil || tags(tree.projects) != "a a/b" {
 		t.Error(err)
 	}
 	// A fifo is refused, not waited for.
 	if err := os.Mkdir(filepath.Join(dir, "f"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(filepath.Join(dir, "f", ConfigName), 0o600); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(dir, "f", configName), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Load(dir)
+	_, err = loadDir(dir)
 	if got := problemsOf(t, err); len(got) != 1 || !strings.Contains(got[0], "it is not a regular file") {
 		t.Errorf("fifo: %q", got)
 	}
 }
 
 func TestRelativeWorkDirectory(t *testing.T) {
-	dir := workdir(t, map[string]string{"w/a/" + ConfigName: "foo: 1"})
+	dir := workdir(t, map[string]string{"w/a/" + configName: "foo: 1"})
 	t.Chdir(dir)
-	_, err := Load("w")
-	if err == nil || !strings.Contains(err.Error(), "w/a/"+ConfigName+":1:1: unknown key") || strings.Contains(err.Error(), dir) {
+	_, err := loadDir("w")
+	if err == nil || !strings.Contains(err.Error(), "w/a/"+configName+":1:1: unknown key") || strings.Contains(err.Error(), dir) {
 		t.Errorf("positions must be as the work directory was given: %v", err)
 	}
 }
@@ -189,12 +191,12 @@ func TestBases(t *testing.T) {
 			t.Errorf("%s: %v", c.config, err)
 			continue
 		}
-		got := *tree.Projects[0].Bases[0]
-		if got.Pos.Line != 1 || got.Project != tree.Projects[0] || got.Several() {
+		got := *tree.projects[0].Bases[0]
+		if got.Pos.Line != 1 || got.Project != tree.projects[0] || got.Several() {
 			t.Errorf("%s: position %v", c.config, got.Pos)
 		}
-		got.Pos, got.Project = Position{}, nil
-		c.want.Path = strings.Replace(c.want.Path, "DIR", tree.Dir, 1)
+		got.Pos, got.Project = schema.Position{}, nil
+		c.want.Path = strings.Replace(c.want.Path, "DIR", tree.from.dir, 1)
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.config, got, c.want)
 		}
@@ -224,22 +226,19 @@ scripts:
 	if got := strings.Join(order, " "); got != "a/b/c a/b/d a/b a/e a f" {
 		t.Errorf("order %s", got)
 	}
-	if len(p.Tree) != 2 || p.Tree[0].Children[0].Children[1].Parent != p.Tree[0].Children[0] || p.Tree[0].Parent != nil {
-		t.Error("the tree of nodes is not linked")
-	}
 }
 
 // TestInheritance: env, volumes and network reach the projects below and the nodes; the nearest counts.
 func TestInheritance(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `
 from: scratch
 network: none
 env: {A: "{{ .project.name }}", B: a}
 volumes: [{source: v, target: /v}, {source: w, target: /w}]
 scripts: [{name: n, run: x}]
 `,
-		"a/b/" + ConfigName: `
+		"a/b/" + configName: `
 env: {B: b, PATH: /bin}
 volumes: [{source: /w2, target: /w, readonly: true}]
 scripts: [{name: n, run: x}, {name: m, run: x, network: host, env: {B: m}, volumes: [{source: ~/z, target: /z}, {source: y, target: /v/}]}]
@@ -258,7 +257,7 @@ scripts: [{name: n, run: x}, {name: m, run: x, network: host, env: {B: m}, volum
 			}
 		}
 		for _, v := range n.Volumes {
-			s := v.Target + "=" + strings.Replace(v.Source, tree.Dir, "DIR", 1)
+			s := v.Target + "=" + strings.Replace(v.Source, tree.from.dir, "DIR", 1)
 			if v.ReadOnly {
 				s += ":ro"
 			}
@@ -278,21 +277,21 @@ scripts: [{name: n, run: x}, {name: m, run: x, network: host, env: {B: m}, volum
 		}
 	}
 	m := plan.Projects[1].Nodes[1]
-	if m.Network != NetworkHost || len(m.Volumes) != 3 || m.Volumes[0].Source != filepath.Join(tree.Dir, "a/b/y") || !strings.Contains(strings.Join(m.Environ(), " "), " B=m ") && m.Environ()[1] != "B=m" {
+	if m.Network != NetworkHost || len(m.Volumes) != 3 || m.Volumes[0].Source != filepath.Join(tree.from.dir, "a/b/y") || !strings.Contains(strings.Join(m.Environ(), " "), " B=m ") && m.Environ()[1] != "B=m" {
 		t.Errorf("node's own: %s", describe(m))
 	}
 }
 
 func TestImage(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `
 from: scratch
 values: {init: /sbin/init}
 image: {entrypoint: ["{{ .values.init }}"], cmd: [a, 1], env: {LANG: C.UTF-8, N: "{{ .project.name }}"}, labels: {x: y}, ports: [22, 053/udp], user: nobody, workdir: /srv, volumes: [/d/], stop_signal: SIGINT}
 outputs: {sif: "{{ .project.name }}.sif"}
 `,
-		"a/b/" + ConfigName: "image: {cmd: [], env: {N: b, A: z}, labels: {x: z, w: 1}, ports: [], user: ''}\noutputs: {sif: /out/b.sif}",
-		"a/c/" + ConfigName: "",
+		"a/b/" + configName: "image: {cmd: [], env: {N: b, A: z}, labels: {x: z, w: 1}, ports: [], user: ''}\noutputs: {sif: /out/b.sif}",
+		"a/c/" + configName: "",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -304,42 +303,42 @@ outputs: {sif: "{{ .project.name }}.sif"}
 		Labels: map[string]string{"x": "y"}, Ports: []string{"22/tcp", "53/udp"}, Volumes: []string{"/d"},
 		User: text("nobody"), WorkDir: text("/srv"), StopSignal: text("SIGINT"),
 	}
-	if got := plan.Find("a").Image; !reflect.DeepEqual(got, want) {
+	if got := plan.find("a").Image; !reflect.DeepEqual(got, want) {
 		t.Errorf("have %+v\nwant %+v", got, want)
 	}
 	want = ImageSettings{
 		Cmd: []string{}, Env: map[string]string{"N": "b", "A": "z"}, Labels: map[string]string{"x": "z", "w": "1"},
 		Ports: []string{}, User: text(""),
 	}
-	if got := plan.Find("a/b").Image; !reflect.DeepEqual(got, want) {
+	if got := plan.find("a/b").Image; !reflect.DeepEqual(got, want) {
 		t.Errorf("have %+v\nwant %+v", got, want)
 	}
-	if got := plan.Find("a/c").Image; !(len(got.Env)+len(got.Labels) == 0 && got.Entrypoint == nil && got.Cmd == nil && got.Ports == nil && got.Volumes == nil && got.User == nil) {
+	if got := plan.find("a/c").Image; !(len(got.Env)+len(got.Labels) == 0 && got.Entrypoint == nil && got.Cmd == nil && got.Ports == nil && got.Volumes == nil && got.User == nil) {
 		t.Errorf("an empty configuration says %+v", got)
 	}
-	if got := plan.Find("a").SIF; got != filepath.Join(tree.Dir, "a/a.sif") {
+	if got := plan.find("a").SIF; got != filepath.Join(tree.from.dir, "a/a.sif") {
 		t.Errorf("sif %s", got)
 	}
-	if plan.Find("a/b").SIF != "/out/b.sif" || plan.Find("a/c").SIF != "" {
-		t.Errorf("outputs are the project's own: %q %q", plan.Find("a/b").SIF, plan.Find("a/c").SIF)
+	if plan.find("a/b").SIF != "/out/b.sif" || plan.find("a/c").SIF != "" {
+		t.Errorf("outputs are the project's own: %q %q", plan.find("a/b").SIF, plan.find("a/c").SIF)
 	}
 }
 
 func TestSameSIF(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: "from: scratch\noutputs: {sif: /o/x.sif}", "b/" + ConfigName: "from: scratch\noutputs: {sif: '/o/{{ \"x\" }}.sif'}",
-		"c/" + ConfigName: "from: scratch\noutputs: {sif: '{{ \"\" }}'}",
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: "from: scratch\noutputs: {sif: /o/x.sif}", "b/" + configName: "from: scratch\noutputs: {sif: '/o/{{ \"x\" }}.sif'}",
+		"c/" + configName: "from: scratch\noutputs: {sif: '{{ \"\" }}'}",
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = tree.Resolve(tree.Projects, Given{})
+	_, err = tree.Resolve(tree.projects, Given{})
 	for _, want := range []string{`projects "a" and "b" would both write /o/x.sif`, "names no file"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %s in %v", want, err)
 		}
 	}
-	if _, err := tree.Resolve(tree.Projects[:1], Given{}); err != nil {
+	if _, err := tree.Resolve(tree.projects[:1], Given{}); err != nil {
 		t.Errorf("only what is selected is written: %v", err)
 	}
 }
@@ -347,13 +346,13 @@ func TestSameSIF(t *testing.T) {
 // TestExamples: what the repository shows loads.
 func TestExamples(t *testing.T) {
 	for _, dir := range []string{"demo", "funtoo"} {
-		tree, err := Load(filepath.Join("..", "examples", dir))
+		tree, err := loadDir(filepath.Join("..", "examples", dir))
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 			continue
 		}
-		if len(tree.Projects) < 3 {
-			t.Errorf("%s: projects %s", dir, tags(tree.Projects))
+		if len(tree.projects) < 3 {
+			t.Errorf("%s: projects %s", dir, tags(tree.projects))
 		}
 	}
 }

@@ -8,15 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"xtoo/qemu"
 )
 
 // family is a tree of three projects whose values depend on each other.
 func family(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `
 stage3: {file: s.tar, arch: arm-64bit, subarch: raspi4}
 values:
   hostname: "{{ .project.name }}"
@@ -29,7 +27,7 @@ values:
   programs: {choices: [vim, tmux, git], many: true, default: [vim]}
   board: "{{ .arch }}-{{ .subarch }}"
 `,
-		"a/b/" + ConfigName: `
+		"a/b/" + configName: `
 values:
   hostname: "{{ .values.hostname }}-{{ .project.name | upper }}"
   programs: [vim, git]
@@ -38,7 +36,7 @@ scripts:
     run: "echo {{ .values.programs }} {{ join \",\" .values.programs }} {{ quote .values.programs }} {{ .values.fqdn }} {{ range .values.programs }}<{{ . }}>{{ end }}"
   - {name: two, run: true && echo, values: [jobs, debug, jobs]}
 `,
-		"a/b/c/" + ConfigName: `
+		"a/b/c/" + configName: `
 values:
   fqdn: "{{ .values.hostname | replace \"B\" \"x\" | lower }}.{{ default \"none\" .values.empty }}"
   empty: ""
@@ -52,7 +50,7 @@ values:
 
 func resolve(t *testing.T, tree *Tree, g Given) *Plan {
 	t.Helper()
-	plan, err := tree.Resolve(tree.Projects, g)
+	plan, err := tree.Resolve(tree.projects, g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +99,7 @@ func TestValues(t *testing.T) {
 			plan := resolve(t, tree, c.given)
 			for key, want := range c.want {
 				tag, name, _ := strings.Cut(key, " ")
-				if got := plan.Find(tag).Values[name]; got.String() != want {
+				if got := plan.find(tag).values[name]; got.String() != want {
 					t.Errorf("%s = %q, want %q", key, got, want)
 				}
 			}
@@ -109,11 +107,15 @@ func TestValues(t *testing.T) {
 	}
 
 	plan := resolve(t, tree, Given{})
-	one, two := plan.Find("a/b").Nodes[0], plan.Find("a/b").Nodes[1]
+	one, two := plan.find("a/b").Nodes[0], plan.find("a/b").Nodes[1]
 	if got, want := string(one.Body), "echo vim git vim,git 'vim' 'git' a.example.org <vim><git>"; got != want {
 		t.Errorf("body %q, want %q", got, want)
 	}
-	if got := fmt.Sprint(two.Values); got != "[{debug false} {jobs 4}]" {
+	var seen []string
+	for _, v := range two.values {
+		seen = append(seen, v.name+"="+v.value.String())
+	}
+	if got := strings.Join(seen, " "); got != "debug=false jobs=4" {
 		t.Errorf("narrowed values: %s", got)
 	}
 	env := strings.Join(one.Environ(), "\n")
@@ -161,7 +163,7 @@ func TestWrongValues(t *testing.T) {
 		{"nul", Given{Set: []string{"hostname=a\x00b"}}, []string{`it holds a NUL character`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := tree.Resolve(tree.Projects, c.given)
+			_, err := tree.Resolve(tree.projects, c.given)
 			if err == nil {
 				t.Fatal("resolves")
 			}
@@ -175,8 +177,8 @@ func TestWrongValues(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `
 from: scratch
 values:
   pw: {prompt: Root password, secret: true, confirm: true}
@@ -184,8 +186,8 @@ values:
   pick: {choices: [x, y], many: true}
   device: "/dev/{{ .values.disk }}"
 `,
-		"a/b/" + ConfigName: "values: {disk: {prompt: Which disk}}\nscripts: [{name: x, run: 'echo {{ .values.device }}'}]",
-		"z/" + ConfigName:   "from: scratch\nvalues: {other: }",
+		"a/b/" + configName: "values: {disk: {prompt: Which disk}}\nscripts: [{name: x, run: 'echo {{ .values.device }}'}]",
+		"z/" + configName:   "from: scratch\nvalues: {other: }",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -200,8 +202,8 @@ values:
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range missing.List {
-		got = append(got, fmt.Sprintf("%s:%s|%s|%v|%v|%v|%v|%d", m.Project, m.Name, m.Prompt, m.Choices, m.Many, m.Secret, m.Confirm, m.Pos.Line))
+	for _, m := range missing.list {
+		got = append(got, fmt.Sprintf("%s:%s|%s|%v|%v|%v|%v|%d", m.Project, m.Name, m.Prompt, m.Choices, m.Many, m.Secret, m.Confirm, m.pos.Line))
 	}
 	want := "a:disk|disk|[]|false|false|false|5 a:pick|pick|[x y]|true|false|false|6 a:pw|Root password|[]|false|true|true|4"
 	if strings.Join(got, " ") != want {
@@ -212,6 +214,13 @@ values:
 			t.Errorf("%v does not say %s", err, want)
 		}
 	}
+	for _, q := range missing.Questions() {
+		for text, right := range map[string]bool{"x": true, "y, x": true, "z": q.Name != "pick", "\x00": false} {
+			if err := q.Check(text); (err == nil) != right {
+				t.Errorf("answer %q to %s: %v", text, q.Name, err)
+			}
+		}
+	}
 	// What is asked for becomes what is given.
 	plan, err := tree.Resolve(b, Given{Set: []string{"a:pw=geheim, sehr", "a:disk=sda", "a:pick=y,x"}})
 	if err != nil {
@@ -220,7 +229,7 @@ values:
 	if len(plan.Projects) != 2 || plan.Projects[0].Selected || !plan.Projects[1].Selected || plan.Projects[1].Parent != plan.Projects[0] {
 		t.Errorf("plan: %+v", plan.Projects)
 	}
-	node := plan.Find("a/b").Nodes[0]
+	node := plan.find("a/b").Nodes[0]
 	if string(node.Body) != "echo /dev/sda" {
 		t.Errorf("body %q", node.Body)
 	}
@@ -232,15 +241,15 @@ values:
 // TestSecrets: no way of printing a plan shows a secret.
 func TestSecrets(t *testing.T) {
 	const word = "swordfish"
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName: `
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `
 from: scratch
 values:
   pw: {secret: true}
   derived: {secret: true, default: "{{ .values.pw }}!"}
 scripts: [{name: x, run: y}]
 `,
-		"a/b/" + ConfigName: "values: {pw: {prompt: Again}}\nscripts: [{name: x, run: y}]",
+		"a/b/" + configName: "values: {pw: {prompt: Again}}\nscripts: [{name: x, run: y}]",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -251,10 +260,11 @@ scripts: [{name: x, run: y}]
 		if got := n.Secrets()["derived"].Reveal(); got != word+"!" {
 			t.Errorf("derived secret %q", got)
 		}
-		in, err := n.Inputs()
+		inputs, err := n.Inputs(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		in := inputs.Components
 		secrets := 0
 		for _, c := range in {
 			if c.Secret != nil {
@@ -267,11 +277,11 @@ scripts: [{name: x, run: y}]
 		if secrets != 2 {
 			t.Errorf("%d secrets among the inputs", secrets)
 		}
-		v := p.Values["pw"]
+		v := p.values["pw"]
 		shown := fmt.Sprintf("%v %+v %#v %s %q %v %+v %#v %v %v", v, v, v, v, v, in, in, in, n.Environ(), n.Secrets())
-		shown += fmt.Sprintf("%v %+v %#v %s %d %x", *v.Secret(), *v.Secret(), *v.Secret(), v.Secret(), v.Secret(), v.Secret())
-		shown += fmt.Sprintf("%v %+v %#v", p.Values, n.Values, n.Values)
-		for _, x := range []any{v, v.Secret(), *v.Secret(), in, n.Values} {
+		shown += fmt.Sprintf("%v %+v %#v %s %d %x", *v.secret, *v.secret, *v.secret, v.secret, v.secret, v.secret)
+		shown += fmt.Sprintf("%v %+v %#v", p.values, n.values, n.values)
+		for _, x := range []any{v, v.secret, *v.secret, in, n.values} {
 			b, err := json.Marshal(x)
 			if err != nil {
 				t.Fatal(err)
@@ -287,47 +297,47 @@ scripts: [{name: x, run: y}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = tree.Resolve(tree.Projects, Given{Set: []string{"pw=" + word + "\x00", "nope=" + word, "=" + word}}); err == nil || strings.Contains(err.Error(), word) {
+	if _, err = tree.Resolve(tree.projects, Given{Set: []string{"pw=" + word + "\x00", "nope=" + word, "=" + word}}); err == nil || strings.Contains(err.Error(), word) {
 		t.Error(err)
 	}
 	// A default that stands in the clear is warned of, and not in what is shown of the configuration.
-	tree, err = Load(workdir(t, map[string]string{
-		"a/" + ConfigName:   "# top\nfrom: scratch\nvalues:\n  pw: {secret: true, default: &x swordfish} # why\n  # list\n  b: {secret: true, default: *x}\n  c: {secret: true}\n  d: {secret: true, default: ''}\n",
-		"a/b/" + ConfigName: "values: {c: swordfish}",
-		"a/c/" + ConfigName: "values: {e: {secret: true, default: 'sword{{ \"\" }}fish'}} # d",
-		"a/d/" + ConfigName: "values: {e: {default: 'public'}} # d",
+	tree, err = loadDir(workdir(t, map[string]string{
+		"a/" + configName:   "# top\nfrom: scratch\nvalues:\n  pw: {secret: true, default: &x swordfish} # why\n  # list\n  b: {secret: true, default: *x}\n  c: {secret: true}\n  d: {secret: true, default: ''}\n",
+		"a/b/" + configName: "values: {c: swordfish}",
+		"a/c/" + configName: "values: {e: {secret: true, default: 'sword{{ \"\" }}fish'}} # d",
+		"a/d/" + configName: "values: {e: {default: 'public'}} # d",
 	}))
 	if err != nil || len(tree.Warnings) != 3 {
 		t.Fatal(tree.Warnings, err)
 	}
-	for _, p := range tree.Projects {
-		if strings.Contains(string(p.Source), "fish") || p.Name != "d" && !strings.Contains(string(p.Source), hidden) {
+	for _, p := range tree.projects {
+		if strings.Contains(string(p.Source), "fish") || p.name != "d" && !strings.Contains(string(p.Source), hidden) {
 			t.Errorf("%s shows: %s", p.Tag, p.Source)
 		}
 		if err := decoderSays(string(p.Source)); err != nil {
 			t.Errorf("%s: %v\n%s", p.Tag, err, p.Source)
 		}
 	}
-	if got := string(tree.Find("a/d").Source); got != "values: {e: {default: 'public'}} # d" {
+	if got := string(tree.find("a/d").Source); got != "values: {e: {default: 'public'}} # d" {
 		t.Errorf("a source without secrets was changed: %s", got)
 	}
-	if got := tree.Find("a").values[0].def.text.src; got != word {
+	if got := tree.find("a").values[0].def.text.src; got != word {
 		t.Errorf("the default itself became %q", got)
 	}
 }
 
 // TestInheritedDeclarations: a child changes what it names, and keeps the rest.
 func TestInheritedDeclarations(t *testing.T) {
-	tree, err := Load(workdir(t, map[string]string{
-		"a/" + ConfigName:   "from: scratch\nvalues: {p: {choices: [x, y, z], many: true, default: [x, y]}, n: 3, b: true}",
-		"a/b/" + ConfigName: "values: {p: y z, n: {prompt: How many}}",
-		"a/c/" + ConfigName: "values: {p: {choices: [x]}}",
-		"a/d/" + ConfigName: "values: {n: text now}",
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName:   "from: scratch\nvalues: {p: {choices: [x, y, z], many: true, default: [x, y]}, n: 3, b: true}",
+		"a/b/" + configName: "values: {p: y z, n: {prompt: How many}}",
+		"a/c/" + configName: "values: {p: {choices: [x]}}",
+		"a/d/" + configName: "values: {n: text now}",
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = tree.Resolve(tree.Projects, Given{})
+	_, err = tree.Resolve(tree.projects, Given{})
 	if err == nil || !strings.Contains(err.Error(), `value "p", inherited from "a": "y" is none of the choices: x`) {
 		t.Errorf("narrower choices: %v", err)
 	}
@@ -339,64 +349,17 @@ func TestInheritedDeclarations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := plan.Find("a/b")
-	if v := b.Values["p"]; v.Type != TypeList || v.String() != "y z" {
-		t.Errorf("p: %v %v", v.Type, v)
+	b := plan.find("a/b")
+	if v := b.values["p"]; v.typ != typeList || v.String() != "y z" {
+		t.Errorf("p: %v %v", v.typ, v)
 	}
-	if v := b.Values["n"]; v.Type != TypeInt || v.String() != "3" {
-		t.Errorf("n: %v %v", v.Type, v)
+	if v := b.values["n"]; v.typ != typeInt || v.String() != "3" {
+		t.Errorf("n: %v %v", v.typ, v)
 	}
-	if v := b.Values["b"]; v.Type != TypeBool || v.List()[0] != "true" {
-		t.Errorf("b: %v %v", v.Type, v)
+	if v := b.values["b"]; v.typ != typeBool || v.String() != "true" {
+		t.Errorf("b: %v %v", v.typ, v)
 	}
-	if v := plan.Find("a/d").Values["n"]; v.Type != TypeString {
-		t.Errorf("n of d: %v %v", v.Type, v)
-	}
-}
-
-// TestArch: what a root does not declare comes from the engine, and is asked for where it is used.
-func TestArch(t *testing.T) {
-	tree, err := load(t, "stage3: s.tar\nscripts: [{name: a, run: 'echo {{ .arch }}'}]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), "architecture, which is not known") {
-		t.Error(err)
-	}
-	early, err := load(t, "stage3: s.tar\nvalues: {a: '{{ .arch }}', b: '{{ .values.a }}', c: , d: ['{{ .arch }}']}\nscripts: [{name: a, run: x}]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var missing *MissingError
-	if err := early.Check(early.Projects, Given{}); !errors.As(err, &missing) || len(missing.List) != 1 || missing.List[0].Name != "c" {
-		t.Errorf("before the architecture is known: %v", err)
-	}
-	if err := early.Check(early.Projects, Given{Set: []string{"c=x"}}); err != nil {
-		t.Errorf("before the architecture is known: %v", err)
-	}
-	if err := early.Check(early.Projects, Given{Set: []string{"x=x"}}); err == nil {
-		t.Error("an unknown value is not found early")
-	}
-	if _, err := early.Resolve(early.Projects, Given{Set: []string{"c=x"}}); err == nil {
-		t.Error("resolves without the architecture")
-	}
-	pi, err := qemu.Lookup("arm-32bit", "raspi2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan := resolve(t, tree, Given{Arch: map[*Base]qemu.Arch{tree.Projects[0].Bases[0]: pi}})
-	if n := plan.Projects[0].Nodes[0]; string(n.Body) != "echo arm-32bit" || plan.Projects[0].Arch != pi {
-		t.Errorf("%q", n.Body)
-	}
-}
-
-// TestEndlessTemplates: what a template makes is bounded.
-func TestEndlessTemplates(t *testing.T) {
-	tree, err := load(t, "from: scratch\nscripts: [{name: a, run: '{{ range 100000000 }}xxxxxxxxxxxxxxxxxxxxxxxx{{ end }}'}]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tree.Resolve(tree.Projects, Given{}); err == nil || !strings.Contains(err.Error(), "makes more than") {
-		t.Error(err)
+	if v := plan.find("a/d").values["n"]; v.typ != typeString {
+		t.Errorf("n of d: %v %v", v.typ, v)
 	}
 }

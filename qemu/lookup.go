@@ -8,7 +8,7 @@ import (
 	"sort"
 	"strings"
 
-	"xtoo/qemu/nearest"
+	"xtoo/internal/nearest"
 )
 
 // Errors of this package. Test for them with errors.Is.

@@ -1,27 +1,32 @@
 #!/bin/sh
 # go vet and the tests. Called by `make test`; GO and TAGS come from the Makefile.
 #
-#   XTOO_TEST_FLAGS   more flags for go test
-#   XTOO_TEST_RACE    0: without the race detector, 1: with it; default: with it where it can be had
+#   XTOO_TEST_LONG=1   the slow cases, too
+#   XTOO_TEST_RACE=1   under the race detector, which needs a C compiler
+#   XTOO_TEST_FLAGS    more flags for go test
+#
+# Continuous integration sets the first two.
 set -e
 : "${GO:=go}" "${TAGS:=containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper}"
 
-# The race detector needs cgo, and so a C compiler with its headers.
-can_race() {
-	printf '#include <stdlib.h>\nint main(void) { return 0; }\n' |
-		"$($GO env CC)" -x c - -o /dev/null >/dev/null 2>&1
-}
-
 race="" cgo=0
-case ${XTOO_TEST_RACE:-auto} in
-0) echo "test: without the race detector (XTOO_TEST_RACE=0)" ;;
-1) race=-race cgo=1 ;;
-*) if can_race; then race=-race cgo=1; else echo "test: no working C compiler: without the race detector"; fi ;;
+case ${XTOO_TEST_RACE:-} in
+'' | 0) ;;
+*) race=-race cgo=1 ;;
 esac
 
 # A program under the race detector waits a second before it exits. Tests start thousands.
 export GORACE="atexit_sleep_ms=0 ${GORACE:-}"
 
-CGO_ENABLED=0 $GO vet -tags "$TAGS" ./...
+# The flags are those of `make`, so that nothing is compiled twice; vet is not asked twice either.
+CGO_ENABLED=0 $GO vet -trimpath -buildvcs=false -tags "$TAGS" ./...
 # shellcheck disable=SC2086 # flags are words
-CGO_ENABLED=$cgo $GO test $race -buildvcs=false -timeout 15m -tags "$TAGS" $XTOO_TEST_FLAGS ./...
+CGO_ENABLED=$cgo $GO test $race -vet=off -trimpath -buildvcs=false -timeout 15m -tags "$TAGS" $XTOO_TEST_FLAGS ./...
+
+left=""
+[ -n "$race" ] || left="the race detector (XTOO_TEST_RACE=1)"
+if [ -z "${XTOO_TEST_LONG:-}" ]; then
+	places=$(grep -rhE --include='*_test.go' --include='*.txtar' 'testutil\.(Long|IsLong)\(|^\[!long\]' ./*/ | wc -l)
+	left="$left${left:+ and }the slow cases of $places tests (XTOO_TEST_LONG=1)"
+fi
+[ -z "$left" ] || echo "test: left to continuous integration: $left"

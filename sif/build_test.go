@@ -18,72 +18,34 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil/layertest"
+	"xtoo/layers/merge"
 	"xtoo/sif/squashfs"
 )
 
 // testTime is the time of everything that says no other.
-var testTime = time.Unix(1655337600, 0).UTC()
+var testTime = layertest.Time
 
-// An item is a member of a test's layer.
-type item struct {
-	tar.Header
-	data string
-}
+type item = layertest.Item
 
-func reg(name, data string) item {
-	return item{tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data))}, data}
-}
-
-func folder(name string, mode int64) item {
-	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: mode}}
-}
-
-func sym(name, target string) item {
-	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}}
-}
-
-func hard(name, target string) item {
-	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeLink, Mode: 0o644, Linkname: target}}
-}
-
-func char(name string, major, minor int64) item {
-	return item{Header: tar.Header{Name: name, Typeflag: tar.TypeChar, Mode: 0o600, Devmajor: major, Devminor: minor}}
-}
-
-func wh(name string) item { return reg(name, "") }
-
-// tarOf writes items as a tar stream.
-func tarOf(t testing.TB, items ...item) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, it := range items {
-		h := it.Header
-		if h.ModTime.IsZero() {
-			h.ModTime = testTime
-		}
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatalf("%s: %v", h.Name, err)
-		}
-		if _, err := io.WriteString(w, it.data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+var (
+	reg    = layertest.Reg
+	folder = layertest.Dir
+	sym    = layertest.Sym
+	hard   = layertest.Hard
+	char   = layertest.Char
+	wh     = layertest.Wh
+	tarOf  = layertest.Tar
+)
 
 // layersOf makes layers of tar streams, in the order given: topmost first.
-func layersOf(tars ...[]byte) []Layer {
-	var out []Layer
+func layersOf(tars ...[]byte) []merge.Layer {
+	var out []merge.Layer
 	for _, b := range tars {
-		out = append(out, Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+		out = append(out, merge.Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
 	}
 	return out
 }
@@ -197,13 +159,11 @@ func (m *memory) lines() []string {
 	return out
 }
 
-// merge packs layers into a memory.
-func merge(layers ...[]byte) (*memory, Info, error) { return mergeLayers(layersOf(layers...)) }
-
-func mergeLayers(layers []Layer) (*memory, Info, error) {
+// pack packs layers into a memory.
+func pack(tars ...[]byte) (*memory, Info, error) {
 	var mem *memory
 	var info Info
-	_, err := packImage(context.Background(), Image{Layers: layers, Created: testTime}, Options{Log: slog.New(slog.DiscardHandler)}, &info, func() (filesystem, error) {
+	_, err := packImage(context.Background(), Image{Layers: layersOf(tars...), Created: testTime}, Options{Log: slog.New(slog.DiscardHandler)}, &info, func() (filesystem, error) {
 		mem = &memory{files: map[string]*memoryFile{}}
 		return mem, nil
 	})

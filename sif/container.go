@@ -25,9 +25,6 @@ const (
 // writeContainer lays out the SIF file. The library places the objects one after the other; the partition
 // comes last, and writes itself where the library has put the file's offset.
 func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info *Info) error {
-	if err := checkImage(img); err != nil {
-		return err
-	}
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
@@ -71,15 +68,6 @@ func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info 
 	info.Size = info.PartitionOffset + info.PartitionSize
 	// A restart or a large duplicate file may have left something behind the end.
 	return errors.Join(c.UnloadContainer(), f.Truncate(info.Size))
-}
-
-func checkImage(img Image) error {
-	for i, l := range img.Layers {
-		if l.Open == nil {
-			return fmt.Errorf("layer %d from the top cannot be opened", i+1)
-		}
-	}
-	return nil
 }
 
 // inPlace is a data object that writes itself into the file at the file's offset, so that it is on disk once. The

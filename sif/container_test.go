@@ -19,12 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
+	"xtoo/layers/merge"
 	"xtoo/sif/squashfs"
 )
 
 // sample is an image with something of everything.
 func sample(t testing.TB) Image {
-	attrs := item{Header: tarHeader("usr/bin/ping", 0o4755), data: "ELF"}
+	attrs := item{Header: tarHeader("usr/bin/ping", 0o4755), Data: "ELF"}
 	attrs.Size = 3
 	attrs.PAXRecords = map[string]string{
 		"SCHILY.xattr.security.capability":     "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
@@ -156,7 +157,7 @@ func TestWriteContent(t *testing.T) {
 	for _, want := range []string{
 		`"." 040711 0:0 time 1655337600`,
 		`"usr/bin/ping" 0104755 0:0 size 3`,
-		` security.capability="\x01\x00\x00\x02\x00 \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" user.note="binary \x00\xff" user.other one="value" user.rootlesscontainers="kept"`,
+		` security.capability="\x01\x00\x00\x02\x00 \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" user.note="binary \x00\xff" user.other one="value"`,
 		`"home/u" 042750 4294967294:4000000000 time`,
 		`"dev/console" 020600 0:0 device 5:1`,
 		`"dev/big" 020600 0:0 device 4095:1048575`,
@@ -203,7 +204,7 @@ func TestWriteContent(t *testing.T) {
 
 // What Singularity needs is added around symbolic links and files of the image, which stay.
 func TestCompleteKeepsTheImages(t *testing.T) {
-	mem, _, err := merge(tarOf(t, sym("tmp", "var/tmp"), sym("var", "usr/var"), folder("etc", 0o700), sym("etc/resolv.conf", "../run/resolv.conf"),
+	mem, _, err := pack(tarOf(t, sym("tmp", "var/tmp"), sym("var", "usr/var"), folder("etc", 0o700), sym("etc/resolv.conf", "../run/resolv.conf"),
 		wh(".wh.home"), reg("proc", "odd"), reg("sys/x", "x")), tarOf(t, folder("home", 0o755)))
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +279,7 @@ func TestWriteArchitectures(t *testing.T) {
 	if _, err := Write(t.Context(), f, Image{}, Options{}); err == nil {
 		t.Error("no architecture: no error")
 	}
-	if _, err := Write(t.Context(), f, Image{Arch: "amd64", Layers: []Layer{{}}}, Options{}); err == nil {
+	if _, err := Write(t.Context(), f, Image{Arch: "amd64", Layers: []merge.Layer{{}}}, Options{}); err == nil {
 		t.Error("layer that cannot be opened: no error")
 	}
 	if _, err := Write(t.Context(), f, Image{Arch: "amd64"}, Options{Compression: "lzo"}); err == nil {

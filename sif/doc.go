@@ -3,24 +3,14 @@
 //
 // # From layers to a filesystem
 //
-// [Write] reads the tar streams of an image's layers, topmost layer first, each once, and gives every entry that
-// is visible in the image to a squashfs writer, once. Nothing hidden is packed, nothing is unpacked to disk, and
-// the filesystem is written where it belongs in the SIF file. The rules are those of the image specification's
-// layer.md:
+// [Write] has layers/merge find out what is visible in the image, and gives that to a squashfs writer, once. Nothing
+// hidden is packed, nothing is unpacked to disk, and the filesystem is written where it belongs in the SIF file:
 //
-//   - `.wh.NAME` hides NAME, and `.wh..wh..opq` all there is in its directory, in lower layers only, wherever in
-//     its own layer it stands;
-//   - a directory merges with a directory below it and brings its own metadata; anything else hides what is below;
-//   - a directory that only its content implies is the one of a lower layer, or else root's, with mode 0755. It
-//     hides a symbolic link of the same name in a lower layer, as it does on an overlay;
-//   - of several members of one name in a layer the last counts. Layers with such members are read twice: the
-//     merge starts anew, and scans the headers of that layer and of those below it before their data;
-//   - a hard link means the content that its target has at that point of its layer, be that hidden later, by an
-//     upper layer, or from a lower layer. A layer with a hidden member that a visible link needs is read a second
-//     time, as far as that member;
-//   - the target of a hard link is a name in the layers; symbolic links on the way to it are not followed;
-//   - a member below something that is not a directory in the same layer is refused, as are absolute names, names
-//     with "..", unknown types, and numbers that no file system holds.
+//	what Singularity finds ─┐
+//	the image's layers     ─┴─ merge ── sink ── squashfs ──> partition of the SIF file
+//	what it mounts over, where the image lacks it ─┘
+//
+// A directory that no layer describes is root's, with mode 0755 and the image's time.
 //
 // Extended attributes of the namespaces user, trusted and security are kept as they are. Others, and with them
 // access control lists, have no place in squashfs: they are left out, counted and logged. Times before 1970 and

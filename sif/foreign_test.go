@@ -16,10 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
+	"xtoo/layers"
+	"xtoo/layers/merge"
 )
 
-func fileLayer(path string) Layer {
-	return Layer{Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+func fileLayer(path string) merge.Layer {
+	return merge.Layer{Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
 // notAdded leaves out what this package adds to the tree at root.
@@ -74,7 +76,7 @@ func TestStage3AgainstTar(t *testing.T) {
 	run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
 	w := walker{skip: notAdded(want), dirTime: true}
 	wantLines := w.lines(t, want)
-	sif, info := writeSIF(t, Image{Layers: []Layer{fileLayer(base)}}, Options{})
+	sif, info := writeSIF(t, Image{Layers: []merge.Layer{fileLayer(base)}}, Options{})
 	t.Logf("%d members, %+v", len(wantLines), info)
 	diffLines(t, "unsquashfs", w.lines(t, unsquash(t, sif, info)), wantLines)
 	for _, how := range []string{"kernel", "squashfuse"} {
@@ -141,7 +143,7 @@ func changes(t *testing.T, base string) []byte {
 		t.Fatalf("the stage3 lacks members that this test changes: %q %q %q %q %q", target, plain, mode, opaque, replaced)
 	}
 	t.Logf("replace %s (another name: %s), %s by a directory, %s by a file; clear %s; remove %s", target, linked, plain, replaced, opaque, removed)
-	dir := func(p string) string { d, _ := splitPath(p); return d }
+	dir := func(p string) string { d, _ := layers.Split(p); return d }
 	items := []item{reg(target, "replaced"), folder(plain, 0o750), reg(plain+"/x", "below"), reg(mode, "#!/bin/sh\n"), reg(replaced, "a file now"),
 		folder(opaque, 0o755), wh(opaque + "/.wh..wh..opq"), reg(opaque+"/new", "new"), hard(opaque+"/new2", opaque+"/new"), char("dev/extra", 10, 229)}
 	items[3].Mode = 0o4711
@@ -176,7 +178,7 @@ func TestStage3AgainstUmoci(t *testing.T) {
 // The actions work in the image itself, with its own shell.
 func TestStage3Actions(t *testing.T) {
 	testutil.NeedRoot(t)
-	img := Image{Layers: []Layer{fileLayer(testutil.StageTar(t))}}
+	img := Image{Layers: []merge.Layer{fileLayer(testutil.StageTar(t))}}
 	img.Config.Config.Env = []string{"PATH=/usr/bin:/bin", "NOTE=" + awkward}
 	sif, info := writeSIF(t, img, Options{})
 	mounted(t, "kernel", sif, info, func(root string) {
@@ -203,9 +205,7 @@ func TestStage3Actions(t *testing.T) {
 
 // siftool, the format's own tool, lists what is in the file and takes it out.
 func TestSiftool(t *testing.T) {
-	if os.Getenv("XTOO_TEST_LONG") == "" {
-		t.Skip("builds siftool from the module cache: XTOO_TEST_LONG=1 runs it")
-	}
+	testutil.Long(t, "builds siftool from the module cache")
 	testutil.Need(t, "go")
 	tool := filepath.Join(t.TempDir(), "siftool")
 	run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")

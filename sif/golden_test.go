@@ -14,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/internal/testutil"
+	"xtoo/layers/merge"
 )
 
 // TestGoldenSIF: the bytes of a SIF file of two layers, of which the upper one has a member of every kind.
@@ -32,15 +33,15 @@ func TestGoldenSIF(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	layer := func(stream []byte) Layer {
-		return Layer{
+	layer := func(stream []byte) merge.Layer {
+		return merge.Layer{
 			DiffID: digest.FromBytes(stream),
 			Open:   func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stream)), nil },
 		}
 	}
 	created := time.Unix(1655382896, 0)
 	img := Image{
-		Layers: []Layer{layer(testutil.GoldenTar(t, true)), layer(lower.Bytes())},
+		Layers: []merge.Layer{layer(testutil.GoldenTar(t, true)), layer(lower.Bytes())},
 		Config: v1.Image{
 			Created: &created, Author: "A", Platform: v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"},
 			Config: v1.ImageConfig{

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
+	"xtoo/internal/testutil/layertest"
 )
 
 // layout writes an OCI layout with one image, tagged "image", of layers given topmost first.
@@ -180,12 +181,12 @@ func diffLines(t testing.TB, what string, got, want []string) {
 func TestMergeAgainstUmoci(t *testing.T) {
 	testutil.NeedRoot(t)
 	testutil.Need(t, "umoci", "unsquashfs")
-	for _, c := range mergeCases {
-		if c.umoci != "" {
+	for _, c := range layertest.Cases {
+		if c.Umoci != "" {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			tars := c.tars(t)
+		t.Run(c.Name, func(t *testing.T) {
+			tars := c.Tars(t)
 			path, info := writeSIF(t, Image{Layers: layersOf(tars...)}, Options{Jobs: 2})
 			got := walker{skip: own}.lines(t, unsquash(t, path, info))
 			bundle := filepath.Join(t.TempDir(), "bundle")

@@ -1,11 +1,18 @@
 package sif
 
 import (
-	"archive/tar"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+	"xtoo/layers/merge"
 )
 
 // dirName is where Singularity and Apptainer look for an image's scripts.
@@ -14,25 +21,24 @@ const dirName = ".singularity.d"
 // A file is something that this package adds to an image.
 type file struct {
 	name   string
-	mode   int64
-	typ    byte
+	mode   uint32 // with the type
 	target string
 	data   string
 }
 
-func (f file) header(img Image) *tar.Header {
-	return &tar.Header{Name: f.name, Typeflag: f.typ, Mode: f.mode, Linkname: f.target, Size: int64(len(f.data)), ModTime: img.Created}
+func (f file) member(img Image) *layers.Member {
+	return &layers.Member{Path: f.name, Mode: f.mode, Target: f.target, Size: int64(len(f.data)), ModTime: img.Created}
 }
 
-func dir(name string, mode int64) file { return file{name: name, mode: mode, typ: tar.TypeDir} }
+func dir(name string, mode uint32) file { return file{name: name, mode: unix.S_IFDIR | mode} }
 func symlink(name, target string) file {
-	return file{name: name, mode: 0o777, typ: tar.TypeSymlink, target: target}
+	return file{name: name, mode: unix.S_IFLNK | 0o777, target: target}
 }
 func script(name, text string) file {
-	return file{name: name, mode: 0o755, typ: tar.TypeReg, data: text}
+	return file{name: name, mode: unix.S_IFREG | 0o755, data: text}
 }
 func document(name, content string) file {
-	return file{name: name, mode: 0o644, typ: tar.TypeReg, data: content}
+	return file{name: name, mode: unix.S_IFREG | 0o644, data: content}
 }
 
 // metadata is what both .singularity.d and inspect-metadata.json tell of an image.
@@ -117,23 +123,34 @@ func overlayFiles(img Image) ([]file, error) {
 	), nil
 }
 
-// overlay packs what is laid over the image, as its topmost layer. The image's own .singularity.d, if any, is
-// hidden as a whole.
-func (m *merger) overlay(img Image) error {
+// overlay is the layer that is laid over the image. The image's own .singularity.d, if any, is hidden as a whole.
+func overlay(img Image) (merge.Layer, error) {
 	files, err := overlayFiles(img)
 	if err != nil {
-		return err
+		return merge.Layer{}, err
 	}
-	if err := m.startLayer(); err != nil {
-		return err
-	}
-	for i, f := range files {
-		if err := m.member(uint32(i), f.header(img), strings.NewReader(f.data)); err != nil {
-			return fmt.Errorf("add %q: %w", f.name, err)
+	var stream bytes.Buffer
+	w := layers.NewWriter(&stream)
+	for _, f := range files {
+		if err := w.WriteMember(f.member(img)); err != nil {
+			return merge.Layer{}, err
+		}
+		if f.data != "" {
+			if _, err := io.WriteString(w, f.data); err != nil {
+				return merge.Layer{}, err
+			}
 		}
 	}
-	m.t.setOpaque(m.t.lookup(dirName), m.layer)
-	return nil
+	if err := w.WriteMember(&layers.Member{Kind: layers.Opaque, Path: dirName}); err != nil {
+		return merge.Layer{}, err
+	}
+	if err := w.Close(); err != nil {
+		return merge.Layer{}, err
+	}
+	return merge.Layer{
+		Name: "what Singularity finds",
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stream.Bytes())), nil },
+	}, nil
 }
 
 // neededFiles are what Singularity mounts over, parents first.
@@ -145,56 +162,33 @@ func neededFiles() []file {
 	}
 }
 
-// complete adds what Singularity needs and the image lacks. What the image has, be it a symbolic link, stays.
-func (m *merger) complete(img Image) error {
-	if err := m.startLayer(); err != nil {
-		return err
+// complete adds what Singularity needs and the image lacks, and the directories that are there only because of what is,
+// or was, in them. What the image has, be it a symbolic link, stays. It returns how many names it added.
+func complete(img Image, s *sink, v *merge.View) (added int64, err error) {
+	add := func(f file) error {
+		added++
+		return s.Add(f.member(img), strings.NewReader(f.data))
 	}
+	var dirs []string
 	for _, f := range neededFiles() {
-		id, err := m.t.insert(f.name)
-		if err != nil {
-			return err
-		}
-		n := m.t.at(id)
-		if n.prov != 0 || n.implied != 0 && f.typ != tar.TypeDir || m.belowFile(id) {
+		isDir := f.mode&unix.S_IFMT == unix.S_IFDIR
+		if found := v.Lookup(f.name); found != merge.Absent && (found != merge.Implied || !isDir) {
 			continue
 		}
-		n.prov = m.layer
-		if f.typ == tar.TypeDir {
-			n.flags |= provDir
+		if isDir {
+			dirs = append(dirs, f.name)
 		}
-		if id != 0 {
-			m.t.imply(m.t.at(id).parent, m.layer)
-		}
-		if err := m.pack(f.header(img), strings.NewReader(f.data), f.name); err != nil {
-			return err
+		if err := add(f); err != nil {
+			return added, err
 		}
 	}
-	return m.impliedDirs(img)
-}
-
-// impliedDirs packs the directories that are there only because of what is, or was, in them.
-func (m *merger) impliedDirs(img Image) error {
-	for id := uint32(1); id < m.t.count; id++ {
-		n := m.t.at(id)
-		if n.prov != 0 || n.implied == 0 {
+	for name := range v.Implied() {
+		if slices.Contains(dirs, name) {
 			continue
 		}
-		f := dir(m.t.path(id), 0o755)
-		if err := m.pack(f.header(img), nil, f.name); err != nil {
-			return err
+		if err := add(dir(name, 0o755)); err != nil {
+			return added, err
 		}
 	}
-	return nil
-}
-
-// belowFile says whether one of the node's parents is visible as something else than a directory.
-func (m *merger) belowFile(id uint32) bool {
-	for id != 0 {
-		id = m.t.at(id).parent
-		if n := m.t.at(id); n.prov != 0 && n.flags&provDir == 0 {
-			return true
-		}
-	}
-	return false
+	return added, nil
 }

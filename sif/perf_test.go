@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"xtoo/internal/testutil"
+	"xtoo/layers/merge"
 )
 
 // BenchmarkWrite packs the layer that XTOO_BENCH_LAYER names, a tar or tar.gz file.
@@ -29,7 +32,7 @@ func BenchmarkWrite(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		img := Image{Arch: "amd64", Layers: []Layer{{Open: func() (io.ReadCloser, error) { return openLayer(path) }}}}
+		img := Image{Arch: "amd64", Layers: []merge.Layer{{Open: func() (io.ReadCloser, error) { return openLayer(path) }}}}
 		info, err := Write(context.Background(), f, img, Options{Compression: os.Getenv("XTOO_BENCH_COMPRESSION"), Level: level})
 		if err != nil {
 			b.Fatal(err)
@@ -81,8 +84,8 @@ func resetPeak(t testing.TB) {
 }
 
 // millionLayer yields a tar of n small files, 100,000 of them in one directory, the others 100 to a directory.
-func millionLayer(n int, generation string) Layer {
-	return Layer{Open: func() (io.ReadCloser, error) {
+func millionLayer(n int, generation string) merge.Layer {
+	return merge.Layer{Open: func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() {
 			tw := tar.NewWriter(w)
@@ -110,15 +113,13 @@ func millionLayer(n int, generation string) Layer {
 // A million entries, and a layer below that they hide as a whole, stay within 300 MB. What is alive at the end is
 // about 200 MB; the collector, which else waits for twice that, is told so as a program tells it.
 func TestMillionEntries(t *testing.T) {
-	if os.Getenv("XTOO_TEST_LONG") == "" {
-		t.Skip("takes a minute: XTOO_TEST_LONG=1 runs it")
-	}
+	testutil.Long(t, "writes a million entries")
 	debug.FreeOSMemory()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(240 << 20))
 	resetPeak(t)
 	before := peakRSS(t)
 	start := time.Now()
-	_, info := writeSIF(t, Image{Layers: []Layer{millionLayer(1000000, "new"), millionLayer(500000, "old")}}, Options{})
+	_, info := writeSIF(t, Image{Layers: []merge.Layer{millionLayer(1000000, "new"), millionLayer(500000, "old")}}, Options{})
 	peak := peakRSS(t)
 	t.Logf("%v, peak %d MB (%d MB before), %+v", time.Since(start), peak>>20, before>>20, info)
 	if info.Hidden != 500000 || info.Entries < 1000000 {

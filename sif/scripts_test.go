@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
@@ -180,7 +181,7 @@ func TestScriptsArePOSIX(t *testing.T) {
 		}
 		n := 0
 		for _, f := range files {
-			if f.mode != 0o755 || f.data == "" {
+			if f.mode != unix.S_IFREG|0o755 || f.data == "" {
 				continue
 			}
 			n++

@@ -2,30 +2,19 @@ package sif
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-)
 
-// A Layer is one layer of an image, as an uncompressed tar stream.
-type Layer struct {
-	// Open starts the stream from its beginning. It is called once, or more often where hard links or
-	// duplicate members need it (see the package comment), and must yield the same each time. The
-	// reader is closed before the next call.
-	Open func() (io.ReadCloser, error)
-	// DiffID is compared with what is read, to the end of the stream. Empty: not compared.
-	DiffID digest.Digest
-}
+	"xtoo/layers/merge"
+)
 
 // An Image is what goes into a SIF file.
 type Image struct {
-	Layers []Layer // topmost first
+	Layers []merge.Layer // topmost first
 	// Config gives the environment, entry point, command and labels, and goes into oci-config.json.
 	Config v1.Image
 	// Arch is the architecture as OCI and Go name it; default: Config.Architecture.
@@ -78,9 +67,6 @@ type Info struct {
 	Scans           int   // layers read twice because of duplicate members
 }
 
-// progressStep is how many bytes are read between two calls of Options.Progress.
-const progressStep = 8 << 20
-
 // Write writes img as a SIF file into f, which must be open for reading and writing; what f held before is
 // lost. Write neither closes f nor syncs it. After an error the content of f is undefined: write to a
 // temporary file and rename it. The bytes depend on img, Options.Compression, Level and Epoch alone.
@@ -112,57 +98,52 @@ func Write(ctx context.Context, f *os.File, img Image, o Options) (Info, error) 
 }
 
 // packImage gives all that is visible in img, and what Singularity wants to find, to the filesystem that open
-// makes. It returns the filesystem's size. A second filesystem takes the place of the first when a layer turns
-// out to need a scan.
-func packImage(ctx context.Context, img Image, o Options, info *Info, open func() (filesystem, error)) (int64, error) {
-	scanFrom := len(img.Layers)
-	var read int64
-	for {
-		*info = Info{}
+// makes. It returns the filesystem's size. A second filesystem takes the place of the first when the merge starts anew.
+func packImage(ctx context.Context, img Image, o Options, info *Info, open func() (filesystem, error)) (size int64, err error) {
+	top, err := overlay(img)
+	if err != nil {
+		return 0, err
+	}
+	stack := append([]merge.Layer{top}, img.Layers...)
+	for i, l := range img.Layers {
+		if l.Name == "" && l.DiffID == "" {
+			stack[i+1].Name = fmt.Sprintf("layer %d from the top", i+1)
+		}
+	}
+	var s *sink
+	abort := func() {
+		if s != nil {
+			s.Abort()
+		}
+	}
+	mo := merge.Options{Log: o.Log}
+	if o.Progress != nil {
+		mo.Progress = func(p merge.Progress) {
+			o.Progress(Progress{Layer: max(1, p.Layer-1), Layers: len(img.Layers), Read: p.Read, Entries: p.Entries})
+		}
+	}
+	view, err := merge.Layers(ctx, stack, func() (merge.Sink, error) {
+		abort()
 		fs, err := open()
 		if err != nil {
-			return 0, err
+			s = nil
+			return nil, err
 		}
-		m := newMerger(fs, o, info)
-		var shown int64
-		m.onRead = func(n int) {
-			if read += int64(n); read-shown >= progressStep && o.Progress != nil {
-				shown = read
-				o.Progress(Progress{Layer: m.at + 1, Layers: len(img.Layers), Read: read, Entries: info.Entries})
-			}
-		}
-		err = m.packLayers(ctx, img, scanFrom)
-		if errors.Is(err, errDuplicate) && m.at < scanFrom {
-			fs.Abort()
-			scanFrom = m.at
-			o.Log.Debug("a layer has several members of one name: it and those below are scanned first", "layer", m.at+1)
-			continue
-		}
-		if err != nil {
-			fs.Abort()
-			return 0, err
-		}
-		info.Scans = len(img.Layers) - scanFrom
-		return fs.Close()
+		s = &sink{filesystem: fs, epoch: o.Epoch}
+		return s, nil
+	}, mo)
+	if err != nil {
+		abort()
+		return 0, err
 	}
-}
-
-// packLayers does the work of packImage once, scanning the layers from number scanFrom, counted from 0.
-func (m *merger) packLayers(ctx context.Context, img Image, scanFrom int) error {
-	if err := m.overlay(img); err != nil {
-		return err
+	added, err := complete(img, s, view)
+	if err != nil {
+		abort()
+		return 0, err
 	}
-	for i, l := range img.Layers {
-		m.at = i
-		if err := m.read(ctx, l, i >= scanFrom); err != nil {
-			if l.DiffID != "" {
-				return fmt.Errorf("layer %s: %w", l.DiffID, err)
-			}
-			return fmt.Errorf("layer %d from the top: %w", i+1, err)
-		}
+	*info = Info{
+		Entries: view.Entries + added, Hidden: view.Hidden, SecondPasses: view.SecondPasses, Scans: view.Scans,
+		DroppedXattrs: s.droppedXattrs, ClampedTimes: s.clampedTimes,
 	}
-	if err := m.checkAll(); err != nil {
-		return err
-	}
-	return m.complete(img)
+	return s.Close()
 }

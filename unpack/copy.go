@@ -9,6 +9,8 @@ import (
 	"io"
 	"math"
 	"time"
+
+	"xtoo/layers"
 )
 
 // Limits bound what a stream may hold. Zero values mean the defaults.
@@ -212,13 +214,14 @@ func (c *copier) member(m member) error {
 	refused := func(err error) error {
 		return fmt.Errorf("tar member %q %w: %w", m.hdr.Name, ErrHostile, err)
 	}
-	k, clean, target, err := checkMember(m, c.limits)
+	e, k, err := checkMember(m, c.limits)
 	if err != nil {
 		return refused(err)
 	}
+	clean := e.Path
 	lost := false // a hard link to what is not in the output
-	if m.hdr.Typeflag == tar.TypeLink {
-		if k, lost, err = c.paths.target(target); err != nil {
+	if e.Kind == layers.HardLink {
+		if k, lost, err = c.paths.target(e.Target); err != nil {
 			return refused(err)
 		}
 	}
@@ -231,9 +234,9 @@ func (c *copier) member(m member) error {
 	}
 	switch {
 	case drop:
-		return c.drop(m, c.paths.key(clean), c.paths.key(target))
+		return c.drop(m, c.paths.key(clean), c.paths.key(e.Target))
 	case lost:
-		return c.restore(m, c.paths.key(target))
+		return c.restore(m, clean, c.paths.key(e.Target))
 	}
 	if m.hdr.Typeflag == tar.TypeSymlink {
 		c.alias(clean, m.hdr.Linkname)
@@ -296,7 +299,7 @@ func (c *copier) drop(m member, id, target key) error {
 }
 
 // restore puts something with contents where a hard link to an excluded member stands.
-func (c *copier) restore(m member, target key) error {
+func (c *copier) restore(m member, clean string, target key) error {
 	if err := c.w.drop(); err != nil { // all that precedes the link is written with it
 		return err
 	}
@@ -306,9 +309,7 @@ func (c *copier) restore(m member, target key) error {
 	}
 	c.sum.Relinked++
 	c.count(hdr)
-	if clean, err := cleanName(hdr.Name); err == nil {
-		c.machine(clean, head)
-	}
+	c.machine(clean, head)
 	return nil
 }
 

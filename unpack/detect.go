@@ -5,32 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"xtoo/internal/streams/packed"
 )
-
-// magics are the first bytes of the compressed formats.
-var magics = []struct {
-	magic  string
-	format Format
-}{
-	{xzMagic, FormatXZ},
-	{"\x28\xb5\x2f\xfd", FormatZstd},
-	{"\x1f\x8b\x08", FormatGzip},
-	{"BZh", FormatBzip2},
-}
-
-// detect recognises a format by the first bytes of a file. What is nothing else may be a tar.
-func detect(head []byte) Format {
-	for _, m := range magics {
-		if bytes.HasPrefix(head, []byte(m.magic)) {
-			return m.format
-		}
-	}
-	// Parallel zstd compressors begin with a skippable frame, RFC 8878 section 3.1.2.
-	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
-		return FormatZstd
-	}
-	return FormatTar
-}
 
 // others are things that get mistaken for a stage3, by their first bytes.
 var others = []struct{ magic, what string }{
@@ -58,12 +35,12 @@ var others = []struct{ magic, what string }{
 
 // notTar returns [ErrNotTar], with a guess at what head belongs to, unless it is the first block of a
 // tar. Two zero blocks are a tar as well: an empty one.
-func notTar(head []byte, format Format) error {
+func notTar(head []byte, format packed.Format) error {
 	if len(head) == blockSize && (isZero(head) || checksumFits(head)) {
 		return nil
 	}
 	what := guess(head)
-	if format != FormatTar {
+	if format != packed.None {
 		return fmt.Errorf("%w: it is %s data of %s", ErrNotTar, format, what)
 	}
 	return fmt.Errorf("%w: it looks like %s", ErrNotTar, what)
@@ -80,7 +57,7 @@ func guess(head []byte) string {
 	if strings.HasPrefix(start, "<?xml") {
 		return "XML"
 	}
-	if f := detect(head); f != FormatTar {
+	if f := packed.Detect(head); f != packed.None {
 		return fmt.Sprintf("%s data, compressed twice", f)
 	}
 	best := ""

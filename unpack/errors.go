@@ -2,25 +2,26 @@ package unpack
 
 import (
 	"errors"
-	"fmt"
 	"io"
+
+	"xtoo/internal/streams/packed"
 )
 
 // What can be wrong with a stage3. Errors of [Open], of the reader it returns and of [Copy] wrap one of
 // these, or an error of the operating system, or the context's.
 var (
 	// ErrTruncated says that the input ends too early: a download that broke off.
-	ErrTruncated = errors.New("truncated")
+	ErrTruncated = packed.ErrTruncated
 
 	// ErrCorrupt says that the input contradicts itself: a checksum or a size does not fit.
-	ErrCorrupt = errors.New("corrupt")
+	ErrCorrupt = packed.ErrCorrupt
 
 	// ErrNotTar says that the input, decompressed if it was compressed, is no tar at all.
 	ErrNotTar = errors.New("not a tar archive")
 
 	// ErrUnsupported says that the input may well be right, but needs something that this package does
 	// not do: an unusual filter, a dictionary larger than the limit, an unknown kind of member.
-	ErrUnsupported = errors.New("not supported")
+	ErrUnsupported = packed.ErrUnsupported
 
 	// ErrHostile says that a member would do harm, or would mean one thing to one reader and another
 	// thing to the next.
@@ -29,11 +30,6 @@ var (
 	// ErrPattern says that an exclude pattern is malformed.
 	ErrPattern = errors.New("malformed exclude pattern")
 )
-
-// atByte adds the place in a file to one of the sentinels.
-func atByte(kind error, format Format, off int64, detail string) error {
-	return fmt.Errorf("%s data %w at byte %d: %s", format, kind, off, detail)
-}
 
 // noEOF turns an end of input where none may be into io.ErrUnexpectedEOF.
 func noEOF(err error) error {

@@ -72,8 +72,6 @@ func (e *extensions) addPAX(data []byte) error {
 		case key == "GNU.sparse.major" && value != "0" && value != "1",
 			key == "GNU.sparse.minor" && value != "0" && value != "1":
 			return fmt.Errorf("record %q has the unknown value %q", key, value)
-		case reserved(key):
-			return fmt.Errorf("record %q: this extended attribute belongs to overlayfs or to xtoo", key)
 		}
 		seen[key] = true
 		e.sparse = e.sparse || strings.HasPrefix(key, "GNU.sparse.")
@@ -86,18 +84,6 @@ func (e *extensions) addPAX(data []byte) error {
 		}
 		return nil
 	})
-}
-
-// reserved names the extended attributes by which overlayfs, and layer directories, express what a tar
-// expresses otherwise: an attribute of such a name would be taken for that.
-func reserved(key string) bool {
-	for _, prefix := range []string{"SCHILY.xattr.", "LIBARCHIVE.xattr."} {
-		if name, ok := strings.CutPrefix(key, prefix); ok {
-			return strings.HasPrefix(name, "user.overlay.") || strings.HasPrefix(name, "trusted.overlay.") ||
-				name == "user.rootlesscontainers" || name == "user.xtoo.device"
-		}
-	}
-	return false
 }
 
 // harmless are the global records that change no member. The others would: for programs that apply

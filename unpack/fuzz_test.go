@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/mikelolasagasti/xz"
+
+	"xtoo/internal/streams/packed"
+	"xtoo/layers"
 )
 
 // seedTars are small tars of every kind of member.
@@ -97,7 +100,7 @@ func readWhole(t *testing.T, data []byte) int64 {
 			continue
 		}
 		n++
-		if _, err := cleanName(h.Name); err != nil {
+		if _, err := layers.MemberOf(h); err != nil {
 			t.Fatalf("%q: %v", h.Name, err)
 		}
 		if m, err := io.Copy(io.Discard, r); err != nil || (h.Typeflag == tar.TypeReg && m != h.Size) {
@@ -134,8 +137,8 @@ func FuzzXZIndex(f *testing.F) {
 			return
 		}
 		flow := openXZBlocks(context.Background(), r, blocks, dict, OpenOptions{Jobs: 2}.withDefaults())
-		defer flow.wait()
-		defer flow.stop()
+		defer flow.Wait()
+		defer flow.Stop()
 		got, err := io.ReadAll(io.LimitReader(flow, 8<<20))
 		if err != nil || len(got) == 8<<20 {
 			return
@@ -158,7 +161,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(gzipBytes(f, data))
 	f.Add(zstdBytes(f, data))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if detect(data) == FormatXZ {
+		if packed.Detect(data) == packed.XZ {
 			// An index may ask for dictionaries, within the limit; that is slow, and known to work.
 			r := bytes.NewReader(data)
 			if blocks, err := readXZIndex(r, r.Size()); err == nil {
@@ -186,10 +189,11 @@ func FuzzExclude(f *testing.F) {
 			}
 			return
 		}
-		clean, err := cleanName(name)
-		if err != nil || clean == "" {
+		m, err := layers.MemberOf(&tar.Header{Name: name, Typeflag: tar.TypeDir})
+		if err != nil || m.Path == "" {
 			return
 		}
+		clean := m.Path
 		if excluded(p, clean) != (excluded(p, clean+"/below") && excluded(p, clean)) {
 			t.Fatal("matches, but not what lies below")
 		}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"xtoo/internal/streams/packed"
 )
 
 // The block of a tar, and the fields of a header block that are looked at here; POSIX.1-2017, pax,
@@ -65,7 +67,7 @@ func nextMember(w *window) (member, error) {
 		}
 		if !checksumFits(blk) {
 			if w.off() == 0 {
-				return m, notTar(blk, FormatTar)
+				return m, notTar(blk, packed.None)
 			}
 			return m, damage(ErrCorrupt, w.off(), "no header where the next member should begin (wrong checksum)")
 		}
@@ -191,7 +193,7 @@ func needBlock(w *window, start int64) ([]byte, error) {
 	blk, err := w.need(blockSize)
 	if errors.Is(err, io.EOF) {
 		if w.off() == 0 {
-			return nil, notTar(blk, FormatTar)
+			return nil, notTar(blk, packed.None)
 		}
 		if w.off() == start && len(blk) == 0 {
 			return nil, damage(ErrTruncated, w.off(), "the end-of-archive blocks are missing")
@@ -245,7 +247,9 @@ func badHeader(off int64, err error) error {
 }
 
 // damage is an error of the tar stream itself.
-func damage(kind error, off int64, detail string) error { return atByte(kind, FormatTar, off, detail) }
+func damage(kind error, off int64, detail string) error {
+	return packed.AtByte(kind, packed.None, off, detail)
+}
 
 func padTo(n int64) int64 { return (n + blockSize - 1) &^ (blockSize - 1) }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
+	"xtoo/internal/streams/packed"
 	"xtoo/internal/testutil"
 )
 
@@ -192,29 +193,29 @@ func bzip2Bytes(tb testing.TB, data []byte) []byte {
 
 // packings makes a file of every format out of a tar.
 var packings = map[string]struct {
-	format Format
+	format packed.Format
 	pack   func(testing.TB, []byte) []byte
 }{
-	"tar":     {FormatTar, func(_ testing.TB, b []byte) []byte { return b }},
-	"xz":      {FormatXZ, func(tb testing.TB, b []byte) []byte { return xzBytes(tb, b, 0) }},
-	"xzMulti": {FormatXZ, multiXZ},
-	"gz":      {FormatGzip, gzipBytes},
-	"gzMulti": {FormatGzip, func(tb testing.TB, b []byte) []byte {
+	"tar":     {packed.None, func(_ testing.TB, b []byte) []byte { return b }},
+	"xz":      {packed.XZ, func(tb testing.TB, b []byte) []byte { return xzBytes(tb, b, 0) }},
+	"xzMulti": {packed.XZ, multiXZ},
+	"gz":      {packed.Gzip, gzipBytes},
+	"gzMulti": {packed.Gzip, func(tb testing.TB, b []byte) []byte {
 		return append(gzipBytes(tb, b[:1000]), gzipBytes(tb, b[1000:])...)
 	}},
-	"zst": {FormatZstd, zstdBytes},
-	"zstMulti": {FormatZstd, func(tb testing.TB, b []byte) []byte {
+	"zst": {packed.Zstd, zstdBytes},
+	"zstMulti": {packed.Zstd, func(tb testing.TB, b []byte) []byte {
 		skip := []byte("\x51\x2a\x4d\x18\x03\x00\x00\x00abc")
 		return bytes.Join([][]byte{skip, zstdBytes(tb, b[:1000]), skip, zstdBytes(tb, b[1000:])}, nil)
 	}},
-	"bz2": {FormatBzip2, bzip2Bytes},
-	"bz2Multi": {FormatBzip2, func(tb testing.TB, b []byte) []byte {
+	"bz2": {packed.Bzip2, bzip2Bytes},
+	"bz2Multi": {packed.Bzip2, func(tb testing.TB, b []byte) []byte {
 		return append(bzip2Bytes(tb, b[:1000]), bzip2Bytes(tb, b[1000:])...)
 	}},
 }
 
 // unpackFile opens and copies a file that holds data.
-func unpackFile(tb testing.TB, path string, data []byte) ([]byte, Format, error) {
+func unpackFile(tb testing.TB, path string, data []byte) ([]byte, packed.Format, error) {
 	tb.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		tb.Fatal(err)
@@ -223,7 +224,7 @@ func unpackFile(tb testing.TB, path string, data []byte) ([]byte, Format, error)
 }
 
 // unpackPath opens and copies a file.
-func unpackPath(tb testing.TB, path string) ([]byte, Format, error) {
+func unpackPath(tb testing.TB, path string) ([]byte, packed.Format, error) {
 	tb.Helper()
 	r, format, err := Open(context.Background(), path, OpenOptions{Jobs: 3})
 	if err != nil {

@@ -14,22 +14,14 @@ import (
 	"time"
 
 	"xtoo/internal/streams"
-)
-
-// Format is how a stage3 is packed: the suffix that a file of its kind has.
-type Format string
-
-// The formats that [Open] knows.
-const (
-	FormatTar   Format = "tar"
-	FormatXZ    Format = "xz"
-	FormatZstd  Format = "zst"
-	FormatGzip  Format = "gz"
-	FormatBzip2 Format = "bz2"
+	"xtoo/internal/streams/packed"
 )
 
 // DefaultMemory is what the decoding of an .xz may hold, in bytes, unless [OpenOptions] says otherwise.
 const DefaultMemory = 128 << 20
+
+// streamChunks is how many chunks a sequential decoder may run ahead.
+const streamChunks = 16
 
 // OpenOptions are options of [Open]. The zero value is ready to use.
 type OpenOptions struct {
@@ -70,7 +62,7 @@ func (o OpenOptions) withDefaults() OpenOptions {
 // may be called again. When ctx ends, so does the stream, but it must still be closed.
 //
 // path is a regular file or a pipe that somebody already writes to.
-func Open(ctx context.Context, path string, o OpenOptions) (io.ReadCloser, Format, error) {
+func Open(ctx context.Context, path string, o OpenOptions) (io.ReadCloser, packed.Format, error) {
 	o = o.withDefaults()
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
@@ -91,8 +83,9 @@ func Open(ctx context.Context, path string, o OpenOptions) (io.ReadCloser, Forma
 // stream is what [Open] returns.
 type stream struct {
 	file    *os.File
-	r       io.Reader // head, then the rest
-	flow    *flow     // nil without compression
+	r       io.Reader     // head, then the rest
+	dec     io.Closer     // of what is decoded from front to back, else nil
+	flow    *streams.Flow // nil without compression
 	unhook  func() bool
 	pipe    bool
 	closing sync.Once
@@ -109,22 +102,25 @@ func (s *stream) Close() error {
 			s.unhook()
 		}
 		if s.flow != nil {
-			s.flow.stop()
+			s.flow.Stop()
 		}
 		if s.pipe { // a decoder may wait for it
 			s.err = s.file.Close()
 		}
 		if s.flow != nil {
-			s.flow.wait()
+			s.flow.Wait()
+		}
+		if s.dec != nil {
+			s.err = errors.Join(s.err, s.dec.Close())
 		}
 		if !s.pipe {
-			s.err = s.file.Close()
+			s.err = errors.Join(s.err, s.file.Close())
 		}
 	})
 	return s.err
 }
 
-func (s *stream) open(ctx context.Context, o OpenOptions) (Format, error) {
+func (s *stream) open(ctx context.Context, o OpenOptions) (packed.Format, error) {
 	info, err := s.file.Stat()
 	if err != nil {
 		return "", err
@@ -144,29 +140,26 @@ func (s *stream) open(ctx context.Context, o OpenOptions) (Format, error) {
 	if err != nil {
 		return "", err
 	}
-	format := detect(head)
+	format := packed.Detect(head)
 	whole := io.MultiReader(bytes.NewReader(head), s.file)
 	if size >= 0 {
 		whole = io.NewSectionReader(s.file, 0, 1<<62) // its own position: nothing else moves it
 	}
-	switch format {
-	case FormatXZ:
-		if size >= 0 {
-			s.flow, err = openXZ(ctx, s.file, size, o)
-		} else {
-			s.flow = openXZStream(ctx, whole)
-		}
-	case FormatZstd:
-		s.flow = openZstd(ctx, whole, o)
-	case FormatGzip:
-		s.flow = openGzip(ctx, whole)
-	case FormatBzip2:
-		s.flow = openBzip2(ctx, whole)
-	default:
+	if format == packed.None {
 		s.r = streams.WithContext(ctx, whole)
 		return format, notTar(head, format)
 	}
-	if err != nil {
+	err = errXZComplex
+	if format == packed.XZ && size >= 0 {
+		s.flow, err = openXZ(ctx, s.file, size, o)
+	}
+	switch {
+	case errors.Is(err, errXZComplex):
+		o.Log.Debug("reading from front to back", "format", format)
+		dec := packed.NewReader(whole, format, o.Jobs)
+		s.dec, s.flow = dec, streams.NewFlow(ctx, 1)
+		s.flow.StartOne(streamChunks, dec)
+	case err != nil:
 		return "", err
 	}
 	first := make([]byte, blockSize)
@@ -189,10 +182,5 @@ func (s *stream) head(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the file is empty", ErrNotTar)
 	}
 	head = head[:n]
-	for _, m := range magics {
-		if n < len(m.magic) && bytes.HasPrefix([]byte(m.magic), head) {
-			return nil, atByte(ErrTruncated, m.format, int64(n), "only the first bytes are there")
-		}
-	}
-	return head, nil
+	return head, packed.CheckWhole(head)
 }

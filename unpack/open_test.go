@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"xtoo/internal/streams/packed"
 	"xtoo/internal/testutil"
 )
 
@@ -74,13 +75,13 @@ func TestFlipped(t *testing.T) {
 	noLeaks(t)
 	data := sample(t)
 	for name, p := range packings {
-		if p.format == FormatTar {
+		if p.format == packed.None {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			path, packed := tempFile(t), p.pack(t, data)
 			step := 7
-			if os.Getenv("XTOO_TEST_LONG") != "" {
+			if testutil.IsLong() {
 				step = 1
 			}
 			for i := 0; i < len(packed)*8; i += step {
@@ -102,7 +103,7 @@ func TestFlipped(t *testing.T) {
 func TestTrailingGarbage(t *testing.T) {
 	data := sample(t)
 	for name, p := range packings {
-		if p.format == FormatTar {
+		if p.format == packed.None {
 			continue
 		}
 		for _, garbage := range []string{"x", "garbage!", "\x00", strings.Repeat("y", 5000)} {
@@ -316,8 +317,8 @@ func TestDictionary(t *testing.T) {
 	data := makeTar(t, ent{name: "./a", body: "b"})
 	path := tempFile(t)
 	for dict, want := range map[string]error{"128MiB": nil, "192MiB": ErrUnsupported} {
-		packed := runTool(t, data, "xz", "-c", "--lzma2=dict="+dict+",mf=hc4,mode=fast")
-		if _, _, err := unpackFile(t, path, packed); !errors.Is(err, want) {
+		file := runTool(t, data, "xz", "-c", "--lzma2=dict="+dict+",mf=hc4,mode=fast")
+		if _, _, err := unpackFile(t, path, file); !errors.Is(err, want) {
 			t.Errorf("dictionary of %s: %v", dict, err)
 		}
 	}
@@ -330,9 +331,9 @@ func TestXZTool(t *testing.T) {
 	for _, args := range []string{"-0", "-0 -T4 --block-size=300000", "-6 -T2 --block-size=1MiB", "-1 --check=none", "-1 --check=crc32",
 		"-1 --check=sha256 --block-size=100000", "--x86 --lzma2=preset=1 --block-size=500000", "--delta=dist=4 --lzma2=preset=1",
 		"--arm --powerpc --sparc --lzma2=preset=0", "-0 --block-list=1000,2000,512,70000"} {
-		packed := runTool(t, data, "xz", append([]string{"-c"}, strings.Fields(args)...)...)
-		got, format, err := unpackFile(t, tempFile(t), packed)
-		if err != nil || format != FormatXZ || !bytes.Equal(got, data) {
+		file := runTool(t, data, "xz", append([]string{"-c"}, strings.Fields(args)...)...)
+		got, format, err := unpackFile(t, tempFile(t), file)
+		if err != nil || format != packed.XZ || !bytes.Equal(got, data) {
 			t.Errorf("xz %s: %d bytes of %d, %v", args, len(got), len(data), err)
 		}
 	}

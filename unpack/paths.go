@@ -6,12 +6,6 @@ import (
 	"strings"
 )
 
-// Bounds on names, in bytes. Linux has the second one as well; its first is lower by one.
-const (
-	maxName      = 4096
-	maxComponent = 255
-)
-
 // kind is what a path of the stream is.
 type kind uint8
 
@@ -46,48 +40,6 @@ func newPaths() *paths {
 
 func (p *paths) key(clean string) key {
 	return key{maphash.String(p.seeds[0], clean), maphash.String(p.seeds[1], clean)}
-}
-
-// cleanName checks a member's name, and returns its path from the root of the archive: without "./" in
-// front and "/" at the end. The root itself is "".
-func cleanName(name string) (string, error) {
-	switch {
-	case name == "":
-		return "", fmt.Errorf("empty name")
-	case len(name) > maxName:
-		return "", fmt.Errorf("name of %d bytes, the limit is %d", len(name), maxName)
-	case name[0] == '/':
-		return "", fmt.Errorf("absolute name")
-	case strings.IndexByte(name, 0) >= 0:
-		return "", fmt.Errorf("zero byte in the name")
-	}
-	clean := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
-	plain := true
-	for rest, more := clean, clean != ""; more; {
-		var c string
-		c, rest, more = strings.Cut(rest, "/")
-		switch {
-		case c == "" || c == ".":
-			plain = false
-		case c == "..":
-			return "", fmt.Errorf("%q in the name", "..")
-		case len(c) > maxComponent:
-			return "", fmt.Errorf("name component of %d bytes, the limit is %d", len(c), maxComponent)
-		case strings.HasPrefix(c, ".wh."):
-			return "", fmt.Errorf("name component %q would read as a whiteout in a layer", c)
-		}
-	}
-	if plain {
-		return clean, nil
-	}
-	parts := strings.FieldsFunc(clean, func(r rune) bool { return r == '/' })
-	kept := parts[:0]
-	for _, c := range parts {
-		if c != "." {
-			kept = append(kept, c)
-		}
-	}
-	return strings.Join(kept, "/"), nil
 }
 
 // add takes a path into account: it may be there only once, and above it there may only be directories.

@@ -93,7 +93,7 @@ func (r *relinker) copyFile(ctx context.Context, h *tar.Header, data io.Reader) 
 	}
 	// The wrapping keeps io.CopyBuffer from doing without the buffer, and the context in sight.
 	src := struct{ io.Reader }{streams.WithContext(ctx, data)}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{tw}, src, make([]byte, chunkSize)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{tw}, src, make([]byte, streams.ChunkSize)); err != nil {
 		return nil, noEOF(err)
 	}
 	return head, tw.Flush() // the padding; the end of the archive is not written here
@@ -113,7 +113,7 @@ func (r *relinker) seek(ctx context.Context, off int64) error {
 		}
 		r.again, r.pos = again, 0
 	}
-	buf := make([]byte, chunkSize)
+	buf := make([]byte, streams.ChunkSize)
 	for r.pos < off {
 		if err := ctx.Err(); err != nil {
 			return err

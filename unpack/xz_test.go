@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"xtoo/internal/streams"
 )
 
 func TestPlanXZ(t *testing.T) {
@@ -36,7 +38,7 @@ func TestPlanXZ(t *testing.T) {
 		if n != tc.decoders {
 			t.Errorf("%+v: %d decoders", tc, n)
 		}
-		if n > 1 && int64(n)*(tc.dict+int64(chunks)*chunkSize) > o.Memory || chunks < minChunks {
+		if n > 1 && int64(n)*(tc.dict+int64(chunks)*streams.ChunkSize) > o.Memory || chunks < minChunks {
 			t.Errorf("%+v: %d decoders, %d chunks each", tc, n, chunks)
 		}
 	}

@@ -5,11 +5,9 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
-)
 
-// maxDict bounds the dictionary of a compressed file, in bytes: twice what xz -9 uses. A decoder holds
-// the dictionary in memory for as long as it runs.
-const maxDict = 128 << 20
+	"xtoo/internal/streams/packed"
+)
 
 // Filter IDs of .xz, section 5.3, as far as anything here depends on them.
 const xzFilterLZMA2 = 0x21
@@ -49,7 +47,7 @@ func readDicts(r io.ReaderAt, blocks []xzBlock) (int64, error) {
 		}
 		dict, ok := blockDict(buf[:n])
 		if !ok {
-			return 0, atByte(ErrCorrupt, FormatXZ, b.off, "malformed block header")
+			return 0, packed.AtByte(ErrCorrupt, packed.XZ, b.off, "malformed block header")
 		}
 		b.dict = dict
 		largest = max(largest, dict)

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"xtoo/projects"
+	"xtoo/projects/ask"
 )
 
 // canAsk says whether somebody is there to answer.
@@ -19,47 +19,12 @@ func canAsk() bool {
 	return term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
 }
 
-// ask asks for the values that are missing and returns the answers as --set takes them.
-func ask(ctx context.Context, w io.Writer, missing []projects.Missing) ([]string, error) {
+// askOn asks questions on the terminal.
+func askOn(ctx context.Context, w io.Writer, questions []ask.Question) ([]ask.Answer, error) {
 	in := bufio.NewReader(os.Stdin)
-	var answers []string
-	for _, m := range missing {
-		answer, err := askOne(ctx, w, in, m)
-		if err != nil {
-			return nil, fmt.Errorf("ask for value %s: %w", m.Name, err)
-		}
-		answers = append(answers, m.Project+":"+m.Name+"="+answer)
-	}
-	return answers, nil
-}
-
-func askOne(ctx context.Context, w io.Writer, in *bufio.Reader, m projects.Missing) (string, error) {
-	text := m.Prompt
-	if text == "" {
-		text = m.Name
-	}
-	if len(m.Choices) > 0 {
-		text += " (" + strings.Join(m.Choices, ", ") + ")"
-	}
-	if m.Many {
-		text += ", separated by commas"
-	}
-	for {
-		answer, err := readAnswer(ctx, w, in, fmt.Sprintf("%s [%s]: ", text, strings.Join(append([]string{m.Project}, m.Platforms...), ", ")), m.Secret)
-		if err != nil || !m.Confirm {
-			return answer, err
-		}
-		again, err := readAnswer(ctx, w, in, "again: ", m.Secret)
-		if err != nil {
-			return "", err
-		}
-		if again == answer {
-			return answer, nil
-		}
-		if _, err := fmt.Fprintln(w, "the two answers differ"); err != nil {
-			return "", err
-		}
-	}
+	return ask.All(ctx, questions, func(ctx context.Context, prompt string, hidden bool) (string, error) {
+		return readAnswer(ctx, w, in, prompt, hidden)
+	})
 }
 
 // readAnswer reads a line; a secret without showing it. It returns when ctx ends, leaving the terminal as it was.

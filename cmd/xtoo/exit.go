@@ -12,6 +12,7 @@ import (
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/outputs"
 	"xtoo/projects"
+	"xtoo/projects/schema"
 )
 
 // The exit codes. They are documented in `xtoo help` and tested.
@@ -63,7 +64,7 @@ func exitCode(err error) int {
 	var (
 		usage  usageError
 		script *engine.ScriptError
-		config *projects.Errors
+		config *schema.Errors
 		host   *chroot.HostError
 		lack   *projects.MissingError
 		asked  *outputs.UsageError
@@ -106,7 +107,7 @@ func flatten(err error) []error {
 
 // hintOf finds what to do about an error: any error on its chain may have a Hint method.
 func hintOf(err error) string {
-	var p projects.Problem
+	var p schema.Problem
 	if errors.As(err, &p) {
 		return p.Hint
 	}

@@ -14,7 +14,11 @@ func newSchemaCommand(g *globals) *cobra.Command {
 keys and check values. The same is described for people in docs/configuration.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := g.out.Write(projects.Schema())
+			text, err := projects.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = g.out.Write(text)
 			return err
 		},
 	}

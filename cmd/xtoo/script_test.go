@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,7 +46,7 @@ func demoStage(arch string) (string, error) {
 	path := filepath.Join(stages.dir, strings.ReplaceAll("stage3"+arch, "/", "-")+".tar.xz")
 	err, ok := stages.made[arch]
 	if !ok {
-		cmd := exec.Command("go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-o", path, "-arch", arch)
+		cmd := exec.Command("go", "run", "-trimpath", "-buildvcs=false", "xtoo/internal/demostage", "-o", path, "-arch", arch)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, runErr := cmd.CombinedOutput(); runErr != nil {
 			err = fmt.Errorf("make the demo stage3: %w\n%s", runErr, out)
@@ -55,27 +54,6 @@ func demoStage(arch string) (string, error) {
 		stages.made[arch] = err
 	}
 	return path, err
-}
-
-// canEmulate reports whether scripts of the architectures that the tests use can be executed by emulators here.
-func canEmulate() (bool, error) {
-	h, err := chroot.Probe()
-	if err != nil {
-		return false, err
-	}
-	for _, name := range []string{"arm-64bit", "arm-32bit", "riscv-64bit"} {
-		a, err := qemu.Lookup(name, "")
-		if err != nil {
-			return false, err
-		}
-		if _, err = h.Emulate(context.Background(), a, nil); err != nil {
-			if os.Getenv(testutil.NoSkipVar) != "" {
-				return false, err
-			}
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // TestScripts runs testdata/script/*.txtar: the whole command line, one file a command or a kind of mistake.
@@ -116,11 +94,17 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
+			case "long":
+				return testutil.IsLong(), nil
 			case "mapped":
 				h, err := chroot.Probe()
 				return err == nil && h.Tier == chroot.TierMapped, err
 			case "emulators":
-				return canEmulate()
+				return canEmulate("arm-64bit", "arm-32bit", "riscv-64bit")
+			case "programs386":
+				return executes386(t)
+			case "emulator386":
+				return canEmulate("x86-32bit")
 			case "skopeo": // judges indexes where it is there
 				_, err := exec.LookPath(cond)
 				if err != nil && os.Getenv(testutil.NoSkipVar) != "" {
@@ -133,6 +117,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tree-is-empty": cmdTreeIsEmpty,
 			"stage3":        cmdStage3,
+			"tiny-stage3":   cmdTinyStage3,
 			"truncate":      cmdTruncate,
 			"flip":          cmdFlip,
 			"same-digest":   cmdSameDigest,
@@ -164,77 +149,5 @@ func cleanStore(t *testing.T, dir string) {
 	cmd.Args = []string{"xtoo", "clean", "--all", "-q", "--store", dir}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("clean the store: %v\n%s", err, out)
-	}
-}
-
-// tree-is-empty DIR: there is no file below DIR, or no DIR.
-func cmdTreeIsEmpty(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: tree-is-empty DIR")
-	}
-	var found []string
-	err := filepath.WalkDir(ts.MkAbs(args[0]), func(p string, d os.DirEntry, err error) error {
-		if os.IsNotExist(err) {
-			return nil
-		}
-		if err == nil && !d.IsDir() {
-			found = append(found, p)
-		}
-		return err
-	})
-	ts.Check(err)
-	if (len(found) > 0) != neg {
-		ts.Fatalf("below %s: %s", args[0], strings.Join(found, " "))
-	}
-}
-
-// stage3 ARCH FILE: the demo's stage3 for an architecture.
-func cmdStage3(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: stage3 ARCH FILE")
-	}
-	path, err := demoStage(args[0])
-	ts.Check(err)
-	ts.Check(os.Symlink(path, ts.MkAbs(args[1])))
-}
-
-// truncate FROM TO SIZE: a copy of FROM cut to SIZE bytes; a negative SIZE counts from the end.
-func cmdTruncate(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 3 {
-		ts.Fatalf("usage: truncate FROM TO SIZE")
-	}
-	data, err := os.ReadFile(ts.MkAbs(args[0]))
-	ts.Check(err)
-	var n int
-	_, err = fmt.Sscan(args[2], &n)
-	ts.Check(err)
-	if n < 0 {
-		n += len(data)
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data[:n], 0o644))
-}
-
-// flip FROM TO: a copy of FROM with one bit in its middle changed.
-func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: flip FROM TO")
-	}
-	data, err := os.ReadFile(ts.MkAbs(args[0]))
-	ts.Check(err)
-	data[len(data)/2] ^= 4
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
-}
-
-// same-digest A B: two files, or two layouts, have the same bytes.
-func cmdSameDigest(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: same-digest A B")
-	}
-	a, err := os.ReadFile(ts.MkAbs(args[0]))
-	ts.Check(err)
-	b, err := os.ReadFile(ts.MkAbs(args[1]))
-	ts.Check(err)
-	if (string(a) == string(b)) == neg {
-		ts.Fatalf("%s and %s: %d and %d bytes, equal: %v", args[0], args[1], len(a), len(b), !neg)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,18 +33,19 @@ func TestLacksEmulation(t *testing.T) {
 
 // TestEmulatedChroot: what emulation is compared with works, whoever the user is.
 func TestEmulatedChroot(t *testing.T) {
+	testutil.Long(t, "compiles the demo's userland for another architecture")
 	arch, err := emulated()
 	if err != nil {
 		t.Fatal(err)
 	}
 	testutil.Need(t, arch.Emulator+"-static", "go", "bash", "tar", "unshare", "mount", "chroot")
-	if out, err := exec.CommandContext(t.Context(), "unshare", "--user", "--map-root-user", "--mount",
-		"mount", "-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc").CombinedOutput(); err != nil {
-		testutil.SkipOrFail(t, "no binfmt_misc in a namespace of its own (Linux 6.7): %s", out)
+	if _, said, err := (testutil.Tool{}).Try(t, "unshare", "--user", "--map-root-user", "--mount",
+		"mount", "-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc"); err != nil {
+		testutil.SkipOrFail(t, "no binfmt_misc in a namespace of its own (Linux 6.7): %s", said)
 	}
 	dir := t.TempDir()
 	stage3, root := filepath.Join(dir, "stage3.tar"), filepath.Join(dir, "root")
-	if _, err := command(t.Context(), "", []string{"CGO_ENABLED=0"}, "go", "run", "-buildvcs=false", "xtoo/internal/demostage", "-arch", arch.String(), "-o", stage3); err != nil {
+	if _, err := command(t.Context(), "", []string{"CGO_ENABLED=0"}, "go", "run", "-trimpath", "-buildvcs=false", "xtoo/internal/demostage", "-arch", arch.String(), "-o", stage3); err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{dir: dir}

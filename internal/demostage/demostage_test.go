@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,6 +89,7 @@ func TestSameBytes(t *testing.T) {
 // TestArchitectures: whatever qemu's table calls an architecture, the shell is a program for it, twice the same, and
 // its emulator runs it.
 func TestArchitectures(t *testing.T) {
+	testutil.Long(t, "compiles the userland for four architectures")
 	for _, c := range []struct{ name, want, emulator string }{
 		{"x86-32bit", "x86-32bit/generic_32", ""}, // qemu-i386 runs no Go programs
 		{"arm-64bit/raspi4", "arm-64bit/raspi4", "qemu-aarch64-static"},
@@ -146,15 +146,14 @@ func emulate(t *testing.T, emulator string, arch qemu.Arch, box []byte) {
 	if err := os.WriteFile(path, box, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	script := "set -e; true; ! false; echo $(seq 3 | wc -l) $(echo abc | tr a-c A-C)"
+	script := "set -e; true; ! false; echo $(seq 3 | while read -r n; do echo $n; done) $(echo abc | { read -r x; echo $x; })"
 	for _, run := range []struct {
 		args []string
 		want string
-	}{{[]string{"uname", "-m"}, arch.Uname}, {[]string{"sh", "-c", script}, "3 ABC"}} {
-		cmd := exec.CommandContext(t.Context(), emulator, append([]string{path}, run.args...)...)
-		cmd.Env = append(os.Environ(), "QEMU_CPU="+arch.CPU)
-		if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != run.want {
-			t.Errorf("%v under %s: %v\n%s", run.args, emulator, err, out)
+	}{{[]string{"uname", "-m"}, arch.Uname}, {[]string{"sh", "-c", script}, "1 2 3 abc"}} {
+		tool := testutil.Tool{Env: []string{"QEMU_CPU=" + arch.CPU}, Both: true}
+		if out := tool.Run(t, emulator, append([]string{path}, run.args...)...); strings.TrimSpace(out) != run.want {
+			t.Errorf("%v under %s: %s", run.args, emulator, out)
 		}
 	}
 }
@@ -192,7 +191,7 @@ func TestLeftAlone(t *testing.T) {
 }
 
 func TestMembers(t *testing.T) {
-	all, box := read(t, build(t, "s.tar.xz", "amd64"))
+	all, box := read(t, build(t, "s.tar", "amd64"))
 	e, err := elf.NewFile(bytes.NewReader(box))
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,7 +108,7 @@ func (b *bench) plan(set ...string) *projects.Plan {
 
 func (b *bench) planFor(tags []string, set ...string) *projects.Plan {
 	b.t.Helper()
-	tree, err := projects.Load(b.work)
+	tree, err := projects.Load(projects.Source{Dir: b.work})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -116,8 +117,12 @@ func (b *bench) planFor(tags []string, set ...string) *projects.Plan {
 		b.t.Fatal(err)
 	}
 	var bases []*projects.Base
-	for _, p := range tree.Projects {
-		bases = append(bases, p.Bases...)
+	for _, p := range selected {
+		for _, r := range p.Root().Bases {
+			if !slices.Contains(bases, r) {
+				bases = append(bases, r)
+			}
+		}
 	}
 	given := projects.Given{Set: set}
 	if given.Arch, err = engine.Arches(b.t.Context(), bases, b.o, true); err != nil {

@@ -75,11 +75,15 @@ func goldenKeys(t *testing.T) map[string]goldenPair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := projects.Load(filepath.Join(dir, "work"))
+	tree, err := projects.Load(projects.Source{Dir: filepath.Join(dir, "work")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := tree.Resolve(tree.Projects, projects.Given{Set: []string{"pw=hunter2"}})
+	selected, err := tree.Select(nil, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := tree.Resolve(selected, projects.Given{Set: []string{"pw=hunter2"}})
 	if err != nil {
 		t.Fatal(err)
 	}

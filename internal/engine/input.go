@@ -1,12 +1,10 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"fmt"
-	"os"
+	"io"
 
 	"github.com/opencontainers/go-digest"
 
@@ -29,12 +27,19 @@ type inputs struct {
 
 // readInputs reads what a node is made from, and keeps script and files in the store if keep says so.
 func (b *build) readInputs(ctx context.Context, n *projects.Node, keep bool) (inputs, error) {
-	components, err := n.Inputs()
+	var keeper projects.Keeper
+	if keep {
+		keeper = b.keep
+	}
+	read, err := n.Inputs(ctx, keeper)
 	if err != nil {
 		return inputs{}, err
 	}
-	in := inputs{list: make([]Input, len(components))}
-	for i, c := range components {
+	in := inputs{
+		list:   make([]Input, len(read.Components)),
+		script: File{Path: scriptFile, Mode: 0o755, Digest: read.Script.Digest, Size: read.Script.Size},
+	}
+	for i, c := range read.Components {
 		in.list[i] = Input{Name: c.Name, Digest: c.Digest}
 		if c.Secret == nil {
 			continue
@@ -48,44 +53,22 @@ func (b *build) readInputs(ctx context.Context, n *projects.Node, keep bool) (in
 		mac.Write([]byte(c.Secret.Reveal())) // hashing does not fail
 		in.list[i].Digest = digest.NewDigest(digest.SHA256, mac)
 	}
-	in.script = File{Path: scriptFile, Mode: 0o755, Digest: n.ScriptDigest(), Size: int64(len(n.Body))}
-	if !keep {
-		return in, nil
-	}
-	if _, _, err := b.o.Store.KeepInput(ctx, bytes.NewReader(n.Body)); err != nil {
-		return inputs{}, fmt.Errorf("%s: script of node %s: %w", n.Pos, n.Path, err)
-	}
-	for _, set := range n.Files {
-		entries, err := set.Entries()
-		if err != nil {
-			return inputs{}, fmt.Errorf("%s: %w", set.Pos, err)
-		}
-		for _, e := range entries {
-			if err := b.keepFile(ctx, e); err != nil {
-				return inputs{}, fmt.Errorf("%s: %w", set.Pos, err)
-			}
-			in.files = append(in.files, File{
-				Path: belowRun(projects.FilesDir) + "/" + e.Path, Mode: e.Mode, Digest: e.Digest, Size: e.Size, Target: e.Target,
-			})
-		}
+	for _, e := range read.Files {
+		in.files = append(in.files, File{
+			Path: belowRun(projects.FilesDir) + "/" + e.Path, Mode: e.Mode, Digest: e.Digest, Size: e.Size, Target: e.Target,
+		})
 	}
 	return in, nil
 }
 
-func (b *build) keepFile(ctx context.Context, e projects.FileEntry) error {
-	if !e.Mode.IsRegular() {
-		return nil
-	}
-	f, err := os.Open(e.Host)
+// keep is a [projects.Keeper]: what it reads is in the store when its digest enters a key.
+func (b *build) keep(ctx context.Context, open func() (io.ReadCloser, error)) (digest.Digest, int64, error) {
+	r, err := open()
 	if err != nil {
-		return err
+		return "", 0, err
 	}
-	defer f.Close() // read only
-	d, _, err := b.o.Store.KeepInput(ctx, f)
-	if err == nil && d != e.Digest {
-		err = fmt.Errorf("%s changed while it was read", e.Host)
-	}
-	return err
+	defer r.Close() // read only
+	return b.o.Store.KeepInput(ctx, r)
 }
 
 // secretKey is the store's. Who only looks makes none.

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,10 +85,8 @@ func (b *build) job(st *nodeState) Job {
 	if b.o.Offline {
 		j.Network = projects.NetworkNone
 	}
-	for _, v := range n.Values {
-		if v.Value.IsSecret() {
-			j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + v.Name, Ref: v.Name})
-		}
+	for _, name := range slices.Sorted(maps.Keys(n.Secrets())) {
+		j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + name, Ref: name})
 	}
 	for _, v := range n.Volumes {
 		j.Volumes = append(j.Volumes, Volume{Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly})
@@ -97,8 +97,8 @@ func (b *build) job(st *nodeState) Job {
 // belowRun is a path as seen from /run.
 func belowRun(path string) string { return strings.TrimPrefix(path, "/run/") }
 
-// secrets resolves the references of a node's job on this machine.
-func secrets(n *projects.Node) func(string) ([]byte, error) {
+// secretsOf resolves the references of a node's job on this machine.
+func secretsOf(n *projects.Node) func(string) ([]byte, error) {
 	known := n.Secrets()
 	return func(ref string) ([]byte, error) {
 		s, ok := known[ref]

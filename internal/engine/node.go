@@ -12,6 +12,7 @@ import (
 
 	"xtoo/layers/store"
 	"xtoo/projects"
+	"xtoo/projects/schema"
 )
 
 // buildNode returns the chain after a node, executing the node if the cache does not have it.
@@ -108,7 +109,7 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 		return err
 	}}
 	begun := time.Now()
-	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secrets(n), Output: lines})
+	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secretsOf(n), Output: lines})
 	if err := errors.Join(err, lines.flush(), log.Close()); err != nil {
 		return "", st.failed(err)
 	}
@@ -147,7 +148,7 @@ type ScriptError struct {
 	Project  string
 	Platform string // as in events
 	Node     string
-	Pos      projects.Position
+	Pos      schema.Position
 	// What it did: "exited with code 3", "was killed by signal 9 (killed)".
 	What string
 	// Log is the file that holds everything it printed.

@@ -142,11 +142,15 @@ func TestDeclaredFiles(t *testing.T) {
 
 func undeclared(t *testing.T, b *bench) []*projects.Base {
 	t.Helper()
-	tree, err := projects.Load(b.work)
+	tree, err := projects.Load(projects.Source{Dir: b.work})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tree.Projects[0].Bases
+	selected, err := tree.Select(nil, b.work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return selected[0].Bases
 }
 
 func TestArchesLookingAndBuilding(t *testing.T) {

@@ -45,7 +45,14 @@ func run(dir string) error {
 // section is the keys of one mapping.
 type section struct {
 	Title string
-	Keys  []projects.KeyDoc
+	Keys  []key
+}
+
+// key is one key of a mapping.
+type key struct {
+	Path, Type             string
+	Required, Template     bool
+	Default, Example, Text string
 }
 
 func configuration() ([]byte, error) {
@@ -81,7 +88,9 @@ func sections(keys []projects.KeyDoc) []section {
 			at[parent] = len(out)
 			out = append(out, section{Title: parent})
 		}
-		out[at[parent]].Keys = append(out[at[parent]].Keys, k)
+		out[at[parent]].Keys = append(out[at[parent]].Keys, key{
+			Path: k.Path, Type: k.Type, Required: k.Required, Template: k.Template, Default: k.Default, Example: k.Example, Text: k.Doc,
+		})
 	}
 	return out
 }

@@ -30,6 +30,21 @@ func Need(t testing.TB, programs ...string) {
 	}
 }
 
+// LongVar names the environment variable under which slow tests run as well: everything that continuous integration
+// runs and `make test` leaves out.
+const LongVar = "XTOO_TEST_LONG"
+
+// IsLong reports whether slow cases of a test are to run, too.
+func IsLong() bool { return os.Getenv(LongVar) != "" }
+
+// Long ends the test, skipped, unless [IsLong]. why says what makes it slow.
+func Long(t testing.TB, why string) {
+	t.Helper()
+	if !IsLong() {
+		t.Skipf("%s: %s=1 runs it", why, LongVar)
+	}
+}
+
 // NeedRoot ends the test with [SkipOrFail] unless it runs as user 0. Tests that run as an unprivileged
 // user on purpose are run again as root elsewhere, so NoSkipVar=1 there means: run them as root.
 func NeedRoot(t testing.TB) {

@@ -11,7 +11,7 @@ import (
 
 // Apply gives a file its owner, mode, xattrs and time. in is what its directory passes on. stale says that the
 // file is not new, so that xattrs it has and m does not are removed. It returns what could not be kept.
-func Apply(h Handle, m *Meta, in Inheritance, stale bool) (lost []string, err error) {
+func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (lost []string, err error) {
 	kept, err := setOwner(h, m.UID, m.GID, in, stale)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -177,6 +178,10 @@ func (h Handle) chmod(mode uint32) error {
 
 // Chtimes sets the time of modification, and that of access to the same: it is not kept in layers, and so it
 // must not be the time of the build.
-func (h Handle) Chtimes(t unix.Timespec) error {
-	return unix.UtimesNanoAt(h.Dir, h.Name, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+func (h Handle) Chtimes(t time.Time) error {
+	ts, err := unix.TimeToTimespec(t)
+	if err != nil { // beyond 2038 on a 32-bit machine
+		return fmt.Errorf("time %s: %w", t, err)
+	}
+	return unix.UtimesNanoAt(h.Dir, h.Name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 }

@@ -8,22 +8,17 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"xtoo/layers"
 )
 
-// Meta is what a layer says of a file: what a tar entry holds and what the files of a layer directory stand
-// for, with recorded owners, devices and xattrs put back in their places.
+// Meta is what a layer says of a file, read from a layer directory: recorded owners, devices and xattrs are back in their
+// places. Its path is not known here.
 type Meta struct {
-	Mode         uint32 // file type and permission bits, as in stat(2)
-	UID, GID     uint32
-	Major, Minor uint32 // of devices
-	Size         int64  // of regular files
-	ModTime      unix.Timespec
-	Target       string // of symbolic links
-	Xattrs       map[string]string
+	layers.Member
 
 	Disk diskState
 }
@@ -37,13 +32,6 @@ type diskState struct {
 	Opaque        bool     // it hides the lower directories of the same path
 	Implied       bool     // a root that the layer does not have
 	Extra         []string // xattrs that a file unpacked from the layer would not have
-}
-
-func (m *Meta) IsDir() bool     { return m.Mode&unix.S_IFMT == unix.S_IFDIR }
-func (m *Meta) IsRegular() bool { return m.Mode&unix.S_IFMT == unix.S_IFREG }
-func (m *Meta) IsDevice() bool {
-	t := m.Mode & unix.S_IFMT
-	return t == unix.S_IFCHR || t == unix.S_IFBLK
 }
 
 // PassesOn returns what a directory passes on to what is made in it.
@@ -63,7 +51,10 @@ func (m *Meta) Inherit(in Inheritance) {
 
 // ReadMeta returns what a file of a layer directory stands for.
 func ReadMeta(h Handle, st *unix.Stat_t) (*Meta, error) {
-	m := &Meta{Mode: st.Mode, UID: st.Uid, GID: st.Gid, ModTime: st.Mtim, Disk: diskState{Stat: *st}}
+	m := &Meta{
+		Member: layers.Member{Mode: st.Mode, UID: st.Uid, GID: st.Gid, ModTime: time.Unix(st.Mtim.Unix())},
+		Disk:   diskState{Stat: *st},
+	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		m.Size = st.Size
@@ -171,7 +162,7 @@ func (m *Meta) standsFor(value string) bool {
 	a, b, _ := strings.Cut(numbers, " ")
 	major, err1 := strconv.ParseUint(a, 10, 32)
 	minor, err2 := strconv.ParseUint(b, 10, 32)
-	if err1 != nil || err2 != nil || !ValidDevice(int64(major), int64(minor)) {
+	if err1 != nil || err2 != nil || !layers.ValidDevice(int64(major), int64(minor)) {
 		return false
 	}
 	switch kind {
@@ -187,17 +178,12 @@ func (m *Meta) standsFor(value string) bool {
 }
 
 // StandIn returns the xattr by which an empty file stands for the device m.
-func (m *Meta) StandIn() string {
+func StandIn(m *layers.Member) string {
 	kind := "c"
 	if m.Mode&unix.S_IFMT == unix.S_IFBLK {
 		kind = "b"
 	}
 	return fmt.Sprintf("%s %d %d", kind, m.Major, m.Minor)
-}
-
-// ValidDevice reports whether Linux has such device numbers: 12 and 20 bits.
-func ValidDevice(major, minor int64) bool {
-	return major >= 0 && major < 1<<12 && minor >= 0 && minor < 1<<20
 }
 
 // SameMeta reports whether two files are the same but for their times and content.

@@ -69,7 +69,7 @@ func (s *Store) OpenLayer(diffID digest.Digest) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open layer %s: %w", diffID, err)
 		}
-		d, err := layers.NewDecompressor(f)
+		d, _, err := layers.NewDecompressor(f)
 		if err != nil {
 			_ = f.Close() // read only
 			return nil, fmt.Errorf("open layer %s: %w", diffID, err)

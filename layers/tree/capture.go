@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"xtoo/layers/inode"
 )
 
@@ -59,21 +57,13 @@ type CaptureResult struct {
 //   - A deletion is a whiteout, also where a directory was deleted and made again (no opaque directories), and
 //     only where a lower layer has something to hide. What changed its type is one entry of the new type.
 //   - Of the names of one file in upper the first is the file, the others are hard links to it.
-//   - Headers are PAX only where ustar does not hold what is to be said; owners are numbers; xattrs are
-//     SCHILY.xattr.*; file capabilities are of version 2.
+//   - Headers are those of [layers.Writer]; file capabilities are of version 2.
 //
 // Not captured: sockets (what they replaced is deleted), overlayfs's own xattrs, labels of security modules.
 //
 // After an error upper is in no defined state and w has a part of a stream: both are thrown away.
 func Capture(ctx context.Context, w io.Writer, upper string, lowers []string, o CaptureOptions) (CaptureResult, error) {
-	c := &capturer{ctx: ctx, created: map[string]bool{}, groups: map[inodeID]*group{}}
-	if !o.Epoch.IsZero() {
-		epoch, err := unix.TimeToTimespec(o.Epoch)
-		if err != nil {
-			return c.res, fmt.Errorf("capture %s: time %s: %w", upper, o.Epoch, err)
-		}
-		c.epoch = &epoch
-	}
+	c := &capturer{ctx: ctx, epoch: o.Epoch, created: map[string]bool{}, groups: map[inodeID]*group{}}
 	for _, p := range o.Created {
 		c.created[strings.TrimPrefix(path.Clean("/"+p), "/")] = true
 	}
@@ -90,7 +80,7 @@ type inodeID struct{ dev, ino uint64 }
 // bring it into its canonical form, and to write what is left.
 type capturer struct {
 	ctx     context.Context // lives as long as one call
-	epoch   *unix.Timespec
+	epoch   time.Time       // zero: none
 	created map[string]bool
 	groups  map[inodeID]*group
 	res     CaptureResult
@@ -159,14 +149,14 @@ func (c *capturer) skip(path, what string) {
 }
 
 // clamp returns a time, or Epoch if it is later.
-func (c *capturer) clamp(t unix.Timespec) unix.Timespec {
-	if c.epoch != nil && (t.Sec > c.epoch.Sec || (t.Sec == c.epoch.Sec && t.Nsec > c.epoch.Nsec)) {
-		return *c.epoch
+func (c *capturer) clamp(t time.Time) time.Time {
+	if !c.epoch.IsZero() && t.After(c.epoch) {
+		return c.epoch
 	}
 	return t
 }
 
 // sameTime reports whether the file has the time that it had in the lower layers, or will have it.
 func (c *capturer) sameTime(m, was *inode.Meta) bool {
-	return m.ModTime == was.ModTime || c.clamp(m.ModTime) == was.ModTime
+	return m.ModTime.Equal(was.ModTime) || c.clamp(m.ModTime).Equal(was.ModTime)
 }

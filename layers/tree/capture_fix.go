@@ -177,7 +177,7 @@ func (c *capturer) settle(h inode.Handle, path string, m *inode.Meta, in inode.I
 	// become superfluous.
 	if m.Disk.HasRecord || (in.Recorded && m.Disk.Stat.Gid == 0 && !m.Disk.GroupRecorded) {
 		// Again with everything: a change of owner clears the setuid bit and the capabilities.
-		onDisk := *m
+		onDisk := m.Member
 		if h.FD < 0 {
 			return wrapPath(path, h.Chtimes(m.ModTime))
 		}
@@ -188,7 +188,7 @@ func (c *capturer) settle(h inode.Handle, path string, m *inode.Meta, in inode.I
 		return wrapPath(path, err)
 	}
 	// Whatever was done in a directory has changed its time.
-	if m.IsDir() || was != m.ModTime {
+	if m.IsDir() || !was.Equal(m.ModTime) {
 		return wrapPath(path, h.Chtimes(m.ModTime))
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -120,5 +121,5 @@ func unlinkQuietly(root int, name string) error {
 	if err := unix.Unlinkat(fd, base, 0); err != nil {
 		return err
 	}
-	return inode.RootHandle(fd).Chtimes(st.Mtim)
+	return inode.RootHandle(fd).Chtimes(time.Unix(st.Mtim.Unix()))
 }

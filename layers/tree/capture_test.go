@@ -218,11 +218,11 @@ func TestCaptureAwkward(t *testing.T) {
 
 func mustACL(t *testing.T, text string) string {
 	t.Helper()
-	value, err := layers.ParseACL(text)
-	if err != nil {
-		t.Fatal(err)
+	m, err := layers.MemberOf(&tar.Header{Name: "x", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.acl.access": text}})
+	if err != nil || m.Xattrs[layers.XattrACL] == "" {
+		t.Fatal(m, err)
 	}
-	return value
+	return m.Xattrs[layers.XattrACL]
 }
 
 // TestCaptureSame builds the same steps in both tiers and compares the bytes.

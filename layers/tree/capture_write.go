@@ -1,12 +1,10 @@
 package tree
 
 import (
-	"archive/tar"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,7 +14,7 @@ import (
 
 // write writes a directory in canonical form as a tar stream, and nothing at all if there is nothing in it.
 func (c *capturer) write(w io.Writer, root int) error {
-	tw := &tarWriter{c: c, w: w, links: map[inodeID]string{}, buf: make([]byte, inode.CopyBuffer)}
+	tw := &treeWriter{c: c, out: layers.NewWriter(w), links: map[inodeID]string{}, buf: make([]byte, inode.CopyBuffer)}
 	h := inode.RootHandle(root)
 	st, err := inode.StatAt(root, ".")
 	if err != nil {
@@ -27,26 +25,19 @@ func (c *capturer) write(w io.Writer, root int) error {
 		return err
 	}
 	if !m.Disk.Implied {
-		if err := tw.entry(h, "./", m); err != nil {
+		if err := tw.entry(h, m); err != nil {
 			return err
 		}
 	}
 	if err := tw.dir(root, "", m.PassesOn()); err != nil {
 		return err
 	}
-	if tw.tar == nil {
-		return nil
-	}
-	if err := tw.tar.Close(); err != nil {
-		return fmt.Errorf("end the archive: %w", err)
-	}
-	return nil
+	return tw.out.Close()
 }
 
-type tarWriter struct {
+type treeWriter struct {
 	c     *capturer
-	w     io.Writer
-	tar   *tar.Writer        // nil until the first entry
+	out   *layers.Writer
 	links map[inodeID]string // the first name of files that have several
 	buf   []byte
 }
@@ -60,7 +51,7 @@ type item struct {
 // dir writes what is in a directory, sorted by the bytes of the names, a directory's content right after it.
 // (Sorted by the bytes of whole paths "a-b" would come between "a" and "a/x", and GNU tar, which sets the time of
 // a directory when it is through with it, would set it too early.)
-func (w *tarWriter) dir(dir int, path string, in inode.Inheritance) error {
+func (w *treeWriter) dir(dir int, path string, in inode.Inheritance) error {
 	names, err := inode.ReadNames(dir)
 	if err != nil {
 		return wrapPath(path, err)
@@ -84,7 +75,7 @@ func (w *tarWriter) dir(dir int, path string, in inode.Inheritance) error {
 		}
 		if it.key != it.name {
 			w.c.res.Whiteouts++
-			err = w.header(&tar.Header{Typeflag: tar.TypeReg, Name: joinPath(path, it.key), ModTime: time.Unix(0, 0)})
+			err = w.member(&layers.Member{Kind: layers.Whiteout, Path: joinPath(path, it.name)})
 		} else {
 			err = w.item(dir, it.name, joinPath(path, it.name), in)
 		}
@@ -96,7 +87,7 @@ func (w *tarWriter) dir(dir int, path string, in inode.Inheritance) error {
 }
 
 // item writes a file, or a directory and what is in it.
-func (w *tarWriter) item(dir int, name, path string, in inode.Inheritance) error {
+func (w *treeWriter) item(dir int, name, path string, in inode.Inheritance) error {
 	st, err := inode.StatAt(dir, name)
 	if err != nil {
 		return wrapPath(path, err)
@@ -111,78 +102,37 @@ func (w *tarWriter) item(dir int, name, path string, in inode.Inheritance) error
 		return wrapPath(path, err)
 	}
 	m.Inherit(in)
-	if !m.IsDir() {
-		return w.entry(h, path, m)
-	}
-	if err := w.entry(h, path+"/", m); err != nil {
+	m.Path = path
+	if err := w.entry(h, m); err != nil || !m.IsDir() {
 		return err
 	}
 	return w.dir(h.FD, path, m.PassesOn())
 }
 
 // entry writes one entry that is no whiteout.
-func (w *tarWriter) entry(h inode.Handle, name string, m *inode.Meta) error {
-	hdr := &tar.Header{
-		Name:    name,
-		Mode:    int64(m.Mode & 0o7777),
-		Uid:     int(m.UID),
-		Gid:     int(m.GID),
-		ModTime: time.Unix(m.ModTime.Unix()),
-	}
-	switch m.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		hdr.Typeflag, hdr.Size = tar.TypeReg, m.Size
-	case unix.S_IFDIR:
-		hdr.Typeflag = tar.TypeDir
-	case unix.S_IFLNK:
-		hdr.Typeflag, hdr.Linkname = tar.TypeSymlink, m.Target
-	case unix.S_IFIFO:
-		hdr.Typeflag = tar.TypeFifo
-	case unix.S_IFCHR:
-		hdr.Typeflag, hdr.Devmajor, hdr.Devminor = tar.TypeChar, int64(m.Major), int64(m.Minor)
-	case unix.S_IFBLK:
-		hdr.Typeflag, hdr.Devmajor, hdr.Devminor = tar.TypeBlock, int64(m.Major), int64(m.Minor)
-	default:
-		return fmt.Errorf("%s: a file of unknown type %#o", name, m.Mode&unix.S_IFMT)
-	}
+func (w *treeWriter) entry(h inode.Handle, m *inode.Meta) error {
 	if m.Disk.Stat.Nlink > 1 && !m.IsDir() {
 		id := inodeID{m.Disk.Stat.Dev, m.Disk.Stat.Ino}
 		if first, ok := w.links[id]; ok {
-			hdr.Typeflag, hdr.Linkname, hdr.Size, hdr.Devmajor, hdr.Devminor = tar.TypeLink, first, 0, 0, 0
-			return w.header(hdr)
+			m.Kind, m.Target = layers.HardLink, first
+			return w.member(&m.Member)
 		}
-		w.links[id] = name
+		w.links[id] = m.Path
 	}
-	if len(m.Xattrs) > 0 {
-		hdr.PAXRecords = make(map[string]string, len(m.Xattrs))
-		for x, value := range m.Xattrs {
-			hdr.PAXRecords[paxXattr+x] = value
-		}
-	}
-	if err := w.header(hdr); err != nil {
+	if err := w.member(&m.Member); err != nil || !m.IsRegular() {
 		return err
 	}
-	if hdr.Typeflag != tar.TypeReg {
-		return nil
-	}
 	w.c.res.Bytes += m.Size
-	return wrapPath(name, w.data(h.FD, m.Size))
+	return wrapPath(m.Path, w.data(h.FD, m.Size))
 }
 
-func (w *tarWriter) header(hdr *tar.Header) error {
-	if w.tar == nil {
-		w.tar = tar.NewWriter(w.w)
-	}
+func (w *treeWriter) member(m *layers.Member) error {
 	w.c.res.Entries++
-	hdr.Format = tar.FormatPAX
-	if err := w.tar.WriteHeader(hdr); err != nil {
-		return fmt.Errorf("write entry %q: %w", hdr.Name, err)
-	}
-	return nil
+	return w.out.WriteMember(m)
 }
 
 // data writes the content of a file, without reading its holes.
-func (w *tarWriter) data(fd int, size int64) error {
+func (w *treeWriter) data(fd int, size int64) error {
 	for off := int64(0); off < size; {
 		begin, end, err := nextData(fd, off, size)
 		if err != nil {
@@ -202,8 +152,8 @@ func (w *tarWriter) data(fd int, size int64) error {
 			if n == 0 {
 				return fmt.Errorf("it became shorter while it was read: %w", io.ErrUnexpectedEOF)
 			}
-			if _, err := w.tar.Write(w.buf[:n]); err != nil {
-				return fmt.Errorf("write the archive: %w", err)
+			if _, err := w.out.Write(w.buf[:n]); err != nil {
+				return err
 			}
 			off += int64(n)
 		}
@@ -211,14 +161,14 @@ func (w *tarWriter) data(fd int, size int64) error {
 	return nil
 }
 
-func (w *tarWriter) zeros(n int64) error {
+func (w *treeWriter) zeros(n int64) error {
 	for n > 0 {
 		if err := w.c.ctx.Err(); err != nil {
 			return err
 		}
-		k, err := w.tar.Write(zeros[:min(n, holeSize)])
+		k, err := w.out.Write(zeros[:min(n, holeSize)])
 		if err != nil {
-			return fmt.Errorf("write the archive: %w", err)
+			return err
 		}
 		n -= int64(k)
 	}

@@ -50,9 +50,6 @@ func inside(t *testing.T, tier string) bool {
 		t.Fatal(err)
 	}
 	args := []string{exe, "-test.run=" + strings.Join(pattern, "/"), "-test.v", "-test.timeout=5m"}
-	if testing.Short() {
-		args = append(args, "-test.short")
-	}
 	cmd := namespaceCommand(t, tier, args)
 	cmd.Env = append(os.Environ(), tierVar+"="+tier)
 	out, err := cmd.CombinedOutput()

@@ -3,9 +3,12 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/layers"
 	"xtoo/layers/inode"
 )
 
@@ -64,17 +67,24 @@ func (s *stack) rootMeta() (*inode.Meta, error) {
 			return m, nil
 		}
 	}
-	return &inode.Meta{Mode: unix.S_IFDIR | 0o755}, nil
+	return &inode.Meta{Member: impliedDir()}, nil
+}
+
+// impliedDir is a directory that no layer describes.
+func impliedDir() layers.Member {
+	return layers.Member{Mode: unix.S_IFDIR | 0o755, ModTime: time.Unix(0, 0)}
 }
 
 // find returns the entry at a path of the merged tree. The caller calls done when it is no longer used.
 // A path below a symbolic link or a file does not exist.
-func (s *stack) find(path []string) (e mergedEntry, ok bool, done func(), err error) {
+func (s *stack) find(path string) (e mergedEntry, ok bool, done func(), err error) {
 	d := s.root()
 	done = func() {}
-	for i, name := range path {
+	for more := path != ""; more; {
+		var name string
+		name, path, more = strings.Cut(path, "/")
 		e, ok, err := d.lookup(name)
-		if err != nil || !ok || i == len(path)-1 {
+		if err != nil || !ok || !more {
 			return e, ok, done, err
 		}
 		done()

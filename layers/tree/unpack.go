@@ -1,18 +1,13 @@
 package tree
 
 import (
-	"archive/tar"
 	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"xtoo/internal/streams"
 	"xtoo/layers"
 	"xtoo/layers/inode"
 )
@@ -65,11 +60,9 @@ type UnpackResult struct {
 //
 // What the kernel refuses to a user namespace is recorded beside the file, so that [Capture] gives it back:
 // owners outside the map (xattr user.rootlesscontainers, see owner.go), devices (an empty file with the xattr
-// user.xtoo.device), xattrs (user.xtoo.xattr.NAME). Access control lists are set, whether they come as
-// SCHILY.acl.* texts with numeric ids or as xattrs. Members' xattrs user.overlay.*, trusted.overlay.*,
-// user.rootlesscontainers, user.xtoo.device, user.xtoo.implied and user.xtoo.xattr.* are left out: they would
-// change what the directory means. The xattrs of security modules (security.selinux, ...) are recorded, not
-// set. Sparse members and long runs of zeros become holes.
+// user.xtoo.device), xattrs (user.xtoo.xattr.NAME). The xattrs of security modules (security.selinux, ...) are
+// recorded, not set. Sparse members and long runs of zeros become holes. What a member may be is said in the
+// documentation of package layers.
 //
 // If the stream has no "./" the root is 0755, root's, of 1970 and has the xattr user.xtoo.implied, and counts
 // as not being in the layer: see [PrepareUpper].
@@ -81,37 +74,13 @@ func Unpack(ctx context.Context, r io.Reader, dir string, o UnpackOptions) (Unpa
 	if err := u.begin(dir); err != nil {
 		return u.res, fmt.Errorf("unpack to %s: %w", dir, err)
 	}
-	count := &countReader{r: streams.WithContext(ctx, r)}
-	in := bufio.NewReaderSize(count, 256<<10)
-	if err := u.members(tar.NewReader(in)); err != nil {
+	if err := u.members(layers.NewReader(ctx, bufio.NewReaderSize(r, 256<<10))); err != nil {
 		return u.res, err
 	}
 	if err := u.finish(); err != nil {
 		return u.res, fmt.Errorf("unpack to %s: %w", dir, err)
 	}
-	// What follows the archive's end is padding; a writer at the other end of a pipe wants to be rid of it.
-	if _, err := io.Copy(io.Discard, in); err != nil {
-		return u.res, fmt.Errorf("read the archive: %w", err)
-	}
-	if count.n%tarBlock != 0 { // archive/tar takes an end in a member's padding for the archive's
-		return u.res, fmt.Errorf("read the archive: %w", io.ErrUnexpectedEOF)
-	}
 	return u.res, nil
-}
-
-// tarBlock is what every part of a tar archive is padded to.
-const tarBlock = 512
-
-// countReader counts what is read through it.
-type countReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
 }
 
 // unpacker is the state of one Unpack.
@@ -120,8 +89,8 @@ type unpacker struct {
 	o      UnpackOptions
 	res    UnpackResult
 	dirs   dirStack
-	lowers *stack     // opened when first needed
-	opaque [][]string // directories made opaque
+	lowers *stack   // opened when first needed
+	opaque []string // directories made opaque
 	buf    []byte
 }
 
@@ -149,108 +118,73 @@ func (u *unpacker) close() {
 	}
 }
 
-func (u *unpacker) members(tr *tar.Reader) error {
+func (u *unpacker) members(in *layers.Reader) error {
 	for {
-		if err := u.ctx.Err(); err != nil {
-			return err
-		}
-		hdr, err := tr.Next()
+		m, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if errors.Is(err, tar.ErrInsecurePath) {
-			return fmt.Errorf("unpack entry %q: %w", hdr.Name, layers.ErrUnsafe)
-		}
 		if err != nil {
-			return fmt.Errorf("read the archive after %d entries: %w", u.res.Entries, err)
-		}
-		if hdr.Typeflag == tar.TypeXGlobalHeader {
-			continue
+			return fmt.Errorf("unpack %w", err)
 		}
 		u.res.Entries++
-		if err := u.member(hdr, tr); err != nil {
-			return fmt.Errorf("unpack entry %q: %w", hdr.Name, err)
+		if err := u.member(m, in); err != nil {
+			return fmt.Errorf("unpack entry %q: %w", m.Name, err)
 		}
 	}
 }
 
-func (u *unpacker) member(hdr *tar.Header, data io.Reader) error {
-	path, err := layers.SplitName(hdr.Name)
-	if err != nil {
-		return err
+func (u *unpacker) member(m *layers.Member, data io.Reader) error {
+	switch m.Kind {
+	case layers.Nothing:
+		return nil
+	case layers.Whiteout, layers.Opaque:
+		return u.whiteout(m)
 	}
-	m, err := headerMeta(hdr)
-	if err != nil {
-		return err
+	if m.ModTime.After(u.res.Newest) {
+		u.res.Newest = m.ModTime
 	}
-	if len(path) == 0 {
-		if !m.IsDir() {
-			return fmt.Errorf("%w: the root is no directory", layers.ErrMember)
-		}
-		u.note(m, hdr)
+	u.res.Bytes += m.Size // none for a hard link
+	for _, name := range m.Lost {
+		u.lose(m.Path, "xattr "+name)
+	}
+	if m.Path == "" {
 		return u.root(m)
 	}
-	parent, name := path[:len(path)-1], path[len(path)-1]
-	target, isWhiteout, err := layers.WhiteoutTarget(name)
-	switch {
-	case err != nil:
-		return err
-	case isWhiteout:
-		return u.whiteout(parent, name, target)
-	}
-	for i, p := range parent {
-		if !strings.HasPrefix(p, layers.WhiteoutPrefix) {
-			continue
-		}
-		if strings.HasPrefix(p, layers.WhiteoutMeta) {
-			return nil // in a storage driver's own directory
-		}
-		return fmt.Errorf("%w: %q is a whiteout", layers.ErrMember, strings.Join(path[:i+1], "/"))
-	}
-	u.note(m, hdr)
+	parent, name := layers.Split(m.Path)
 	dir, err := u.enter(parent)
 	if err != nil {
 		return err
 	}
-	if hdr.Typeflag == tar.TypeLink {
-		return u.hardLink(dir, path, hdr.Linkname)
+	if m.Kind == layers.HardLink {
+		return u.hardLink(dir, name, m)
 	}
-	return u.create(dir, path, m, data)
-}
-
-// note counts a member that is no whiteout.
-func (u *unpacker) note(m *inode.Meta, hdr *tar.Header) {
-	if hdr.ModTime.After(u.res.Newest) {
-		u.res.Newest = hdr.ModTime
-	}
-	if hdr.Typeflag != tar.TypeLink {
-		u.res.Bytes += m.Size
-	}
+	return u.create(dir, name, m, data)
 }
 
 // lose notes what the directory cannot hold.
-func (u *unpacker) lose(path []string, what ...string) {
+func (u *unpacker) lose(path string, what ...string) {
 	for _, w := range what {
 		if len(u.res.Lost) < maxNotes {
-			u.res.Lost = append(u.res.Lost, Note{strings.Join(path, "/"), w})
+			u.res.Lost = append(u.res.Lost, Note{path, w})
 		}
 	}
 }
 
 // root gives the root what the archive says of it.
-func (u *unpacker) root(m *inode.Meta) error {
+func (u *unpacker) root(m *layers.Member) error {
 	if err := u.dirs.leave(1); err != nil {
 		return err
 	}
 	return u.dirs.setRoot(func(h inode.Handle) error {
 		lost, err := inode.Apply(h, m, inode.Inheritance{}, true)
-		u.lose(nil, lost...)
+		u.lose("", lost...)
 		return err
 	})
 }
 
 // enter makes parent the current directory and returns it, making what is missing of it.
-func (u *unpacker) enter(parent []string) (*openedDir, error) {
+func (u *unpacker) enter(parent string) (*openedDir, error) {
 	return u.dirs.enter(parent, u.missing)
 }
 
@@ -268,7 +202,7 @@ func (u *unpacker) finish() error {
 			return err
 		}
 		if err := removeWhiteouts(dir.fd); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(path, "/"), err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return u.dirs.leave(0)
@@ -288,7 +222,8 @@ func (u *unpacker) lower() (*stack, error) {
 
 // implyRoot makes a root what it is in the directory of a layer that does not have it.
 func implyRoot(h inode.Handle) error {
-	if _, err := inode.Apply(h, &inode.Meta{Mode: unix.S_IFDIR | 0o755}, inode.Inheritance{}, true); err != nil {
+	m := impliedDir()
+	if _, err := inode.Apply(h, &m, inode.Inheritance{}, true); err != nil {
 		return err
 	}
 	if err := h.SetXattr(layers.XattrImplied, nil); err != nil {

@@ -12,14 +12,13 @@ import (
 )
 
 // create makes one entry that is no hard link. data is read for regular files.
-func (u *unpacker) create(dir *openedDir, path []string, m *inode.Meta, data io.Reader) error {
-	name := path[len(path)-1]
+func (u *unpacker) create(dir *openedDir, name string, m *layers.Member, data io.Reader) error {
 	h := inode.Handle{Dir: dir.fd, Name: name, FD: -1}
 	var err error
 	stale := false
 	switch m.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
-		h.FD, stale, err = u.mkdir(dir.fd, path)
+		h.FD, stale, err = u.mkdir(dir.fd, name, m.Path)
 	case unix.S_IFREG:
 		if h.FD, err = u.makeFile(dir.fd, name); err == nil {
 			err = u.writeData(h.FD, data, m.Size)
@@ -34,7 +33,7 @@ func (u *unpacker) create(dir *openedDir, path []string, m *inode.Meta, data io.
 	if err == nil {
 		var lost []string
 		lost, err = inode.Apply(h, m, dir.in, stale)
-		u.lose(path, lost...)
+		u.lose(m.Path, lost...)
 	}
 	if h.FD >= 0 {
 		// A network file system may tell only now that it could not write.
@@ -72,7 +71,7 @@ func (u *unpacker) makeFile(dir int, name string) (int, error) {
 }
 
 // makeDevice makes a device, or, where the kernel does not let us, the file that stands for it, which it returns open.
-func (u *unpacker) makeDevice(dir int, name string, m *inode.Meta) (int, error) {
+func (u *unpacker) makeDevice(dir int, name string, m *layers.Member) (int, error) {
 	err := error(unix.EPERM)
 	// The character device 0/0 must not be made: it would be a whiteout.
 	if m.Mode&unix.S_IFMT == unix.S_IFBLK || m.Major != 0 || m.Minor != 0 {
@@ -86,16 +85,15 @@ func (u *unpacker) makeDevice(dir int, name string, m *inode.Meta) (int, error) 
 	if err != nil {
 		return -1, err
 	}
-	if err := (inode.Handle{FD: fd}).SetXattr(layers.XattrDevice, []byte(m.StandIn())); err != nil {
+	if err := (inode.Handle{FD: fd}).SetXattr(layers.XattrDevice, []byte(inode.StandIn(m))); err != nil {
 		inode.CloseFD(fd)
-		return -1, fmt.Errorf("record device %s: %w", m.StandIn(), inode.NoUserXattrs(err))
+		return -1, fmt.Errorf("record device %s: %w", inode.StandIn(m), inode.NoUserXattrs(err))
 	}
 	return fd, nil
 }
 
 // mkdir makes a directory and opens it. stale is true if it was there already.
-func (u *unpacker) mkdir(dir int, path []string) (fd int, stale bool, err error) {
-	name := path[len(path)-1]
+func (u *unpacker) mkdir(dir int, name, path string) (fd int, stale bool, err error) {
 	err = unix.Mkdirat(dir, name, 0o700)
 	hides := false
 	if errors.Is(err, unix.EEXIST) {
@@ -104,9 +102,10 @@ func (u *unpacker) mkdir(dir int, path []string) (fd int, stale bool, err error)
 			return -1, false, serr
 		}
 		stale = st.Mode&unix.S_IFMT == unix.S_IFDIR
-		hides = inode.IsWhiteout(&st)
 		err = nil
 		if !stale {
+			// What was there, a whiteout or a file of this layer, has hidden what lower layers have.
+			hides = true
 			if err = unix.Unlinkat(dir, name, 0); err == nil {
 				err = unix.Mkdirat(dir, name, 0o700)
 			}
@@ -128,17 +127,19 @@ func (u *unpacker) mkdir(dir int, path []string) (fd int, stale bool, err error)
 }
 
 // missing makes a parent directory that is no member (yet), or was a whiteout until now.
-func (u *unpacker) missing(path []string, parent *openedDir) (int, error) {
-	m := &inode.Meta{Mode: unix.S_IFDIR | 0o755}
+func (u *unpacker) missing(path string, parent *openedDir) (int, error) {
+	m := impliedDir()
 	s, err := u.lower()
 	if err != nil {
 		return -1, err
 	}
 	e, ok, done, err := s.find(path)
 	if err == nil && ok && e.isDir() {
+		var below *inode.Meta
 		var h inode.Handle
-		if m, h, err = e.meta(); err == nil {
+		if below, h, err = e.meta(); err == nil {
 			h.Close()
+			m = below.Member
 			u.res.UsedLowers = true
 		}
 	}
@@ -146,11 +147,12 @@ func (u *unpacker) missing(path []string, parent *openedDir) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	fd, _, err := u.mkdir(parent.fd, path)
+	_, name := layers.Split(path)
+	fd, _, err := u.mkdir(parent.fd, name, path)
 	if err != nil {
 		return -1, err
 	}
-	lost, err := inode.Apply(inode.Handle{Dir: parent.fd, Name: path[len(path)-1], FD: fd}, m, parent.in, false)
+	lost, err := inode.Apply(inode.Handle{Dir: parent.fd, Name: name, FD: fd}, &m, parent.in, false)
 	u.lose(path, lost...)
 	if err != nil {
 		inode.CloseFD(fd)
@@ -159,43 +161,40 @@ func (u *unpacker) missing(path []string, parent *openedDir) (int, error) {
 	return fd, nil
 }
 
-// whiteout hides what lower layers have at target (empty: nothing) or, for an opaque one, in the directory.
-func (u *unpacker) whiteout(parent []string, name, target string) error {
-	if target == "" && name != layers.WhiteoutOpaque {
-		return nil
-	}
+// whiteout hides what lower layers have at the member's path or, for an opaque one, below it.
+func (u *unpacker) whiteout(m *layers.Member) error {
 	u.res.Whiteouts++
+	if m.Kind == layers.Opaque {
+		dir, err := u.enter(m.Path)
+		if err != nil {
+			return err
+		}
+		u.res.OpaqueRoot = u.res.OpaqueRoot || m.Path == ""
+		return u.makeOpaque(dir.fd, m.Path)
+	}
+	parent, name := layers.Split(m.Path)
 	dir, err := u.enter(parent)
 	if err != nil {
 		return err
 	}
-	if name == layers.WhiteoutOpaque {
-		if len(parent) == 0 {
-			u.res.OpaqueRoot = true
-		}
-		return u.makeOpaque(dir.fd, parent)
-	}
-	st, err := inode.StatAt(dir.fd, target)
+	st, err := inode.StatAt(dir.fd, name)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return inode.MakeWhiteout(dir.fd, target)
+		return inode.MakeWhiteout(dir.fd, name)
 	case err != nil:
 		return err
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
 		return nil // a whiteout already, or a file of this layer that hides the lower one anyway
 	}
-	fd, err := inode.OpenDir(dir.fd, target)
+	fd, err := inode.OpenDir(dir.fd, name)
 	if err != nil {
 		return err
 	}
 	defer inode.CloseFD(fd)
-	if err := u.makeOpaque(fd, append(parent[:len(parent):len(parent)], target)); err != nil {
-		return err
-	}
-	return nil
+	return u.makeOpaque(fd, m.Path)
 }
 
-func (u *unpacker) makeOpaque(fd int, path []string) error {
+func (u *unpacker) makeOpaque(fd int, path string) error {
 	u.opaque = append(u.opaque, path)
 	return inode.MakeOpaque(fd)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +26,7 @@ type dirStack struct {
 type openedDir struct {
 	name  string
 	fd    int
-	mtime unix.Timespec
+	mtime time.Time
 	acl   []byte // the default access control list, nil if it has none
 	in    inode.Inheritance
 }
@@ -48,7 +49,7 @@ func (d *openedDir) holdBack() error {
 	if err != nil {
 		return err
 	}
-	d.mtime = st.Mtim
+	d.mtime = time.Unix(st.Mtim.Unix())
 	d.in = inode.Inheritance{}
 	if st.Mode&unix.S_ISGID != 0 {
 		m, err := inode.ReadMeta(h, &st)
@@ -102,41 +103,59 @@ func (s *dirStack) close() {
 	s.dirs = nil
 }
 
-// enter makes path the top of the stack and returns it; it is valid until the next call. missing makes the
-// directory path[:n], of which the stack's top is the parent, and returns it open.
-func (s *dirStack) enter(path []string, missing func(path []string, parent *openedDir) (int, error)) (*openedDir, error) {
-	n := 0
-	for n < len(path) && n+1 < len(s.dirs) && s.dirs[n+1].name == path[n] {
-		n++
+// enter makes path the top of the stack and returns it; it is valid until the next call. missing makes the directory
+// at a path, of which parent is the parent, and returns it open.
+func (s *dirStack) enter(path string, missing func(path string, parent *openedDir) (int, error)) (*openedDir, error) {
+	n, end := 0, 0 // path[:end] is the directory dirs[n]
+	for end < len(path) && n+1 < len(s.dirs) {
+		name, next := component(path, end)
+		if s.dirs[n+1].name != name {
+			break
+		}
+		n, end = n+1, next
 	}
 	if err := s.leave(n + 1); err != nil {
 		return nil, err
 	}
-	for ; n < len(path); n++ {
-		parent := &s.dirs[n]
-		fd, err := inode.OpenDir(parent.fd, path[n])
+	for end < len(path) {
+		var name string
+		name, end = component(path, end)
+		parent := &s.dirs[len(s.dirs)-1]
+		fd, err := inode.OpenDir(parent.fd, name)
 		switch {
 		case errors.Is(err, unix.ENOENT):
-			fd, err = missing(path[:n+1], parent)
+			fd, err = missing(path[:end], parent)
 		case errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR):
-			fd, err = s.notDir(path[:n+1], parent, missing)
+			fd, err = s.notDir(path[:end], parent, missing)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("parent directory %q: %w", strings.Join(path[:n+1], "/"), err)
+			return nil, fmt.Errorf("parent directory %q: %w", path[:end], err)
 		}
-		d := openedDir{name: path[n], fd: fd}
+		d := openedDir{name: name, fd: fd}
 		if err := d.holdBack(); err != nil {
 			inode.CloseFD(fd)
-			return nil, fmt.Errorf("parent directory %q: %w", strings.Join(path[:n+1], "/"), err)
+			return nil, fmt.Errorf("parent directory %q: %w", path[:end], err)
 		}
 		s.dirs = append(s.dirs, d)
 	}
 	return &s.dirs[len(s.dirs)-1], nil
 }
 
+// component returns the name in a clean path that follows path[:end], and where it ends.
+func component(path string, end int) (name string, next int) {
+	if end > 0 {
+		end++ // the slash
+	}
+	next = len(path)
+	if i := strings.IndexByte(path[end:], '/'); i >= 0 {
+		next = end + i
+	}
+	return path[end:next], next
+}
+
 // notDir says why a parent is no directory, or replaces it if it is a whiteout.
-func (s *dirStack) notDir(path []string, parent *openedDir, missing func([]string, *openedDir) (int, error)) (int, error) {
-	name := path[len(path)-1]
+func (s *dirStack) notDir(path string, parent *openedDir, missing func(string, *openedDir) (int, error)) (int, error) {
+	_, name := layers.Split(path)
 	st, err := inode.StatAt(parent.fd, name)
 	switch {
 	case err != nil:

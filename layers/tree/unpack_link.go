@@ -12,33 +12,26 @@ import (
 	"xtoo/layers/inode"
 )
 
-// hardLink makes path another name of target.
-func (u *unpacker) hardLink(dir *openedDir, path []string, linkname string) error {
-	target, err := layers.SplitName(linkname)
-	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", linkname, err)
-	}
-	if len(target) == 0 {
-		return fmt.Errorf("hard link to %q: %w: it is the root", linkname, layers.ErrMember)
-	}
-	err = u.link(dir, path, target)
+// hardLink makes name in dir another name of the member's target.
+func (u *unpacker) hardLink(dir *openedDir, name string, m *layers.Member) error {
+	err := u.link(dir, name, m.Target)
 	if errors.Is(err, unix.ENOENT) {
-		err = u.copyLower(dir, path, target)
+		err = u.copyLower(dir, name, m)
 	}
 	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", linkname, err)
+		return fmt.Errorf("hard link to %q: %w", m.Target, err)
 	}
 	return nil
 }
 
 // link makes the link within this layer, or returns ENOENT if the target is not in it.
-func (u *unpacker) link(dir *openedDir, path, target []string) error {
-	from, err := u.openParent(target)
+func (u *unpacker) link(dir *openedDir, name, target string) error {
+	parent, old := layers.Split(target)
+	from, err := u.openParent(parent)
 	if err != nil {
 		return err
 	}
 	defer inode.CloseFD(from)
-	old := target[len(target)-1]
 	st, err := inode.StatAt(from, old)
 	switch {
 	case err != nil:
@@ -48,23 +41,24 @@ func (u *unpacker) link(dir *openedDir, path, target []string) error {
 	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return fmt.Errorf("%w: the target is a directory", layers.ErrMember)
 	}
-	name := path[len(path)-1]
 	if there, err := inode.StatAt(dir.fd, name); err == nil && there.Dev == st.Dev && there.Ino == st.Ino {
 		return nil
 	}
 	return u.make(dir.fd, name, func() error { return unix.Linkat(from, old, dir.fd, name, 0) })
 }
 
-// openParent opens the parent directory of a path in the layer.
-func (u *unpacker) openParent(path []string) (int, error) {
+// openParent opens a directory of the layer.
+func (u *unpacker) openParent(path string) (int, error) {
 	fd, err := inode.OpenDir(u.dirs.dirs[0].fd, ".")
-	for i := 0; err == nil && i < len(path)-1; i++ {
+	for end := 0; err == nil && end < len(path); {
+		var name string
+		name, end = component(path, end)
 		var next int
-		next, err = inode.OpenDir(fd, path[i])
+		next, err = inode.OpenDir(fd, name)
 		inode.CloseFD(fd)
 		fd = next
 		if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
-			err = fmt.Errorf("%w: %q is not a directory", layers.ErrUnsafe, strings.Join(path[:i+1], "/"))
+			err = fmt.Errorf("%w: %q is not a directory", layers.ErrUnsafe, path[:end])
 		}
 	}
 	if err != nil {
@@ -73,13 +67,26 @@ func (u *unpacker) openParent(path []string) (int, error) {
 	return fd, nil
 }
 
+// hidden reports whether the layer has said by now that nothing below shows through at path.
+func (u *unpacker) hidden(path string) bool {
+	for _, dir := range u.opaque {
+		if dir == "" || strings.HasPrefix(path, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // copyLower copies a lower layer's file for a hard link to it: across layers there are none.
-func (u *unpacker) copyLower(dir *openedDir, path, target []string) error {
+func (u *unpacker) copyLower(dir *openedDir, name string, link *layers.Member) error {
+	if u.hidden(link.Target) {
+		return fmt.Errorf("%w: the layer itself hides the target", layers.ErrMember)
+	}
 	s, err := u.lower()
 	if err != nil {
 		return err
 	}
-	e, ok, done, err := s.find(target)
+	e, ok, done, err := s.find(link.Target)
 	defer func() { done() }()
 	if err != nil {
 		return err
@@ -97,5 +104,6 @@ func (u *unpacker) copyLower(dir *openedDir, path, target []string) error {
 	defer h.Close()
 	u.res.UsedLowers = true
 	u.res.Bytes += m.Size
-	return u.create(dir, path, m, io.NewSectionReader(inode.FdReaderAt(h.FD), 0, m.Size))
+	m.Path = link.Path
+	return u.create(dir, name, &m.Member, io.NewSectionReader(inode.FdReaderAt(h.FD), 0, m.Size))
 }

@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"xtoo/layers/inode"
@@ -34,5 +36,5 @@ func removeWhiteouts(dir int) error {
 			return err
 		}
 	}
-	return inode.RootHandle(dir).Chtimes(st.Mtim)
+	return inode.RootHandle(dir).Chtimes(time.Unix(st.Mtim.Unix()))
 }

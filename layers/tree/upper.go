@@ -26,7 +26,7 @@ func PrepareUpper(upper string, lowers []string) error {
 	}
 	defer inode.CloseFD(root)
 	// What cannot be kept here could not be kept in the lower directory either.
-	if _, err := inode.Apply(inode.RootHandle(root), m, inode.Inheritance{}, true); err != nil {
+	if _, err := inode.Apply(inode.RootHandle(root), &m.Member, inode.Inheritance{}, true); err != nil {
 		return fmt.Errorf("prepare the upper directory %s: %w", upper, err)
 	}
 	return nil

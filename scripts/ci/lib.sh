@@ -8,6 +8,8 @@ export XTOO_CI=${XTOO_CI:-/tmp/xtoo-ci}
 src=$XTOO_CI/src #  a copy of the source, with its modules, that every user can read
 # shellcheck disable=SC2034 # used by those who source this
 ci_users=(root xtoo-sub xtoo-one)
+# shellcheck disable=SC2034 # used by those who source this
+depend_on_user='\./(chroot|cmd)(/.*)?' # packages whose slow cases run as each user, as a regular expression
 
 results=()
 failures=0
@@ -41,6 +43,18 @@ summary() {
 
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
+# cache_of USER: go's build cache.
+cache_of() {
+  if [ "$1" = root ]; then "$GO" env GOCACHE; else echo "$XTOO_CI/gocache-$1"; fi
+}
+
+# lend_cache USER: what root has compiled the user need not compile again.
+lend_cache() {
+  local to
+  to=$(cache_of "$1")
+  [ -d "$to" ] || { cp -a "$(cache_of root)" "$to" && chown -R "$1:" "$to"; }
+}
+
 # as USER COMMAND…: as that user, in a clean environment, in the current directory.
 # VARIABLES (an array), if set, are added to the environment.
 as() {
@@ -49,7 +63,7 @@ as() {
   home=$(home_of "$user")
   local env=(HOME="$home" USER="$user" LOGNAME="$user" LANG=C.UTF-8 TERM=dumb
     PATH="${AS_PATH:-$(dirname "$(command -v "$GO")"):/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin}"
-    XDG_RUNTIME_DIR="$XTOO_CI/run-$user" GOFLAGS=-mod=vendor GOPROXY=off CGO_ENABLED=0 "${VARIABLES[@]}")
+    GOCACHE="$(cache_of "$user")" XDG_RUNTIME_DIR="$XTOO_CI/run-$user" GOFLAGS=-mod=vendor GOPROXY=off CGO_ENABLED=0 "${VARIABLES[@]}")
   setpriv --reuid "$user" --regid "$user" --init-groups env -i "${env[@]}" "$@"
 }
 VARIABLES=()

@@ -18,11 +18,13 @@ stage3=$(cat "$XTOO_CI/stage3" 2>/dev/null) || stage3=$(bash scripts/ci/stage3.s
 echo "$stage3" > "$XTOO_CI/stage3"
 export XTOO_TEST_STAGE3=$stage3
 
+[ "$user" = root ] || lend_cache "$user"
+
 rc=0
 (
   cd "$src"
   # shellcheck disable=SC2086 # packages are words
-  XTOO_TEST_NO_SKIP=$no_skip CGO_ENABLED=0 GOFLAGS=-mod=vendor "$GO" test -count=1 -json -timeout 15m -tags "$TAGS" \
+  XTOO_TEST_NO_SKIP=$no_skip CGO_ENABLED=0 GOFLAGS=-mod=vendor "$GO" test -count=1 -vet=off -trimpath -buildvcs=false -json -timeout 15m -tags "$TAGS" \
     -exec "bash $self/scripts/ci/exec-as.sh $self" ${XTOO_CI_PACKAGES:-./...}
 ) > "$log" || rc=$?
 # What go test would have printed: the line of each package, and the output of what failed.

@@ -140,9 +140,7 @@ func (s *sparseReader) Read(p []byte) (int, error) {
 
 // TestHuge writes a file of more than 4 GiB, most of it holes, and reads it back.
 func TestHuge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes and reads several GiB of zeros")
-	}
+	testutil.Long(t, "writes and reads several GiB of zeros")
 	const size = 4<<30 + 12345
 	image := buildWith(t, Options{Compression: Zstd}, func(w *Writer) {
 		if err := w.Add(file("huge", size), &sparseReader{size: size}); err != nil {
@@ -293,9 +291,7 @@ func TestManyIDs(t *testing.T) {
 
 // TestMillion writes 1,000,000 entries and has the kernel count them.
 func TestMillion(t *testing.T) {
-	if os.Getenv("XTOO_TEST_LONG") == "" {
-		t.Skip("XTOO_TEST_LONG is not set")
-	}
+	testutil.Long(t, "writes a million entries")
 	const n = 1_000_000
 	begin := time.Now()
 	image := buildWith(t, Options{}, func(w *Writer) {

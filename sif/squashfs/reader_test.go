@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"xtoo/internal/testutil"
 )
 
 // TestForeign reads what mksquashfs 4.5.1 wrote: -b 4096 -nopad -all-time 0 -mkfs-time 0 of a directory
@@ -52,7 +54,7 @@ func TestDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		step := 37
-		if testing.Short() {
+		if !testutil.IsLong() {
 			step = 997
 		}
 		for i := 0; i < len(b); {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"xtoo/internal/testutil"
 )
 
 // random makes bytes that do not compress.
@@ -240,7 +242,7 @@ func TestDuplicates(t *testing.T) {
 // TestBoundaries moves the ends of inodes and listings over the ends of metadata blocks, byte by byte.
 func TestBoundaries(t *testing.T) {
 	step := 1
-	if testing.Short() {
+	if !testutil.IsLong() {
 		step = 16
 	}
 	for pad := 1; pad < 130; pad += step {

@@ -140,7 +140,7 @@ func install(ctx context.Context, std stdio, args []string) error {
 	}
 	finish := func(path string) error {
 		if has(got, "og") {
-			if err := changeOwners("chown", []string{got['o'] + ":" + got['g'], path}); err != nil {
+			if err := changeOwners([]string{got['o'] + ":" + got['g'], path}); err != nil {
 				return err
 			}
 		}

@@ -2,9 +2,9 @@
 // tools, by the name it is called with (or by its first argument, when called as "box").
 //
 // It exists so that the example tree can be built on a machine that has nothing but Go: scripts with a #!/bin/sh
-// line run, and /bin/ls is a file that exec finds. The shell is mvdan.cc/sh, the larger tools are those of
-// mvdan.cc/sh/moreinterp/coreutils; what scripts need beyond these stands in the files beside this one. It is no
-// replacement for a real userland: tools know their common options and refuse the others.
+// line run, and /bin/ls is a file that exec finds. The shell is mvdan.cc/sh; the tools that the example
+// tree and the tests call stand in the files beside this one. It is no replacement for a real userland: tools know
+// their common options and refuse the others.
 package main
 
 import (

@@ -13,23 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func chown(_ context.Context, _ stdio, args []string) error { return changeOwners("chown", args) }
+func chown(_ context.Context, _ stdio, args []string) error { return changeOwners(args) }
 
-func chgrp(_ context.Context, _ stdio, args []string) error { return changeOwners("chgrp", args) }
-
-// changeOwners is chown and chgrp: -R goes into directories, -h does not follow a link.
-func changeOwners(name string, args []string) error {
+// changeOwners is chown: -R goes into directories, -h does not follow a link.
+func changeOwners(args []string) error {
 	got, args, err := options(args, "Rh")
 	if err != nil {
 		return err
 	}
-	if err := need(args, 2, name+" [-Rh] OWNER FILE…"); err != nil {
+	if err := need(args, 2, "chown [-Rh] OWNER FILE…"); err != nil {
 		return err
 	}
 	user, group := args[0], ""
-	if name == "chgrp" {
-		user, group = "", args[0]
-	} else if at := strings.IndexByte(user, ':'); at >= 0 {
+	if at := strings.IndexByte(user, ':'); at >= 0 {
 		user, group = user[:at], user[at+1:]
 	}
 	uid, err := lookup("/etc/passwd", user)

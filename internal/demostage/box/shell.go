@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
-	"mvdan.cc/sh/moreinterp/coreutils"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -199,12 +198,9 @@ func killInProcess(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 	}
 }
 
-// borrowed lists what the interpreter and its coreutils bring; the links in /bin make files of them.
+// borrowed lists builtins of the interpreter that are files, too; the links in /bin make them.
 func borrowed() []string {
-	return []string{
-		"[", "base64", "cat", "echo", "false", "find", "ls", "mktemp", "mv", "printf", "pwd", "rm", "test", "true",
-		"xargs",
-	}
+	return []string{"[", "echo", "false", "printf", "pwd", "test", "true"}
 }
 
 // runBorrowed runs one of [borrowed] as the command that its arguments are.
@@ -212,7 +208,6 @@ func runBorrowed(ctx context.Context, std stdio, name string, args []string) err
 	runner, err := interp.New(
 		interp.StdIO(std.in, std.out, std.err),
 		interp.Params(append([]string{"--", name}, args...)...),
-		interp.ExecHandlers(coreutils.ExecHandler),
 	)
 	if err != nil {
 		return err

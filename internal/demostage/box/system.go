@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,7 +36,8 @@ func env(_ context.Context, std stdio, args []string) error {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		return printLines(std.out, os.Environ())
+		_, err := fmt.Fprintln(std.out, strings.Join(os.Environ(), "\n"))
+		return err
 	}
 	environ := os.Environ()
 	if os.Getenv("PATH") == "" {
@@ -51,44 +51,6 @@ func env(_ context.Context, std stdio, args []string) error {
 	}
 	return exitError{126, syscall.Exec(path, args, environ).Error()} // returns only to say why it could not
 }
-
-func id(_ context.Context, std stdio, args []string) error {
-	got, _, err := options(args, "ugGn")
-	if err != nil {
-		return err
-	}
-	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
-	show := func(database string, id uint32) string {
-		if has(got, "n") {
-			return accountName(database, id)
-		}
-		return strconv.FormatUint(uint64(id), 10)
-	}
-	groups, err := os.Getgroups()
-	if err != nil {
-		return err
-	}
-	all := []string{show("/etc/group", gid)}
-	for _, g := range groups {
-		if uint32(g) != gid {
-			all = append(all, show("/etc/group", uint32(g)))
-		}
-	}
-	switch {
-	case has(got, "u"):
-		_, err = fmt.Fprintln(std.out, show("/etc/passwd", uid))
-	case has(got, "g"):
-		_, err = fmt.Fprintln(std.out, all[0])
-	case has(got, "G"):
-		_, err = fmt.Fprintln(std.out, strings.Join(all, " "))
-	default:
-		_, err = fmt.Fprintf(std.out, "uid=%d(%s) gid=%d(%s) groups=%s\n", uid, accountName("/etc/passwd", uid),
-			gid, accountName("/etc/group", gid), strings.Join(all, ","))
-	}
-	return err
-}
-
-func whoami(ctx context.Context, std stdio, _ []string) error { return id(ctx, std, []string{"-un"}) }
 
 func uname(_ context.Context, std stdio, args []string) error {
 	got, _, err := options(args, "asnrvm")
@@ -115,19 +77,6 @@ func uname(_ context.Context, std stdio, args []string) error {
 	return err
 }
 
-func arch(ctx context.Context, std stdio, _ []string) error {
-	return uname(ctx, std, []string{"-m"})
-}
-
-func hostname(ctx context.Context, std stdio, _ []string) error {
-	return uname(ctx, std, []string{"-n"})
-}
-
-func nproc(_ context.Context, std stdio, _ []string) error {
-	_, err := fmt.Fprintln(std.out, runtime.NumCPU())
-	return err
-}
-
 func sleep(ctx context.Context, _ stdio, args []string) error {
 	var total time.Duration
 	for _, a := range args {
@@ -149,36 +98,6 @@ func sleep(ctx context.Context, _ stdio, args []string) error {
 	case <-time.After(total):
 		return nil
 	}
-}
-
-func syncAll(context.Context, stdio, []string) error {
-	unix.Sync()
-	return nil
-}
-
-// date prints the time, in UTC, by a strftime-like format: `date [-u] [-d TIME] [+FORMAT]`.
-func date(_ context.Context, std stdio, args []string) error {
-	got, args, err := options(args, "ud:")
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	if has(got, "d") {
-		if now, err = parseTime(got['d']); err != nil {
-			return err
-		}
-	}
-	now = now.UTC()
-	format := "%F %T UTC"
-	if len(args) > 0 {
-		format = strings.TrimPrefix(args[0], "+")
-	}
-	_, err = fmt.Fprintln(std.out, strings.NewReplacer(
-		"%%", "%", "%s", strconv.FormatInt(now.Unix(), 10), "%F", now.Format(time.DateOnly), "%T", now.Format(time.TimeOnly),
-		"%Y", now.Format("2006"), "%m", now.Format("01"), "%d", now.Format("02"),
-		"%H", now.Format("15"), "%M", now.Format("04"), "%S", now.Format("05"), "%N", now.Format("000000000"),
-	).Replace(format))
-	return err
 }
 
 // kill sends a signal: `kill [-SIGNAL] PID…`. Background jobs of the shell are no processes of their own, so that

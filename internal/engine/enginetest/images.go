@@ -27,11 +27,15 @@ func Images(t *testing.T, s *store.Store, below string) []engine.Image {
 			t.Fatal(err)
 		}
 	}
-	tree, err := projects.Load(work)
+	tree, err := projects.Load(projects.Source{Dir: work})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := tree.Resolve(tree.Projects, projects.Given{})
+	selected, err := tree.Select(nil, work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := tree.Resolve(selected, projects.Given{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"xtoo/internal/atomicfile"
 	"xtoo/internal/engine"
+	"xtoo/layers/merge"
 	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
@@ -187,7 +188,7 @@ func (s *SIF) fill(ctx context.Context, to *os.File, f *sifFile) (digest.Digest,
 	in := sif.Image{Config: cfg, Arch: f.image.Arch.Architecture, Created: f.image.Created, Definition: f.definition}
 	for i := len(f.image.Links) - 1; i >= 0; i-- {
 		d := f.image.Links[i].DiffID
-		in.Layers = append(in.Layers, sif.Layer{Open: func() (io.ReadCloser, error) { return s.Store.OpenLayer(d) }, DiffID: d})
+		in.Layers = append(in.Layers, merge.Layer{Open: func() (io.ReadCloser, error) { return s.Store.OpenLayer(d) }, DiffID: d})
 	}
 	if _, err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log}); err != nil {
 		return "", err

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest"
 	"xtoo/internal/engine/sources"
@@ -176,6 +178,11 @@ func (b *bench) status(set ...string) map[string]string {
 		}
 	}
 	return out
+}
+
+// blob is the file of a blob.
+func (b *bench) blob(d digest.Digest) string {
+	return filepath.Join(b.o.Store.LayoutDir(), "blobs", "sha256", d.Encoded())
 }
 
 // files lists what is in the store.

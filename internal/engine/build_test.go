@@ -178,7 +178,7 @@ func TestPlatforms(t *testing.T) {
 		t.Errorf("the tag stands for %+v", ref)
 	}
 	// The only image for amd64 is found by everybody.
-	data, err := os.ReadFile(b.o.Store.BlobPath(ref.Descriptor.Digest))
+	data, err := os.ReadFile(b.blob(ref.Descriptor.Digest))
 	if err != nil || strings.Contains(string(data), "v3") || !strings.Contains(string(data), "riscv64") {
 		t.Errorf("index %s: %v", data, err)
 	}

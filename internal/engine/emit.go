@@ -97,10 +97,10 @@ func (b *build) tag(ctx context.Context, platforms []*Image) (oci.Ref, error) {
 		p := img.Project
 		r := ImageResult{
 			Project: p.Project.Tag, Manifest: img.Manifest.Digest, Config: img.Config.Digest,
-			Layers: len(img.Layers), Platform: oci.FormatPlatform(img.Arch.Platform()),
+			Layers: len(img.layers), Platform: oci.FormatPlatform(img.Arch.Platform()),
 		}
-		if img.Index != nil {
-			r.Index = img.Index.Digest
+		if img.index != nil {
+			r.Index = img.index.Digest
 		}
 		b.result.Images = append(b.result.Images, r)
 		b.o.Events(Event{Kind: EventImage, Project: p.Project.Tag, Platform: p.Platform(), Digest: img.Manifest.Digest})
@@ -123,15 +123,15 @@ func derefs(list []*Image) []Image {
 func TagOf(platforms ...Image) oci.Ref {
 	first := platforms[0]
 	ref := oci.Ref{Name: first.Project.Project.Tag}
-	if first.Index == nil {
+	if first.index == nil {
 		d := first.Manifest
 		ref.Descriptor = v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
-		ref.Blobs = first.Blobs()
+		ref.Blobs = first.blobs()
 		return ref
 	}
-	ref.Descriptor = *first.Index
+	ref.Descriptor = *first.index
 	for _, img := range platforms {
-		ref.Blobs = append(append(ref.Blobs, img.Manifest), img.Blobs()...)
+		ref.Blobs = append(append(ref.Blobs, img.Manifest), img.blobs()...)
 	}
 	return ref
 }

@@ -97,7 +97,7 @@ func (b *build) why(st *nodeState) string {
 }
 
 // changedInputs names what is not as it was, as "script changed", "value hostname changed".
-func changedInputs(old, now []Input) []string {
+func changedInputs(old, now []input) []string {
 	before := map[string]digest.Digest{}
 	for _, c := range old {
 		before[c.Name] = c.Digest

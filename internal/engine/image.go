@@ -52,9 +52,9 @@ func (b *build) fill(img *Image, rec *imageRecord) {
 	}
 	img.Manifest = describe(v1.MediaTypeImageManifest, rec.Manifest)
 	img.Config = describe(v1.MediaTypeImageConfig, rec.Config)
-	img.Layers = make([]v1.Descriptor, len(rec.Layers))
+	img.layers = make([]v1.Descriptor, len(rec.Layers))
 	for i, l := range rec.Layers {
-		img.Layers[i] = describe(b.o.Compression.MediaType(), l)
+		img.layers[i] = describe(b.o.Compression.MediaType(), l)
 	}
 }
 
@@ -151,7 +151,7 @@ func (b *build) index(ctx context.Context, images []*Image) error {
 		return err
 	}
 	for _, img := range images {
-		img.Index = &desc
+		img.index = &desc
 	}
 	return nil
 }

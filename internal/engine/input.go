@@ -11,8 +11,8 @@ import (
 	"xtoo/projects"
 )
 
-// An Input is one thing that a node is made from, besides what it builds on.
-type Input struct {
+// An input is one thing that a node is made from, besides what it builds on.
+type input struct {
 	Name   string        `json:"name"`
 	Digest digest.Digest `json:"digest"`
 }
@@ -20,7 +20,7 @@ type Input struct {
 // inputs are all that a node is made from, besides what it builds on. Once they are kept, the store has the content of
 // script and files, and what has those digests is what is executed, whatever becomes of the files.
 type inputs struct {
-	list   []Input // sorted by name
+	list   []input // sorted by name
 	script File
 	files  []File
 }
@@ -36,11 +36,11 @@ func (b *build) readInputs(ctx context.Context, n *projects.Node, keep bool) (in
 		return inputs{}, err
 	}
 	in := inputs{
-		list:   make([]Input, len(read.Components)),
+		list:   make([]input, len(read.Components)),
 		script: File{Path: scriptFile, Mode: 0o755, Digest: read.Script.Digest, Size: read.Script.Size},
 	}
 	for i, c := range read.Components {
-		in.list[i] = Input{Name: c.Name, Digest: c.Digest}
+		in.list[i] = input{Name: c.Name, Digest: c.Digest}
 		if c.Secret == nil {
 			continue
 		}

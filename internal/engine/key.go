@@ -50,7 +50,7 @@ func (k growingKey) with(parts ...string) (growingKey, error) {
 func (k growingKey) digest() digest.Digest { return digest.NewDigest(digest.SHA256, k.h) }
 
 // nodeKey is the key of a node that builds on something of that key.
-func nodeKey(below digest.Digest, in []Input) digest.Digest {
+func nodeKey(below digest.Digest, in []input) digest.Digest {
 	parts := make([]string, 1, 1+2*len(in))
 	parts[0] = below.String()
 	for _, i := range in {

@@ -76,7 +76,7 @@ func (b *build) nodeLocked(ctx context.Context, st *nodeState) (*chain, error) {
 	}
 	b.count(true)
 	ev = st.about(EventNode)
-	ev.State, ev.Digest = StateBuilt, st.record.DiffID
+	ev.State, ev.Digest = stateBuilt, st.record.DiffID
 	if st.record.DiffID == "" {
 		ev.State = StateNothing
 	}
@@ -108,7 +108,6 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 		_, err := log.WriteString(line + "\n")
 		return err
 	}}
-	begun := time.Now()
 	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secretsOf(n), Output: lines})
 	if err := errors.Join(err, lines.flush(), log.Close()); err != nil {
 		return "", st.failed(err)
@@ -121,9 +120,7 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 		if out.Signal != 0 {
 			what = fmt.Sprintf("was killed by signal %d (%s)", out.Signal, out.Said)
 		}
-		return "", &ScriptError{
-			Project: p.Project.Tag, Platform: p.Platform(), Node: n.Path, Pos: n.Pos, What: what, Log: logPath, Elapsed: time.Since(begun),
-		}
+		return "", &ScriptError{project: p.Project.Tag, platform: p.Platform(), node: n.Path, pos: n.Pos, what: what, log: logPath}
 	}
 	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, Entries: out.Entries, Bytes: out.Bytes}
 	return logPath, nil
@@ -145,20 +142,17 @@ func (b *build) remember(st *nodeState, log string) error {
 
 // A ScriptError says that a node's script did not end well.
 type ScriptError struct {
-	Project  string
-	Platform string // as in events
-	Node     string
-	Pos      schema.Position
-	// What it did: "exited with code 3", "was killed by signal 9 (killed)".
-	What string
-	// Log is the file that holds everything it printed.
-	Log     string
-	Elapsed time.Duration
+	project  string
+	platform string // as in events
+	node     string
+	pos      schema.Position
+	what     string // it did: "exited with code 3", "was killed by signal 9 (killed)"
+	log      string // the file that holds everything it printed
 }
 
 func (e *ScriptError) Error() string {
-	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.Pos, e.Node, projects.Label(e.Project, e.Platform), e.What)
+	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.pos, e.node, projects.Label(e.project, e.platform), e.what)
 }
 
 // Hint says where to read on.
-func (e *ScriptError) Hint() string { return "everything it printed is in " + e.Log }
+func (e *ScriptError) Hint() string { return "everything it printed is in " + e.log }

@@ -31,7 +31,7 @@ type nodeRecord struct {
 // user why the node must be executed now.
 type lastRecord struct {
 	Below  digest.Digest `json:"below"`
-	Inputs []Input       `json:"inputs"`
+	Inputs []input       `json:"inputs"`
 }
 
 // A runsRecord is what the cache knows of all nodes of a project, so that it need not be asked for each.

@@ -139,19 +139,20 @@ type Written struct {
 // An Image is what a build has made of a project.
 type Image struct {
 	Project *projects.PlannedProject
-	// Manifest and Config describe the documents, which are in the store as blobs; Layers the blobs of its layers.
+	// Manifest and Config describe the documents, which are in the store as blobs.
 	Manifest, Config v1.Descriptor
-	Layers           []v1.Descriptor
 	// Links are the layers by diff id, bottom first. An image from scratch without any has one layer that is empty, and no link.
 	Links []Link
 	Arch  qemu.Arch
 	// Created is SOURCE_DATE_EPOCH.
 	Created time.Time
-	// Index is set for images of projects with several platforms: the same for all images of a project.
-	Index *v1.Descriptor
+
+	layers []v1.Descriptor // the blobs of its layers, bottom first
+	// index is set for images of projects with several platforms: the same for all images of a project.
+	index *v1.Descriptor
 }
 
-// Blobs lists what the manifest reaches, config first.
-func (i *Image) Blobs() []v1.Descriptor {
-	return append([]v1.Descriptor{i.Config}, i.Layers...)
+// blobs lists what the manifest reaches, config first.
+func (i *Image) blobs() []v1.Descriptor {
+	return append([]v1.Descriptor{i.Config}, i.layers...)
 }

@@ -57,8 +57,8 @@ func TestStatusSaysWhatABuildDoes(t *testing.T) {
 func TestStatusOfWhatIsGone(t *testing.T) {
 	b := newBench(t, threeProjects)
 	b.counts(4, 0)
-	layer := b.output.Images[1].Layers[2]
-	if err := os.Remove(b.o.Store.BlobPath(layer.Digest)); err != nil {
+	layer := engine.TagOf(b.output.Images[1]).Blobs[3] // behind the config
+	if err := os.Remove(b.blob(layer.Digest)); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.status()["top/host:greet"]; got != "its layer is gone from the store" {

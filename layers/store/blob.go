@@ -15,15 +15,15 @@ import (
 	"xtoo/internal/atomicfile"
 )
 
-// BlobPath returns the file of a blob in the store, whether or not it exists.
-func (s *Store) BlobPath(d digest.Digest) string {
+// blobPath returns the file of a blob in the store, whether or not it exists.
+func (s *Store) blobPath(d digest.Digest) string {
 	return s.dir + "/" + dirLayout + "/blobs/" + d.Algorithm().String() + "/" + d.Encoded()
 }
 
 // HasBlob says whether the blob is there with that size. Blobs are synced before they get their
 // name, so one with the right size is whole.
 func (s *Store) HasBlob(d digest.Digest, size int64) bool {
-	fi, err := os.Stat(s.BlobPath(d))
+	fi, err := os.Stat(s.blobPath(d))
 	return err == nil && fi.Size() == size
 }
 
@@ -32,7 +32,7 @@ func (s *Store) OpenBlob(d digest.Digest) (*os.File, error) {
 	if err := d.Validate(); err != nil {
 		return nil, fmt.Errorf("open blob %q: %w", d, err)
 	}
-	return os.Open(s.BlobPath(d))
+	return os.Open(s.blobPath(d))
 }
 
 // A BlobWriter hashes what is written and becomes a blob of the store with Commit.
@@ -78,7 +78,7 @@ func (w *BlobWriter) Commit() (digest.Digest, int64, error) {
 		w.f.Abort()
 		return d, w.size, nil
 	}
-	if err := w.f.CommitAs(w.s.BlobPath(d)); err != nil {
+	if err := w.f.CommitAs(w.s.blobPath(d)); err != nil {
 		return "", 0, fmt.Errorf("commit blob %s: %w", d, err)
 	}
 	return d, w.size, nil

@@ -133,9 +133,6 @@ func (s *Store) Dir() string { return s.dir }
 // LayoutDir returns the directory of the store's OCI image layout.
 func (s *Store) LayoutDir() string { return s.path(dirLayout) }
 
-// LogDir returns the directory of the nodes' logs.
-func (s *Store) LogDir() string { return s.path(dirLogs) }
-
 func (s *Store) layersDir() string { return filepath.Join(s.scratch, dirLayers) }
 
 func (s *Store) path(elem ...string) string {

@@ -14,8 +14,8 @@ import (
 // The store as a whole is locked with the lock files of containers/storage, which know shared locks. Within a process
 // the library has one lock a file and never forgets it, so it is not for the many keys of [Store.Lock].
 
-// ErrInUse says that another process works with the store.
-var ErrInUse = errors.New("a build is running on this store: wait until it has ended")
+// errInUse says that another process works with the store.
+var errInUse = errors.New("a build is running on this store: wait until it has ended")
 
 // usersFile is locked, shared, by every build, and exclusively by a cleaning.
 const usersFile = "lock"
@@ -53,7 +53,7 @@ func (s *Store) Use(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// exclusive takes the store for this process alone, or returns ErrInUse.
+// exclusive takes the store for this process alone, or returns errInUse.
 func (s *Store) exclusive() (release func(), err error) {
 	if err := makeRooms(s.dir); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (s *Store) exclusive() (release func(), err error) {
 	if err := l.TryLock(); err != nil {
 		// Within a process the library answers with the words of EAGAIN only.
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) || err.Error() == unix.EAGAIN.Error() {
-			return nil, ErrInUse
+			return nil, errInUse
 		}
 		return nil, fmt.Errorf("lock the store: %w", err)
 	}

@@ -56,7 +56,7 @@ type sifFile struct {
 	remembered bool
 }
 
-// Write implements [engine.Output]. A file with other bytes is refused with [ErrExists], unless it may be replaced.
+// Write implements [engine.Output]. A file with other bytes is refused with errExists, unless it may be replaced.
 func (s *SIF) Write(ctx context.Context, images []engine.Image, done func(engine.Written)) error {
 	files, err := s.look(images)
 	if err != nil {

@@ -22,25 +22,25 @@ type sifTarget struct {
 	own bool
 }
 
-// ErrExists says that a SIF file with other bytes is in the way.
-var ErrExists = errors.New("a file with other content is there")
+// errExists says that a SIF file with other bytes is in the way.
+var errExists = errors.New("a file with other content is there")
 
-// existsError carries the hint of ErrExists.
+// existsError carries the hint of errExists.
 type existsError struct{ path string }
 
-func (e *existsError) Error() string { return fmt.Sprintf("SIF %s: %s", e.path, ErrExists) }
-func (e *existsError) Unwrap() error { return ErrExists }
+func (e *existsError) Error() string { return fmt.Sprintf("SIF %s: %s", e.path, errExists) }
+func (e *existsError) Unwrap() error { return errExists }
 
 // Hint says how to replace it.
 func (e *existsError) Hint() string { return "use --force to replace it, or another --sif" }
 
 // A UsageError says that what was asked for does not fit together.
-type UsageError struct{ Text, Todo string }
+type UsageError struct{ text, todo string }
 
-func (e *UsageError) Error() string { return e.Text }
+func (e *UsageError) Error() string { return e.text }
 
 // Hint says what to ask for instead.
-func (e *UsageError) Hint() string { return e.Todo }
+func (e *UsageError) Hint() string { return e.todo }
 
 // targets says which SIF files were asked for, on the command line and in configurations.
 func (s *SIF) targets(asked []*projects.PlannedProject) ([]sifTarget, error) {
@@ -67,8 +67,8 @@ func (s *SIF) targets(asked []*projects.PlannedProject) ([]sifTarget, error) {
 		}
 	default:
 		return nil, &UsageError{
-			Text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", s.Path, countProjects(asked)),
-			Todo: "name one project, or give a directory: --sif " + s.Path + "/",
+			text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", s.Path, countProjects(asked)),
+			todo: "name one project, or give a directory: --sif " + s.Path + "/",
 		}
 	}
 	return targets, nil

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/capability"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-
-	"github.com/moby/sys/capability"
 )
 
 // allCapabilities are those that the running kernel knows.

@@ -1,4 +1,4 @@
-// Package chroot executes things in user namespaces: whatever needs more ids than the user has, and the
+// Package chroot executes things in user Namespaces: whatever needs more ids than the user has, and the
 // nodes of a build.
 //
 // # Tiers

@@ -13,6 +13,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 	"xtoo/internal/testutil"
 	"xtoo/qemu"
 )
@@ -55,8 +57,8 @@ func needForeign(t testing.TB, a qemu.Arch) {
 // ownBinfmt ends the test where a user namespace gets no binfmt_misc.
 func ownBinfmt(t testing.TB) {
 	t.Helper()
-	if !atLeast(kernelRelease(), 6, 7) {
-		testutil.SkipOrFail(t, "before Linux 6.7 a user namespace gets no binfmt_misc: %s", kernelRelease())
+	if !host.AtLeast(host.KernelRelease(), 6, 7) {
+		testutil.SkipOrFail(t, "before Linux 6.7 a user namespace gets no binfmt_misc: %s", host.KernelRelease())
 	}
 }
 
@@ -69,7 +71,7 @@ func TestEmulatedNode(t *testing.T) {
 				needForeign(t, a)
 				e, err := h.Emulate(t.Context(), a, nil)
 				if err != nil || e.How != HowOwn || !e.Emulated() {
-					t.Fatalf("%+v, %v (%s)", e, err, Hint(err))
+					t.Fatalf("%+v, %v (%s)", e, err, host.Hint(err))
 				}
 				r := newRootOf(t, h, guestProgram(t, f.build...), ordinary()...)
 				r.node.Emulation = e
@@ -94,7 +96,7 @@ func TestEmulatedNode(t *testing.T) {
 // TestEmulatedTraces looks for the emulator in what one process sees of another.
 func TestEmulatedTraces(t *testing.T) {
 	ownBinfmt(t)
-	h := host(t)
+	h := probed(t)
 	a := arch(t, "arm-64bit")
 	needForeign(t, a)
 	e, err := h.Emulate(t.Context(), a, nil)
@@ -120,7 +122,7 @@ func TestNativeNodeIsAlone(t *testing.T) {
 	ownBinfmt(t)
 	a := arch(t, "riscv64")
 	needForeign(t, a)
-	h := host(t)
+	h := probed(t)
 	found, err := qemu.Find(a, nil)
 	must(t, err)
 	emulator := found.Path
@@ -129,7 +131,7 @@ func TestNativeNodeIsAlone(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), a.Trial(), 0o755))
 		n := r.freshWork()
 		n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{"/bin/guest", "exec", "/bin/foreign"}}}
-		p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
+		p, err := h.Start(t.Context(), stage.Command{Stage: "test.emulate", Args: asHost{
 			Arch: "riscv64", Flags: "OCF", Interpreter: emulator, Node: n, Native: true, Own: own,
 		}})
 		must(t, err)
@@ -164,7 +166,7 @@ func TestCompat(t *testing.T) {
 }
 
 func TestEmulateNative(t *testing.T) {
-	e, err := host(t).Emulate(t.Context(), qemu.Host(), []string{"/nowhere"})
+	e, err := probed(t).Emulate(t.Context(), qemu.Host(), []string{"/nowhere"})
 	if err != nil || e.How != HowNative || e.Emulated() || e.String() != "native" {
 		t.Errorf("%+v, %v", e, err)
 	}
@@ -172,7 +174,7 @@ func TestEmulateNative(t *testing.T) {
 
 func TestEmulateWrongEmulators(t *testing.T) {
 	ownBinfmt(t)
-	h := host(t)
+	h := probed(t)
 	a := arch(t, "riscv64")
 	if a.ELF == qemu.Host().ELF {
 		t.Skip("this machine's own architecture")
@@ -199,8 +201,8 @@ func TestEmulateWrongEmulators(t *testing.T) {
 		if !errors.Is(err, ErrNoEmulation) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), p) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if !strings.Contains(Hint(err), "--qemu") {
-			t.Errorf("%s: hint %q", name, Hint(err))
+		if !strings.Contains(host.Hint(err), "--qemu") {
+			t.Errorf("%s: hint %q", name, host.Hint(err))
 		}
 	}
 	_, err := h.Emulate(t.Context(), a, []string{filepath.Join(dir, "none")})
@@ -209,8 +211,8 @@ func TestEmulateWrongEmulators(t *testing.T) {
 	}
 	a.Emulator = "qemu-xtootest" // nobody has that
 	_, err = h.Emulate(t.Context(), a, nil)
-	if !errors.Is(err, qemu.ErrNoEmulator) || !strings.Contains(Hint(err), "qemu-user-static") {
-		t.Errorf("no emulator: %v (%s)", err, Hint(err))
+	if !errors.Is(err, qemu.ErrNoEmulator) || !strings.Contains(host.Hint(err), "qemu-user-static") {
+		t.Errorf("no emulator: %v (%s)", err, host.Hint(err))
 	}
 }
 
@@ -231,7 +233,7 @@ type asHostResult struct {
 
 // emulateAsHost is a stage that stands for a host: it registers an emulator as its administrator would, and executes a
 // node in namespaces below, without a binfmt_misc of their own.
-func emulateAsHost(ctx context.Context, s *Stage) error {
+func emulateAsHost(ctx context.Context, s *stage.Stage) error {
 	var a asHost
 	if err := s.Args(&a); err != nil {
 		return err
@@ -263,7 +265,7 @@ func emulateAsHost(ctx context.Context, s *Stage) error {
 		arch = qemu.Host()
 	}
 	if r.Found, err = h.Emulate(ctx, arch, a.Given); err != nil {
-		r.Error, r.Hint = err.Error(), Hint(err)
+		r.Error, r.Hint = err.Error(), host.Hint(err)
 		return s.Result(r)
 	}
 	var out bytes.Buffer
@@ -305,7 +307,7 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 				n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{
 					"/bin/guest", "uname", ";", "print", "two  words", ";", "write", "/etc/new", "x", ";", "wait", "print", "child",
 				}}}
-				p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
+				p, err := h.Start(t.Context(), stage.Command{Stage: "test.emulate", Args: asHost{
 					Arch: "arm-64bit", Flags: c.flags, Interpreter: c.interpreter, Given: named(c.given), Node: n,
 				}})
 				must(t, err)
@@ -354,7 +356,7 @@ func TestEmulateFromClosedDirectory(t *testing.T) {
 	t.Chdir(dir)
 	must(t, os.Chmod(dir, 0))
 	t.Cleanup(func() { must(t, os.Chmod(dir, 0o755)) })
-	if e, err := host(t).Emulate(t.Context(), a, nil); err != nil || e.How != HowOwn {
+	if e, err := probed(t).Emulate(t.Context(), a, nil); err != nil || e.How != HowOwn {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 )
 
 func TestNodeBasics(t *testing.T) {
@@ -38,7 +41,7 @@ func TestNodeBasics(t *testing.T) {
 		if m := regexp.MustCompile(`(?m)^(/.*cpu.*)$`).FindString(out); m != "" {
 			t.Errorf("init holds a file of the host's: %s", m)
 		}
-		for _, secret := range []string{"XTOO_TEST_SECRET", stageVar, os.Args[0], "GOMAXPROCS"} {
+		for _, secret := range []string{"XTOO_TEST_SECRET", "_XTOO_STAGE", os.Args[0], "GOMAXPROCS"} {
 			if strings.Contains(out, secret) {
 				t.Errorf("%q can be seen:\n%s", secret, out)
 			}
@@ -50,7 +53,7 @@ func TestNodeBasics(t *testing.T) {
 }
 
 func TestNodeExitCodes(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	codes := []int{0, 1, 2, 77, 126, 127, 128, 130, 255}
 	if os.Getenv("XTOO_TEST_LONG") != "" {
@@ -127,7 +130,7 @@ func TestNodeNetwork(t *testing.T) {
 }
 
 func TestNodeRunFiles(t *testing.T) {
-	r := newRoot(t, host(t), ordinary()...)
+	r := newRoot(t, probed(t), ordinary()...)
 	onHost := filepath.Join(r.dir, "from-host")
 	must(t, os.WriteFile(onHost, []byte("of the host"), 0o600))
 	r.node.Files = map[string]RunFile{
@@ -188,7 +191,7 @@ func TestNodeVolumes(t *testing.T) {
 }
 
 func TestNodeVolumeErrors(t *testing.T) {
-	r := newRoot(t, host(t), ordinary()...)
+	r := newRoot(t, probed(t), ordinary()...)
 	for _, c := range []struct {
 		m    specs.Mount
 		is   error
@@ -255,7 +258,7 @@ func TestNodeHostileLinks(t *testing.T) {
 }
 
 func TestNodeRootLinkRefused(t *testing.T) {
-	r := newRoot(t, host(t))
+	r := newRoot(t, probed(t))
 	must(t, os.Symlink("/", filepath.Join(r.Lower, "tmp")))
 	if _, _, err := r.try("print"); err == nil || !strings.Contains(err.Error(), "leads to its root") {
 		t.Errorf("/tmp -> /: %v", err)
@@ -350,7 +353,7 @@ func TestNodeManyLayers(t *testing.T) {
 }
 
 func TestNodeNoOverlay(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	r.node.Lowers = []string{filepath.Join(r.dir, "missing")}
 	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoOverlay) {
@@ -362,23 +365,23 @@ func TestNodeNoOverlay(t *testing.T) {
 		t.Errorf("a used work directory: %v", err)
 	}
 	// mqueue is a file system that has no xattrs and is there everywhere.
-	p, err := h.Start(context.Background(), Command{Stage: "test.noxattrs", Args: r.dir, namespaces: syscall.CLONE_NEWIPC})
+	p, err := h.Start(context.Background(), stage.Command{Stage: "test.noxattrs", Args: r.dir, Namespaces: syscall.CLONE_NEWIPC})
 	must(t, err)
-	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || Hint(err) == "" {
-		t.Errorf("no user xattrs: %v (%s)", err, Hint(err))
+	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
+		t.Errorf("no user xattrs: %v (%s)", err, host.Hint(err))
 	}
-	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || Hint(err) == "" {
-		t.Errorf("refused: %v (%s)", err, Hint(err))
+	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || host.Hint(err) == "" {
+		t.Errorf("refused: %v (%s)", err, host.Hint(err))
 	}
 }
 
 func TestNodeOwners(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	verbs := func(id string) []string {
 		return []string{"rm", "/f", ";", "write", "/f", "x", ";", "chown", "/f", id, id, ";", "stat", "/f", ";", "chmod", "/f", "4755", ";", "wait", "setid", id, id, ",", "ids"}
 	}
-	if h.Tier == TierMapped {
+	if h.Tier == host.TierMapped {
 		for _, id := range []string{"1", "250", "65534", "65536"} {
 			out, _ := r.run(verbs(id)...)
 			contains(t, out, "/f 100644 "+id+":"+id, "\n"+id+" "+id+" [")
@@ -393,15 +396,5 @@ func TestNodeOwners(t *testing.T) {
 	r.node.Spec.Process.User.UID = 250
 	if _, _, err := r.try("ids"); err == nil || !strings.Contains(err.Error(), "only 1 ids") {
 		t.Errorf("user 250 with one id: %v", err)
-	}
-}
-
-func TestAtLeast(t *testing.T) {
-	for release, want := range map[string]bool{
-		"5.11.0": true, "5.10.251-generic": false, "6.0-rc1": true, "4.18.0-372.el8": false, "5.11-arch1": true, "": false, "x.y": false, "10.2": true,
-	} {
-		if got := atLeast(release, 5, 11); got != want {
-			t.Errorf("%s: %v", release, got)
-		}
 	}
 }

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/chroot/host"
 )
 
 func TestNodeProcess(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	mask := uint32(0o077)
 	r.node.Spec.Process.User = specs.User{Umask: &mask}
@@ -31,7 +33,7 @@ func TestNodeProcess(t *testing.T) {
 	if strings.Contains(out, "x86_64") {
 		t.Errorf("personality: %s", out)
 	}
-	if h.Tier == TierMapped {
+	if h.Tier == host.TierMapped {
 		r.node.Spec.Process = &specs.Process{
 			Cwd: "/", Env: []string{"PATH=/bin"}, User: specs.User{UID: 1000, GID: 100, AdditionalGids: []uint32{10, 27}},
 			Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_KILL"}, Ambient: []string{"CAP_KILL"}},
@@ -79,7 +81,7 @@ func TestNodeNotExecutable(t *testing.T) {
 }
 
 func TestNodeUnsupported(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	one := 1
 	base := func() *specs.Spec { return &specs.Spec{Process: &specs.Process{Args: []string{"x"}}} }
 	for name, change := range map[string]func(*specs.Spec){
@@ -115,7 +117,7 @@ func TestNodeUnsupported(t *testing.T) {
 }
 
 func TestNodeOutput(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	out, _ := r.run("print", "1", ";", "eprint", "2", ";", "print", "3", ";", "wait", "eprint", "4", ";", "print", "5")
 	if out != "1\n2\n3\n4\n5\n" {

@@ -29,6 +29,7 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
+	a.Spec = a.Sent.spec()
 	if err := coverTracks(); err != nil {
 		s.Log.Debug("the arguments of init stay visible", "error", err)
 	}

@@ -90,7 +90,8 @@ type Exit struct {
 
 // nodeArgs are the arguments of the stage.
 type nodeArgs struct {
-	Spec    *specs.Spec
+	Sent    sentSpec    // travels
+	Spec    *specs.Spec `json:"-"` // what it was before, and is again in init
 	Lowers  []string
 	Upper   string
 	Work    string
@@ -176,7 +177,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

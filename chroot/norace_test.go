@@ -2,9 +2,7 @@
 
 package chroot
 
-import (
-	"time"
-)
+import "time"
 
 // slack is added to every time limit: see its twin for the race detector.
 const slack = 200 * time.Millisecond

@@ -41,6 +41,10 @@ func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child,
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		// The threads of the child inherit it. Those of the Go runtime sleep for 20 µs, very often, and each time that
+		// costs as much again; they may as well sleep longer. init gives its payload back what is usual.
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0) // a bonus
+		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
 		var err error
 		c.process, err = os.StartProcess("/proc/self/exe", []string{os.Args[0]}, attr)
 		started <- err
@@ -53,6 +57,9 @@ func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child,
 	}
 	return c, nil
 }
+
+// timerSlack is by how much the sleep of a thread may be prolonged, in nanoseconds.
+const timerSlack = 1_000_000
 
 // wait reaps the process.
 func (c *child) wait() {

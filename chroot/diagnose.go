@@ -20,6 +20,7 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 		if h, err = Probe(); err != nil {
 			return append(findings, host.Failed("user namespaces", host.StateBad, err))
 		}
+		defer h.Close()
 	}
 	dir, err := host.NearestDir(storeDir)
 	if err != nil {

@@ -38,7 +38,7 @@ func TestDiagnoseBad(t *testing.T) {
 	one := *single(t).Host
 	// Ids that are not ours: the kernel refuses the map, whoever we are (root may map all but the last id, which is none).
 	one.UIDs = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1<<32 - 1, Size: 1}}
-	h := NewHost(&one)
+	h := newHost(&one)
 	t.Cleanup(h.Close)
 	found := Diagnose(context.Background(), h, t.TempDir(), nil)
 	bad := 0

@@ -19,16 +19,16 @@ type Host struct {
 	*stage.Client // its Close ends what executes nodes
 }
 
-// NewHost makes a Host of what was found out about this machine. It starts nothing.
-func NewHost(h *host.Host) *Host { return &Host{Host: h, Client: stage.NewClient(h)} }
+// newHost makes a Host of what was found out about this machine. It starts nothing.
+func newHost(h *host.Host) *Host { return &Host{Host: h, Client: stage.NewClient(h)} }
 
-// Probe is NewHost of what [host.Probe] finds.
+// Probe makes a Host of what [host.Probe] finds. It starts nothing; Close it when something was.
 func Probe() (*Host, error) {
 	h, err := host.Probe()
 	if err != nil {
 		return nil, err
 	}
-	return NewHost(h), nil
+	return newHost(h), nil
 }
 
 // Main makes the functions of this package known and calls [stage.Main]: it is the first thing that a main does when

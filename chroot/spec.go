@@ -126,14 +126,14 @@ func checkLinux(l *specs.Linux) (Network, error) {
 	var network Network
 	for _, ns := range l.Namespaces {
 		if ns.Path != "" {
-			return "", unsupported("linux.Namespaces: path")
+			return "", unsupported("linux.namespaces: path")
 		}
 		switch ns.Type {
 		case specs.NetworkNamespace:
 			network = NetworkNone
 		case specs.UserNamespace, specs.MountNamespace, specs.PIDNamespace, specs.IPCNamespace, specs.UTSNamespace:
 		default:
-			return "", unsupported("linux.Namespaces: " + string(ns.Type))
+			return "", unsupported("linux.namespaces: " + string(ns.Type))
 		}
 	}
 	return network, nil

@@ -2,7 +2,7 @@ package host
 
 import "errors"
 
-// ErrNoNamespaces: this host does not let this user make the namespaces that are needed. The error is an [Error] whose
+// ErrNoNamespaces says that this host does not let this user make the namespaces that are needed. The error is an [Error] whose
 // hint names the setting.
 var ErrNoNamespaces = errors.New("user namespaces cannot be used")
 

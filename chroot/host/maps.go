@@ -29,7 +29,7 @@ func (h *Host) Attributes(kinds uintptr) *syscall.SysProcAttr {
 	if h.HelpedMaps() {
 		// Root's automatic gain of capabilities is not to be had before the process has an id, so they all go over
 		// in the ambient set.
-		sys.AmbientCaps = allCapabilities()
+		sys.AmbientCaps = AllCapabilities()
 		return sys
 	}
 	sys.UidMappings, sys.GidMappings = sysMap(h.UIDs), sysMap(h.GIDs)
@@ -81,8 +81,8 @@ func sysMap(m []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	return s
 }
 
-// allCapabilities are those that the running kernel knows.
-func allCapabilities() []uintptr {
+// AllCapabilities are those that the running kernel knows.
+func AllCapabilities() []uintptr {
 	last, err := capability.LastCap()
 	if err != nil {
 		last = unix.CAP_LAST_CAP

@@ -143,7 +143,7 @@ func (c *Client) acquire(ctx context.Context) (*server, error) {
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
-			return nil, ErrClosed
+			return nil, errClosed
 		}
 		if s := c.current; s != nil {
 			s.busy++
@@ -217,7 +217,7 @@ func (c *Client) forget(s *server) {
 }
 
 // Close ends the servers, and with them all that they started, and waits for that. What is still at work is cancelled,
-// and killed 1.5 s later. After it Start fails with [ErrClosed]. A client that is never closed leaves nothing
+// and killed 1.5 s later. After it Start fails. A client that is never closed leaves nothing
 // behind either when this process ends.
 func (c *Client) Close() {
 	c.mu.Lock()

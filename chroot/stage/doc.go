@@ -46,7 +46,7 @@
 //
 // When the client ends by any means, the server sees the end of its sockets, and is killed by the kernel (PR_SET_PDEATHSIG);
 // so is whatever it has started, and all mounts go with their namespaces. When a function crashes, its server ends
-// with it; every call that it was serving fails with [ErrDied] and the first words of the crash, and the next call starts
+// with it; every call that it was serving fails with "stage died" and the first words of the crash, and the next call starts
 // a new one.
 //
 // What a process has only one of belongs to no function in the server: it must not change the working

@@ -11,16 +11,16 @@ import (
 	"xtoo/chroot/host"
 )
 
-// ErrDied: the process that was to execute a function ended without an answer: it was killed, or it crashed.
-var ErrDied = errors.New("stage died")
+// errDied says that the process which was to execute a function ended without an answer: it was killed, or it crashed.
+var errDied = errors.New("stage died")
 
-// ErrClosed: the client was closed.
-var ErrClosed = errors.New("no stages are started any more")
+// errClosed says that the client was closed.
+var errClosed = errors.New("no stages are started any more")
 
 // sentinels are the errors known on both sides of the border, by the name under which they cross it.
 func sentinels() map[string]error {
 	return map[string]error{
-		"no namespaces": host.ErrNoNamespaces, "stage died": ErrDied,
+		"no namespaces": host.ErrNoNamespaces, "stage died": errDied,
 		"exist": fs.ErrExist, "not exist": fs.ErrNotExist, "permission": fs.ErrPermission, "invalid": fs.ErrInvalid,
 		"closed": fs.ErrClosed, "unexpected eof": io.ErrUnexpectedEOF, "short write": io.ErrShortWrite,
 		"canceled": context.Canceled, "deadline": context.DeadlineExceeded, "timeout": os.ErrDeadlineExceeded,

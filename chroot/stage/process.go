@@ -166,7 +166,7 @@ func (p *Process) cancel() {
 
 // Wait waits for the end of the function and decodes its result into result, unless that is nil or the function gave none;
 // the result is decoded beside an error, too. The error is the function's own, or that of the context when it ended, or
-// wraps [ErrDied], or says why a process of its own could not be started: a [host.Error] that wraps [host.ErrNoNamespaces].
+// says that its process died, or why a process of its own could not be started: a [host.Error] that wraps [host.ErrNoNamespaces].
 func (p *Process) Wait(result any) error {
 	<-p.done
 	closeErr := p.control.Close()

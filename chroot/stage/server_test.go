@@ -39,7 +39,7 @@ func TestServerCrash(t *testing.T) {
 		for i, err := range []error{
 			runStage(t, c, Command{Stage: "test.error", Args: kind}, nil), others[0].Wait(nil), others[1].Wait(nil), alone.Wait(nil),
 		} {
-			if !errors.Is(err, ErrDied) || !strings.Contains(fmt.Sprint(err), want) {
+			if !errors.Is(err, errDied) || !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("%s: call %d: %v", kind, i, err)
 			}
 		}
@@ -89,7 +89,7 @@ func TestServerGivenUp(t *testing.T) {
 		t.Error("the server is gone, and another call with it")
 	}
 	stop()
-	if err := other.Wait(nil); !errors.Is(err, context.Canceled) || errors.Is(err, ErrDied) {
+	if err := other.Wait(nil); !errors.Is(err, context.Canceled) || errors.Is(err, errDied) {
 		t.Errorf("the other one: %v", err)
 	}
 	for end := time.Now().Add(time.Second + slack); alive(pid); time.Sleep(5 * time.Millisecond) {
@@ -231,7 +231,7 @@ func TestClose(t *testing.T) {
 			t.Error("a function ended well that was cut off")
 		}
 	}
-	if _, err := c.Start(t.Context(), Command{Stage: "test.echo"}); !errors.Is(err, ErrClosed) {
+	if _, err := c.Start(t.Context(), Command{Stage: "test.echo"}); !errors.Is(err, errClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 	c.Close()

@@ -121,8 +121,8 @@ func TestStageErrors(t *testing.T) {
 		{kind: "joined", is: []error{syscall.EROFS, io.ErrUnexpectedEOF}, not: syscall.ENOENT, text: "second"},
 		{kind: "own", is: []error{errOfTest}, not: host.ErrNoNamespaces, text: "wrapped: an error"},
 		{kind: "hint", is: []error{host.ErrNoNamespaces}, not: errOfTest, text: "outer: user namespaces", hint: "do this"},
-		{kind: "panic", is: []error{ErrDied}, not: errOfTest, text: "panic: on purpose"},
-		{kind: "exit", is: []error{ErrDied}, not: errOfTest, text: "exit status 7"},
+		{kind: "panic", is: []error{errDied}, not: errOfTest, text: "panic: on purpose"},
+		{kind: "exit", is: []error{errDied}, not: errOfTest, text: "exit status 7"},
 	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		for _, one := range cases {
@@ -183,7 +183,7 @@ func TestStageLog(t *testing.T) {
 
 func TestStageChown(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.Chmod(dir, 0o777)) //nolint:gosec // for a server with other ids
+	must(t, os.Chmod(dir, 0o777)) // for a server with other ids
 	h := probe(t)
 	chown := func(c *Client, id int) error {
 		p := filepath.Join(dir, fmt.Sprint(c.host.Tier, id))

@@ -184,15 +184,14 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 
 // absolute returns the node with its paths on the host as seen from the root, where init looks for them.
 func absolute(n Node) (Node, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return n, err
-	}
+	var failed error
 	abs := func(p string) string {
 		if p == "" || filepath.IsAbs(p) {
 			return p
 		}
-		return filepath.Join(wd, p)
+		p, err := filepath.Abs(p)
+		failed = errors.Join(failed, err)
+		return p
 	}
 	n.Upper, n.Work, n.Lowers = abs(n.Upper), abs(n.Work), slices.Clone(n.Lowers)
 	for i, l := range n.Lowers {
@@ -209,7 +208,7 @@ func absolute(n Node) (Node, error) {
 		spec.Mounts[i].Source = abs(m.Source)
 	}
 	n.Spec = &spec
-	return n, nil
+	return n, failed
 }
 
 // with32Bit returns the specification with the personality of 32-bit programs, unless it has one.

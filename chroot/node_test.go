@@ -374,27 +374,3 @@ func TestNodeNoOverlay(t *testing.T) {
 		t.Errorf("refused: %v (%s)", err, host.Hint(err))
 	}
 }
-
-func TestNodeOwners(t *testing.T) {
-	h := probed(t)
-	r := newRoot(t, h)
-	verbs := func(id string) []string {
-		return []string{"rm", "/f", ";", "write", "/f", "x", ";", "chown", "/f", id, id, ";", "stat", "/f", ";", "chmod", "/f", "4755", ";", "wait", "setid", id, id, ",", "ids"}
-	}
-	if h.Tier == host.TierMapped {
-		for _, id := range []string{"1", "250", "65534", "65536"} {
-			out, _ := r.run(verbs(id)...)
-			contains(t, out, "/f 100644 "+id+":"+id, "\n"+id+" "+id+" [")
-		}
-	}
-	r.h = single(t)
-	r.node.Upper, r.node.Work = filepath.Join(r.dir, "upper1"), filepath.Join(r.dir, "work1")
-	must(t, os.Mkdir(r.node.Upper, 0o755))
-	must(t, os.Mkdir(r.node.Work, 0o755))
-	out, _ := r.run(verbs("250")...)
-	contains(t, out, "chown: error: chown /f: invalid argument", "setid: error: invalid argument", "/f 100644 0:0")
-	r.node.Spec.Process.User.UID = 250
-	if _, _, err := r.try("ids"); err == nil || !strings.Contains(err.Error(), "only 1 ids") {
-		t.Errorf("user 250 with one id: %v", err)
-	}
-}

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 )
 
@@ -29,23 +28,6 @@ func checkRunFiles(files map[string]RunFile) error {
 		}
 	}
 	return nil
-}
-
-// absolute gives the files' host paths as seen from the root: the stage changes its directory.
-func absolute(files map[string]RunFile) (map[string]RunFile, error) {
-	files = maps.Clone(files)
-	for name, f := range files {
-		if f.HostPath == "" {
-			continue
-		}
-		p, err := filepath.Abs(f.HostPath)
-		if err != nil {
-			return nil, err
-		}
-		f.HostPath = p
-		files[name] = f
-	}
-	return files, nil
 }
 
 // writeRunFiles puts the files into the guest's /run. Meanwhile the root of the process is the host's again, where

@@ -1,7 +1,6 @@
-package chroot
+package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,10 +11,12 @@ import (
 
 	"github.com/moby/sys/user"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/internal/testutil"
 )
 
 // fakeHost is a root with some small files.
-func fakeHost(t testing.TB, files map[string]string) hostFiles {
+func fakeHost(t testing.TB, files map[string]string) settings {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range files {
@@ -23,7 +24,7 @@ func fakeHost(t testing.TB, files map[string]string) hostFiles {
 		must(t, os.MkdirAll(filepath.Dir(p), 0o755))
 		must(t, os.WriteFile(p, []byte(text), 0o644))
 	}
-	return hostFiles{root}
+	return settings{root}
 }
 
 func TestProbeForbidden(t *testing.T) {
@@ -68,7 +69,7 @@ func TestExplainStart(t *testing.T) {
 	aa := fakeHost(t, map[string]string{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"})
 	nothing := fakeHost(t, nil)
 	for _, c := range []struct {
-		f       hostFiles
+		f       settings
 		err     error
 		hint    string
 		notRoot bool
@@ -94,7 +95,10 @@ func TestExplainStart(t *testing.T) {
 
 func TestProbeTier(t *testing.T) {
 	t.Setenv(TierVar, "")
-	h := host(t)
+	h, err := Probe()
+	if err != nil {
+		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, Hint(err))
+	}
 	if h.Reason == "" || len(h.UIDs) == 0 || h.UIDs[0].ContainerID != 0 {
 		t.Errorf("%+v", h)
 	}
@@ -160,18 +164,6 @@ func TestFirstOutside(t *testing.T) {
 	}
 }
 
-func TestMapRefused(t *testing.T) {
-	h := *host(t)
-	if h.newuidmap == "" {
-		t.Skip("this user needs no newuidmap, or has none")
-	}
-	h.UIDs = []specs.LinuxIDMapping{h.UIDs[0], {ContainerID: 1, HostID: 0, Size: 1}} // the real root
-	_, err := h.Start(context.Background(), Command{Stage: "test.echo"})
-	if !errors.Is(err, ErrNoNamespaces) || !strings.Contains(err.Error(), "newuidmap") || !strings.Contains(Hint(err), "/etc/subuid") {
-		t.Errorf("%v (%s)", err, Hint(err))
-	}
-}
-
 func TestReadIDMap(t *testing.T) {
 	f := fakeHost(t, map[string]string{"/full": "         0          0 4294967295\n", "/nested": "0 1000 1\n1 100000 65536\n", "/bad": "0 x 1\n", "/empty": ""})
 	m, err := readIDMap(f.path("/full"))
@@ -189,46 +181,21 @@ func TestReadIDMap(t *testing.T) {
 	}
 }
 
-func TestDiagnose(t *testing.T) {
-	eachTier(t, func(t *testing.T, h *Host) {
-		dir := tempDir(t, h)
-		found := Diagnose(context.Background(), h, filepath.Join(dir, "not/yet/there"), nil)
-		names := map[string]Finding{}
-		for _, f := range found {
-			t.Logf("%-18s %-4s %s [%s]", f.Name, f.State, f.Detail, f.Hint)
-			names[f.Name] = f
-			if f.Name == "" || f.Detail == "" || (f.State == StateOK) != (f.Hint == "") {
-				t.Errorf("%+v", f)
-			}
-		}
-		for _, must := range []string{"kernel", "user namespaces", "ids", "process namespaces", "owners", "overlayfs", "/proc", "/dev", "network namespace", "store", "free space"} {
-			if f, ok := names[must]; !ok || f.State == StateBad {
-				t.Errorf("%s: %+v", must, f)
-			}
-		}
-		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-			t.Errorf("left in the store: %v, %v", entries, err)
-		}
-	})
+func TestInside(t *testing.T) {
+	h := &Host{Tier: TierMapped, UIDs: behindOwn(1000, []user.SubID{{SubID: 100000, Count: 65536}}), GIDs: singleID(7), Setgroups: true, newuidmap: "/x"}
+	in := h.Inside()
+	if fmt.Sprint(in.UIDs, in.GIDs) != "[{0 0 1} {1 1 65536}] [{0 0 1}]" || in.HelpedMaps() || !in.Setgroups || in.Tier != TierMapped {
+		t.Errorf("%+v", in)
+	}
+	if !in.HasUID(65536) || in.HasUID(65537) || in.HasGID(1) || in.LastUID() != 65536 || in.CountUIDs() != 65537 || in.CountGIDs() != 1 {
+		t.Errorf("%+v", in)
+	}
+	if h.RealRoot() || !in.RealRoot() {
+		t.Error("id 0 is the user's own outside, and 0 inside")
+	}
 }
 
-func TestDiagnoseBad(t *testing.T) {
-	h := *single(t)
-	// Ids that are not ours: the kernel refuses the map, whoever we are (root may map all but the last id, which is none).
-	h.UIDs = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1<<32 - 1, Size: 1}}
-	found := Diagnose(context.Background(), &h, t.TempDir(), nil)
-	bad := 0
-	for _, f := range found {
-		if f.State == StateBad {
-			bad++
-			if f.Hint == "" {
-				t.Errorf("no hint: %+v", f)
-			}
-		}
-	}
-	if bad == 0 || found[1].Name != "user namespaces" || found[1].State != StateBad {
-		t.Errorf("%+v", found)
-	}
+func TestDoctor(t *testing.T) {
 	if got := kernelFinding("5.4.0-150-generic"); got.State != StateWarn || got.Hint == "" {
 		t.Errorf("%+v", got)
 	}
@@ -237,30 +204,44 @@ func TestDiagnoseBad(t *testing.T) {
 	if state, hint := privilegeOf(program); state != StateBad || !strings.Contains(hint, "setcap cap_setuid=ep "+program) {
 		t.Errorf("%s, %s", state, hint)
 	}
-	file := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(file, nil, 0o644))
-	found = Diagnose(context.Background(), single(t), filepath.Join(file, "store"), nil)
-	if last := found[len(found)-1]; last.State != StateBad {
-		t.Errorf("a store in a file: %+v", found)
+	dir := t.TempDir()
+	near, err := NearestDir(filepath.Join(dir, "not/yet/there"))
+	must(t, err)
+	if near != dir {
+		t.Errorf("the nearest directory is %s", near)
+	}
+	if _, err := NearestDir(filepath.Join(program, "store")); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a store in a file: %v", err)
+	}
+	for _, f := range append(StoreFindings(dir, dir), KernelFinding()) {
+		if f.Name == "" || f.Detail == "" || (f.State == StateOK) != (f.Hint == "") {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 
-// What crosses the border is hostile until checked: a script could write to the socket.
-func FuzzFrame(f *testing.F) {
-	f.Add([]byte("A\x00\x00\x00\x02{}"))
-	f.Add([]byte("L\xff\xff\xff\xff"))
-	f.Add([]byte("A\x00\x00\x00\x09{\"a\":1"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r := strings.NewReader(string(data))
-		kind, payload, err := readFrame(r)
-		if err != nil {
-			return
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contains(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q is not in:\n%s", p, text)
 		}
-		relay(context.Background(), nil, payload)
-		var out strings.Builder
-		must(t, writeFrame(&out, kind, payload))
-		if !strings.HasPrefix(string(data), out.String()) {
-			t.Errorf("%q came out of %q", out.String(), data)
+	}
+}
+
+func TestAtLeast(t *testing.T) {
+	for release, want := range map[string]bool{
+		"5.11.0": true, "5.10.251-generic": false, "6.0-rc1": true, "4.18.0-372.el8": false, "5.11-arch1": true, "": false, "x.y": false, "10.2": true,
+	} {
+		if got := AtLeast(release, 5, 11); got != want {
+			t.Errorf("%s: %v", release, got)
 		}
-	})
+	}
 }

@@ -1,4 +1,4 @@
-package chroot
+package host
 
 import (
 	"bufio"
@@ -92,6 +92,21 @@ func countIDs(m []specs.LinuxIDMapping) int64 {
 	}
 	return n
 }
+
+// HasUID says whether a user id, as seen from inside, is mapped.
+func (h *Host) HasUID(id uint32) bool { return hasID(h.UIDs, id) }
+
+// HasGID says whether a group id, as seen from inside, is mapped.
+func (h *Host) HasGID(id uint32) bool { return hasID(h.GIDs, id) }
+
+// RealRoot says whether id 0 inside is the real root's. The files of /proc/sys and /sys go by that id alone.
+func (h *Host) RealRoot() bool { return h.UIDs[0].ContainerID == 0 && h.UIDs[0].HostID == 0 }
+
+// CountUIDs says how many user ids are mapped.
+func (h *Host) CountUIDs() int64 { return countIDs(h.UIDs) }
+
+// CountGIDs says how many group ids are mapped.
+func (h *Host) CountGIDs() int64 { return countIDs(h.GIDs) }
 
 // hasID says whether id, as seen from inside, is in the map.
 func hasID(m []specs.LinuxIDMapping, id uint32) bool {

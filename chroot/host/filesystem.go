@@ -1,4 +1,4 @@
-package chroot
+package host
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filesystemName names the file system of a path, for messages.
-func filesystemName(path string) string {
+// FilesystemName names the file system of a path, for messages.
+func FilesystemName(path string) string {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) != nil {
 		return "unknown file system"

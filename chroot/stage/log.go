@@ -1,4 +1,4 @@
-package chroot
+package stage
 
 import (
 	"context"

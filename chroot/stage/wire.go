@@ -1,4 +1,4 @@
-package chroot
+package stage
 
 import (
 	"encoding/binary"
@@ -8,31 +8,35 @@ import (
 	"io"
 )
 
-// The frames between a parent and its stage: a kind, the length of the payload (4 bytes, big endian), JSON.
+// The frames on the socket between a client and a function: a kind, the length of the payload (4 bytes, big endian), JSON.
+//
+//	client    Q request     end of stream: cancelled
+//	function  L log record …  A answer  end of stream
 type frameKind byte
 
 const (
-	frameRequest frameKind = 'Q' // parent to stage, once: request
-	frameLog     frameKind = 'L' // stage to parent: one record of slog's JSON handler
-	frameAnswer  frameKind = 'A' // stage to parent, once, last: answer
+	frameRequest frameKind = 'Q' // client to function, once: request
+	frameLog     frameKind = 'L' // function to client: one record of slog's JSON handler
+	frameAnswer  frameKind = 'A' // function to client, once, last: answer
 )
 
 // maxFrame bounds a frame: far above any list of layers or entries, far below what hurts.
 const maxFrame = 64 << 20
 
-// request is what a stage is told.
+// request is what a function is told, and how a process of its own gets ready for it.
 type request struct {
 	Stage    string
-	Args     json.RawMessage
-	Env      []string // becomes the environment of the stage; never in its environment block, which others can read
-	Dir      string   // working directory; "": as the parent's
-	Files    int      // how many files follow the control socket
-	SetIDs   bool     // become user and group 0: the maps were written from outside
-	Groups   bool     // drop all supplementary groups
-	LogLevel *int     // nil: no logging
+	Args     json.RawMessage `json:",omitempty"`
+	LogLevel *int            `json:",omitempty"` // nil: no logging
+
+	Env         []string `json:",omitempty"` // becomes the environment; never in the environment block, which others can read
+	Files       int      `json:",omitempty"` // how many files follow the control socket
+	SetIDs      bool     `json:",omitempty"` // become user and group 0: the maps were written from outside
+	Groups      bool     `json:",omitempty"` // drop all supplementary groups
+	MemoryLimit int64    `json:",omitempty"` // of the garbage collector, in bytes; 0: none
 }
 
-// answer is what a stage says last.
+// answer is what a function says last.
 type answer struct {
 	Result json.RawMessage `json:",omitempty"`
 	Error  *wireError      `json:",omitempty"`

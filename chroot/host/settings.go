@@ -1,4 +1,4 @@
-package chroot
+package host
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"syscall"
 )
 
-// hostFiles reads the small files in which a host says what it allows; root is "" but in tests.
-type hostFiles struct{ root string }
+// settings reads the small files in which a host says what it allows; root is "" but in tests.
+type settings struct{ root string }
 
-func (f hostFiles) path(p string) string { return filepath.Join(f.root, p) }
+func (f settings) path(p string) string { return filepath.Join(f.root, p) }
 
 // value reads a file of one line; "" when there is none.
-func (f hostFiles) value(p string) string {
+func (f settings) value(p string) string {
 	data, err := os.ReadFile(f.path(p))
 	if err != nil {
 		return ""
@@ -50,29 +50,33 @@ func (s switchOff) name() string { return strings.ReplaceAll(s.file, "/", ".") }
 
 // namespacesOff returns the error for a host that certainly forbids user namespaces. The AppArmor setting does
 // not certainly forbid them (a profile may allow this program): it only explains a failure.
-func namespacesOff(f hostFiles) error {
+func namespacesOff(f settings) error {
 	if _, err := os.Stat(f.path("/proc/self")); err != nil {
-		return &HostError{
+		return &Error{
 			Err:  fmt.Errorf("%w: /proc is not mounted", ErrNoNamespaces),
 			Hint: "as root: mount -t proc proc /proc",
 		}
 	}
 	if _, err := os.Lstat(f.path("/proc/self/ns/user")); err != nil {
-		return &HostError{
+		return &Error{
 			Err:  fmt.Errorf("%w: this kernel was built without them", ErrNoNamespaces),
 			Hint: "use a kernel built with CONFIG_USER_NS=y",
 		}
 	}
 	for _, s := range switchesOff()[:2] {
 		if f.value("/proc/sys/"+s.file) == s.off && (s.root || os.Geteuid() != 0) {
-			return &HostError{Err: fmt.Errorf("%w: %s = %s", ErrNoNamespaces, s.name(), s.off), Hint: s.hint}
+			return &Error{Err: fmt.Errorf("%w: %s = %s", ErrNoNamespaces, s.name(), s.off), Hint: s.hint}
 		}
 	}
 	return nil
 }
 
+// ExplainStart turns the error with which the kernel refused namespaces into an [Error] that names the setting, as far as
+// one is to blame.
+func ExplainStart(err error) error { return explainStart(settings{}, err) }
+
 // explainStart turns the error with which a namespace was refused into one that names the setting.
-func explainStart(f hostFiles, err error) error {
+func explainStart(f settings, err error) error {
 	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOSPC) &&
 		!errors.Is(err, syscall.EUSERS) && !errors.Is(err, syscall.EINVAL) {
 		return err
@@ -80,22 +84,22 @@ func explainStart(f hostFiles, err error) error {
 	wrapped := fmt.Errorf("%w: %w", ErrNoNamespaces, err)
 	for _, s := range switchesOff() {
 		if f.value("/proc/sys/"+s.file) == s.off && (s.root || os.Geteuid() != 0) {
-			return &HostError{Err: fmt.Errorf("%w (%s = %s)", wrapped, s.name(), s.off), Hint: s.hint}
+			return &Error{Err: fmt.Errorf("%w (%s = %s)", wrapped, s.name(), s.off), Hint: s.hint}
 		}
 	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EUSERS):
-		return &HostError{Err: wrapped, Hint: "a limit of namespaces is reached (" + limits(f) + "); " + persist("user.max_user_namespaces", "15000")}
+		return &Error{Err: wrapped, Hint: "a limit of namespaces is reached (" + limits(f) + "); " + persist("user.max_user_namespaces", "15000")}
 	case errors.Is(err, syscall.EINVAL):
-		return &HostError{Err: wrapped, Hint: "use a kernel built with CONFIG_USER_NS, CONFIG_PID_NS, CONFIG_NET_NS, CONFIG_IPC_NS and CONFIG_UTS_NS"}
+		return &Error{Err: wrapped, Hint: "use a kernel built with CONFIG_USER_NS, CONFIG_PID_NS, CONFIG_NET_NS, CONFIG_IPC_NS and CONFIG_UTS_NS"}
 	}
-	return &HostError{Err: wrapped, Hint: "a security policy forbids it (seccomp or AppArmor of a container, SELinux, or a chroot): " +
+	return &Error{Err: wrapped, Hint: "a security policy forbids it (seccomp or AppArmor of a container, SELinux, or a chroot): " +
 		"inside a container, start that with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with `--privileged`; " +
 		"in a chroot, use pivot_root or a mount namespace instead"}
 }
 
 // limits words the limits of namespaces.
-func limits(f hostFiles) string {
+func limits(f settings) string {
 	var all []string
 	for _, kind := range []string{"user", "mnt", "pid", "ipc", "uts", "net"} {
 		name := "max_" + kind + "_namespaces"

@@ -87,10 +87,11 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 		return err
 	}
 	p := newPrinter(g)
-	opt, err := o.engineOptions(g, p.event)
+	opt, end, err := o.engineOptions(g, p.event)
 	if err != nil {
 		return err
 	}
+	defer end()
 	plan, err := o.plan.load(ctx, g, args, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
 		return engine.Arches(ctx, bases, opt, false)
 	})

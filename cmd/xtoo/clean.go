@@ -31,7 +31,9 @@ func runClean(ctx context.Context, g *globals, all bool) error {
 	if err != nil {
 		return err
 	}
-	rm := local.New(local.Options{Store: st, Host: hostOnce(), Log: g.logger()}).Remove
+	runner := local.New(local.Options{Store: st, Log: g.logger()})
+	defer runner.Close()
+	rm := runner.Remove
 	if all {
 		if err := st.CleanAll(ctx, rm); err != nil {
 			return fmt.Errorf("clean %s: %w", st.Dir(), err)

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"sync"
 
-	"xtoo/chroot"
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/local"
 	"xtoo/internal/engine/outputs"
@@ -15,15 +12,17 @@ import (
 	"xtoo/projects"
 )
 
-// engineOptions fills the sockets of the engine: what roots start from, what executes, and what is written. The store is opened.
-func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (engine.Options, error) {
+// engineOptions fills the sockets of the engine: what roots start from, what executes, and what is written. The caller
+// calls end when all is done.
+func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine.Options, end func(), err error) {
 	log := g.logger()
-	opt := engine.Options{Log: log, Events: events, Jobs: o.jobs, NoCache: o.noCache, Offline: o.offline, Compression: o.parsed.compression, Epoch: o.parsed.epoch}
-	var err error
-	if opt.Store, err = g.openStore(); err != nil {
-		return opt, err
+	opt = engine.Options{
+		Log: log, Events: events, Jobs: o.jobs, NoCache: o.noCache, Offline: o.offline, Compression: o.parsed.compression, Epoch: o.parsed.epoch,
 	}
-	runner := local.New(local.Options{Store: opt.Store, Host: hostOnce(), Emulators: o.qemu, Log: log, Events: events})
+	if opt.Store, err = g.openStore(); err != nil {
+		return opt, nil, err
+	}
+	runner := local.New(local.Options{Store: opt.Store, Emulators: o.qemu, Log: log, Events: events})
 	opt.Runner = runner
 	opt.Sources = newSources(opt.Store, runner, o.jobs, log)
 	opt.Outputs = []engine.Output{&outputs.SIF{
@@ -33,7 +32,7 @@ func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (engine.Opt
 		// Behind the SIF files: they may be refused, and then nothing else shall have changed.
 		opt.Outputs = append(opt.Outputs, &outputs.Layout{Store: opt.Store, Dir: o.ociLayout, Log: log})
 	}
-	return opt, nil
+	return opt, runner.Close, nil
 }
 
 // newSources are the sources by the kinds of bases.
@@ -50,15 +49,4 @@ func newSources(s *store.Store, runner *local.Runner, jobs int, log *slog.Logger
 		projects.BaseStage3: stage3, projects.BaseScratch: sources.Scratch{},
 		projects.BaseOCI: image, projects.BaseOCIArchive: image, projects.BaseDockerArchive: image,
 	}
-}
-
-// hostOnce finds out what this user may do when it is first asked.
-func hostOnce() func() (*chroot.Host, error) {
-	return sync.OnceValues(func() (*chroot.Host, error) {
-		h, err := chroot.Probe()
-		if err != nil {
-			return nil, fmt.Errorf("find out what this user may do: %w", err)
-		}
-		return h, nil
-	})
 }

@@ -36,10 +36,11 @@ func runTree(ctx context.Context, g *globals, o buildOptions, args []string) err
 	}
 	// Standard output is for the tree alone.
 	p := &textPrinter{out: g.out, err: g.err, quiet: g.quiet}
-	opt, err := o.engineOptions(g, p.event)
+	opt, end, err := o.engineOptions(g, p.event)
 	if err != nil {
 		return err
 	}
+	defer end()
 	plan, err := o.plan.load(ctx, g, args, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
 		return engine.Arches(ctx, bases, opt, true)
 	})

@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"xtoo/chroot"
+	"xtoo/chroot/stage"
 	"xtoo/internal/engine"
 	"xtoo/layers/store"
 	"xtoo/layers/tree"
@@ -50,7 +50,7 @@ func (x *execution) capture(ctx context.Context, w *store.LayerWriter) (res tree
 		return res, 0, err
 	}
 	defer pr.Close() // read only
-	p, err := x.host.Start(ctx, chroot.Command{
+	p, err := x.host.Start(ctx, stage.Command{
 		Stage: stageCapture,
 		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Lowers: x.lowers, Epoch: x.job.Epoch},
 		Files: []*os.File{pw},

@@ -52,7 +52,7 @@ func (r *Runner) emulation(ctx context.Context, a qemu.Arch) (chroot.Emulation, 
 
 // findEmulation finds out how programs are executed, or remembers it.
 func (r *Runner) findEmulation(ctx context.Context, a qemu.Arch) emulationResult {
-	host, err := r.o.Host()
+	host, err := r.host()
 	if err != nil {
 		return emulationResult{err: err}
 	}

@@ -11,6 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"xtoo/chroot"
+	"xtoo/chroot/stage"
 	"xtoo/internal/engine"
 	"xtoo/layers/store"
 	"xtoo/projects"
@@ -33,7 +34,7 @@ func (x *execution) work() string  { return x.holder + ".work" }
 
 // Run implements [engine.Runner].
 func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.Outcome, error) {
-	host, err := r.o.Host()
+	host, err := r.host()
 	if err != nil {
 		return engine.Outcome{}, err
 	}
@@ -104,7 +105,7 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 
 // prepare gives the upper directory the root's own mode, owner and times, before anything is mounted on it.
 func (x *execution) prepare(ctx context.Context) error {
-	p, err := x.host.Start(ctx, chroot.Command{
+	p, err := x.host.Start(ctx, stage.Command{
 		Stage: stagePrepare, Args: prepareArgs{Upper: x.upper(), Lowers: x.lowers}, Log: x.r.o.Log,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 
@@ -21,11 +22,12 @@ import (
 	"xtoo/qemu"
 )
 
-// Options of a [Runner]. Store and Host are required.
+// Options of a [Runner]. Store is required.
 type Options struct {
 	Store *store.Store
-	// Host finds out what this user may do. It is asked when something must be executed, unpacked or removed.
-	Host func() (*chroot.Host, error)
+	// Probe finds out what this user may do. It is asked once, when something must be executed, unpacked or removed.
+	// Default: [chroot.Probe].
+	Probe func() (*chroot.Host, error)
 	// Emulators are qemu's user mode emulators, or directories of them, that go before those of the PATH.
 	Emulators []string
 	// Log takes what is for developers. Default: nothing is logged.
@@ -36,14 +38,16 @@ type Options struct {
 
 // A Runner executes jobs on this machine. It may be used by any number of goroutines.
 type Runner struct {
-	o    Options
-	dirs sync.Map // names of layer directories that are there
+	o     Options
+	host  func() (*chroot.Host, error)
+	found *chroot.Host // by host; nil: nothing was asked for
+	dirs  sync.Map     // names of layer directories that are there
 
 	emulating  sync.Mutex
 	emulations map[qemu.Arch]emulationResult
 }
 
-// New makes a runner. It holds nothing open.
+// New makes a runner. It starts nothing; the caller closes it.
 func New(o Options) *Runner {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -51,7 +55,27 @@ func New(o Options) *Runner {
 	if o.Events == nil {
 		o.Events = func(engine.Event) {}
 	}
-	return &Runner{o: o, emulations: map[qemu.Arch]emulationResult{}}
+	if o.Probe == nil {
+		o.Probe = chroot.Probe
+	}
+	r := &Runner{o: o, emulations: map[qemu.Arch]emulationResult{}}
+	r.host = sync.OnceValues(func() (*chroot.Host, error) {
+		h, err := o.Probe()
+		if err != nil {
+			return nil, fmt.Errorf("find out what this user may do: %w", err)
+		}
+		r.found = h
+		return h, nil
+	})
+	return r
+}
+
+// Close ends the process in the namespaces that serves the runner, if one was started. Nothing of the runner may be at
+// work any more.
+func (r *Runner) Close() {
+	if r.found != nil {
+		r.found.Close()
+	}
 }
 
 // Ready implements [engine.Runner]. It finds out how programs of the architecture are executed.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"xtoo/chroot"
+	"xtoo/chroot/host"
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest"
 	"xtoo/internal/testutil"
@@ -51,12 +52,12 @@ func newCase(t *testing.T) (enginetest.RunnerCase, *Runner) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, err := chroot.Probe()
-	if err != nil {
-		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, chroot.Hint(err))
+	r := New(Options{Store: s})
+	if _, err := r.host(); err != nil {
+		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, host.Hint(err))
 	}
-	r := New(Options{Store: s, Host: func() (*chroot.Host, error) { return host, nil }})
 	t.Cleanup(func() { // files may belong to other ids: only a stage can remove them
+		defer r.Close()
 		if err := errors.Join(s.Close(context.Background(), r.Remove), s.CleanAll(context.Background(), r.Remove)); err != nil {
 			t.Error(err)
 		}
@@ -164,6 +165,7 @@ func TestStaleDirectory(t *testing.T) {
 		t.Fatal("the directory of another boot is trusted")
 	}
 	again := New(r.o)
+	defer again.Close()
 	dirs, err := again.lowerDirs(t.Context(), c.Layers)
 	if err != nil || len(dirs) != 1 || !c.Store.HasLayerDir(c.Layers[0].Dir) {
 		t.Errorf("%v, %v", dirs, err)

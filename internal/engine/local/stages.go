@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"xtoo/chroot"
+	"xtoo/chroot/stage"
 	"xtoo/layers/tree"
 )
 
@@ -20,10 +20,10 @@ const (
 
 // RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
 func RegisterStages() {
-	chroot.Register(stageUnpack, runUnpack)
-	chroot.Register(stagePrepare, runPrepare)
-	chroot.Register(stageCapture, runCapture)
-	chroot.Register(stageRemove, runRemove)
+	stage.Register(stageUnpack, runUnpack)
+	stage.Register(stagePrepare, runPrepare)
+	stage.Register(stageCapture, runCapture)
+	stage.Register(stageRemove, runRemove)
 }
 
 // unpackArgs: the tar stream comes on file 0.
@@ -32,7 +32,7 @@ type unpackArgs struct {
 	Lowers []string `json:"lowers,omitempty"`
 }
 
-func runUnpack(ctx context.Context, s *chroot.Stage) error {
+func runUnpack(ctx context.Context, s *stage.Stage) error {
 	var a unpackArgs
 	if err := s.Args(&a); err != nil {
 		return err
@@ -49,7 +49,7 @@ type prepareArgs struct {
 	Lowers []string `json:"lowers"`
 }
 
-func runPrepare(_ context.Context, s *chroot.Stage) error {
+func runPrepare(_ context.Context, s *stage.Stage) error {
 	var a prepareArgs
 	if err := s.Args(&a); err != nil {
 		return err
@@ -65,7 +65,7 @@ type captureArgs struct {
 	Epoch  time.Time `json:"epoch"`
 }
 
-func runCapture(ctx context.Context, s *chroot.Stage) error {
+func runCapture(ctx context.Context, s *stage.Stage) error {
 	var a captureArgs
 	if err := s.Args(&a); err != nil {
 		return err
@@ -89,7 +89,7 @@ type removeArgs struct {
 	Paths []string `json:"paths"`
 }
 
-func runRemove(ctx context.Context, s *chroot.Stage) error {
+func runRemove(ctx context.Context, s *stage.Stage) error {
 	var a removeArgs
 	if err := s.Args(&a); err != nil {
 		return err
@@ -108,14 +108,14 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if len(paths) == 0 {
 		return nil
 	}
-	h, err := r.o.Host()
+	h, err := r.host()
 	if err != nil {
 		return err
 	}
 	// Cleaning up goes on after the build was told to stop, but not for ever.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
-	p, err := h.Start(ctx, chroot.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
+	p, err := h.Start(ctx, stage.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
-	"xtoo/chroot"
+	"xtoo/chroot/stage"
 	"xtoo/layers/store"
 )
 
@@ -17,7 +17,7 @@ type Unpacking struct {
 	r      *Runner
 	holder string // what becomes layers/HEX
 	w      *os.File
-	p      *chroot.Process
+	p      *stage.Process
 	done   bool
 	err    error
 }
@@ -27,7 +27,7 @@ func (r *Runner) Unpack(ctx context.Context) (*Unpacking, error) { return r.unpa
 
 // unpackOn starts to unpack a layer. lowers are the directories that it lies on, top first.
 func (r *Runner) unpackOn(ctx context.Context, lowers []string) (*Unpacking, error) {
-	host, err := r.o.Host()
+	host, err := r.host()
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (r *Runner) unpackOn(ctx context.Context, lowers []string) (*Unpacking, err
 	if err != nil {
 		return nil, err
 	}
-	p, err := host.Start(ctx, chroot.Command{
+	p, err := host.Start(ctx, stage.Command{
 		Stage: stageUnpack, Args: unpackArgs{Dir: dir, Lowers: lowers}, Files: []*os.File{pr}, Log: r.o.Log,
 	})
 	err = errors.Join(err, pr.Close())

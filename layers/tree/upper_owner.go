@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"xtoo/layers/inode"
+	"xtoo/layers"
 )
 
 // PrepareOwnUpper does what [PrepareUpper] does, outside of the namespace, where that takes no more than the rights of
@@ -55,7 +55,7 @@ func bare(path string) bool {
 
 // implied says that a layer directory has the mark of a root that its layer does not describe, and nothing else.
 func implied(dir string) bool {
-	names := make([]byte, len(inode.XattrImplied)+1)
+	names := make([]byte, len(layers.XattrImplied)+1)
 	n, err := unix.Llistxattr(dir, names)
-	return err == nil && n == len(names) && string(names[:n-1]) == inode.XattrImplied
+	return err == nil && n == len(names) && string(names[:n-1]) == layers.XattrImplied
 }

@@ -14,6 +14,7 @@ import (
 	"xtoo/chroot/stage"
 	"xtoo/internal/engine"
 	"xtoo/layers/store"
+	"xtoo/layers/tree"
 	"xtoo/projects"
 )
 
@@ -105,6 +106,9 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 
 // prepare gives the upper directory the root's own mode, owner and times, before anything is mounted on it.
 func (x *execution) prepare(ctx context.Context) error {
+	if done, err := tree.PrepareOwnUpper(x.upper(), x.lowers); done || err != nil {
+		return err
+	}
 	p, err := x.host.Start(ctx, stage.Command{
 		Stage: stagePrepare, Args: prepareArgs{Upper: x.upper(), Lowers: x.lowers}, Log: x.r.o.Log,
 	})

@@ -5,24 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/capability"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/moby/sys/capability"
+	"xtoo/chroot/host"
 )
-
-// allCapabilities are those that the running kernel knows.
-func allCapabilities() []uintptr {
-	last, err := capability.LastCap()
-	if err != nil {
-		last = unix.CAP_LAST_CAP
-	}
-	all := make([]uintptr, 0, last+1)
-	for c := capability.Cap(0); c <= last; c++ {
-		all = append(all, uintptr(c))
-	}
-	return all
-}
 
 // parseCaps turns CAP_ names into numbers. What this kernel does not know is an error.
 func parseCaps(names []string) ([]capability.Cap, error) {
@@ -83,7 +71,7 @@ func limitThread(c *specs.LinuxCapabilities) error {
 		if err != nil {
 			return err
 		}
-		for _, n := range allCapabilities() {
+		for _, n := range host.AllCapabilities() {
 			if slices.Contains(keep, capability.Cap(n)) {
 				continue
 			}

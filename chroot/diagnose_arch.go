@@ -5,21 +5,22 @@ import (
 	"fmt"
 	"strings"
 
+	"xtoo/chroot/host"
 	"xtoo/qemu"
 )
 
 // archFindings executes a program of each architecture, and says how, or what would make it possible.
-func archFindings(ctx context.Context, h *Host, emulators []string) []Finding {
-	var found []Finding
+func archFindings(ctx context.Context, h *Host, emulators []string) []host.Finding {
+	var found []host.Finding
 	registered, err := qemu.Registrations(qemu.BinfmtDir)
 	if err != nil {
-		found = append(found, failed("binfmt_misc", StateWarn, err))
+		found = append(found, host.Failed("binfmt_misc", host.StateWarn, err))
 	}
 	for _, a := range qemu.Families() {
-		one := Finding{Name: a.Name, State: StateOK}
+		one := host.Finding{Name: a.Name, State: host.StateOK}
 		e, err := h.Emulate(ctx, a, emulators)
 		if err != nil {
-			one = failed(a.Name, StateWarn, err)
+			one = host.Failed(a.Name, host.StateWarn, err)
 		} else {
 			one.Detail = e.String()
 		}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 )
 
 // diagnoseArgs say what the diagnosing stage tries.
@@ -19,13 +22,13 @@ type diagnoseArgs struct {
 }
 
 // diagnoseInside is the stage of Diagnose: it does what a build does, on almost nothing.
-func diagnoseInside(_ context.Context, s *Stage) error {
+func diagnoseInside(_ context.Context, s *stage.Stage) error {
 	var a diagnoseArgs
 	if err := s.Args(&a); err != nil {
 		return err
 	}
 	if os.Getuid() != 0 || os.Getgid() != 0 {
-		return fmt.Errorf("%w: id %d:%d in the namespace, not 0:0", ErrNoNamespaces, os.Getuid(), os.Getgid())
+		return fmt.Errorf("%w: id %d:%d in the namespace, not 0:0", host.ErrNoNamespaces, os.Getuid(), os.Getgid())
 	}
 	if a.Loopback {
 		return upLoopback()
@@ -35,26 +38,26 @@ func diagnoseInside(_ context.Context, s *Stage) error {
 	}
 	dir, err := os.MkdirTemp(a.Dir, ".xtoo-doctor-")
 	if err != nil {
-		return s.Result([]Finding{{
-			Name: "store writable", State: StateBad, Detail: err.Error(),
+		return s.Result([]host.Finding{{
+			Name: "store writable", State: host.StateBad, Detail: err.Error(),
 			Hint: "set XTOO_STORE to a directory that this user can write to",
 		}})
 	}
-	found := []Finding{
-		tried("owners", StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
-		tried("overlayfs", StateWarn, "layers can be stacked", tryOverlay(dir)),
-		tried("/proc", StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
-		tried("/dev", StateBad, "the devices that scripts need are there", tryDevices()),
+	found := []host.Finding{
+		tried("owners", host.StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
+		tried("overlayfs", host.StateWarn, "layers can be stacked", tryOverlay(dir)),
+		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
+		tried("/dev", host.StateBad, "the devices that scripts need are there", tryDevices()),
 	}
 	return errors.Join(s.Result(found), os.RemoveAll(dir))
 }
 
 // tried words the outcome of a trial.
-func tried(name string, state State, success string, err error) Finding {
+func tried(name string, state host.State, success string, err error) host.Finding {
 	if err != nil {
-		return failed(name, state, err)
+		return host.Failed(name, state, err)
 	}
-	return Finding{Name: name, State: StateOK, Detail: success}
+	return host.Finding{Name: name, State: host.StateOK, Detail: success}
 }
 
 // tryChown gives a file to the highest id of the map.
@@ -64,7 +67,7 @@ func tryChown(dir string, uid uint32) error {
 		return err
 	}
 	if err := os.Chown(p, int(uid), -1); err != nil {
-		return &HostError{Err: err, Hint: "the file system of the store does not hold owners, or does not know this user's ids (NFS, a FUSE mount): keep the store on a local disk"}
+		return &host.Error{Err: err, Hint: "the file system of the store does not hold owners, or does not know this user's ids (NFS, a FUSE mount): keep the store on a local disk"}
 	}
 	return nil
 }
@@ -94,7 +97,7 @@ func tryOverlay(dir string) error {
 		err = os.RemoveAll(at("upper/d"))
 	}
 	if err != nil {
-		err = &HostError{Err: fmt.Errorf("%w: remove and make a directory in it: %w", ErrNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
+		err = &host.Error{Err: fmt.Errorf("%w: remove and make a directory in it: %w", ErrNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
 	}
 	return errors.Join(err, unix.Unmount(at("upper"), unix.MNT_DETACH))
 }
@@ -116,10 +119,10 @@ func tryDevices() error {
 	for _, name := range deviceNames() {
 		var st unix.Stat_t
 		if err := unix.Stat("/dev/"+name, &st); err != nil {
-			return &HostError{Err: &os.PathError{Op: "stat", Path: "/dev/" + name, Err: err}, Hint: "the host's own /dev lacks it: a container must be started with a usual /dev"}
+			return &host.Error{Err: &os.PathError{Op: "stat", Path: "/dev/" + name, Err: err}, Hint: "the host's own /dev lacks it: a container must be started with a usual /dev"}
 		}
 		if st.Mode&unix.S_IFMT != unix.S_IFCHR {
-			return &HostError{Err: fmt.Errorf("/dev/%s is no device", name), Hint: "as root, remove it and make it anew, or reboot"}
+			return &host.Error{Err: fmt.Errorf("/dev/%s is no device", name), Hint: "as root, remove it and make it anew, or reboot"}
 		}
 	}
 	return nil

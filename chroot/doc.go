@@ -1,43 +1,26 @@
-// Package chroot executes things in user namespaces: whatever needs more ids than the user has, and the
-// nodes of a build.
+// Package chroot executes the nodes of a build: each is one process, described as by runtime-spec, in a root made of layer
+// directories.
 //
-// # Tiers
-//
-// [Probe] finds out how much of root this machine lets this user have. In the mapped tier a range of ids
-// stands for the ids of an image: all of them for real root, the ranges of /etc/subuid and /etc/subgid for
-// others, behind the user's own id, which is 0 inside. In the single tier there is only that id 0.
-//
-// # Stages
-//
-// A stage is this very program, executed again in a new user namespace, where it does one registered function
-// and ends. The functions are named with [Register], before [Main] is called, which must be the first thing
-// that main (and TestMain) does: in the program as the user started it Main returns at once, in a stage it never
-// returns. [Host.Start] starts one:
-//
-//	chroot.Register("unpack", func(ctx context.Context, s *chroot.Stage) error {
-//		var args unpackArgs
-//		if err := s.Args(&args); err != nil {
-//			return err
-//		}
-//		return s.Result(unpack(ctx, s.File(0), args))
-//	})
-//	chroot.Main()
-//	…
-//	host, err := chroot.Probe()
-//	p, err := host.Start(ctx, chroot.Command{Stage: "unpack", Args: args, Files: []*os.File{pipe}})
-//	err = p.Wait(&result)
-//
-// Parent and stage talk over one socket pair: the request goes one way, log records and one answer the other.
-// The socket is also how a stage knows that its parent lives: at its end the context of the stage is cancelled,
-// and a moment later the stage is gone, whatever it was doing. Errors cross the socket as text, with the error
-// numbers and the sentinels that they wrap, so that errors.Is answers on the parent's side as it did in the stage.
+//	xtoo ─────────────── this package's Host: checks a Node, sends it, copies its output, waits
+//	 │ ╲╲
+//	 │  ╲╲ socket, pipe of the output
+//	 │   ╲╲
+//	server (chroot/stage) ─ user namespace with the ids of chroot/host; serves a whole build
+//	 │     ╲
+//	init ── process 1 of the node's user, mount, pid, ipc, uts and, with NetworkNone, network namespaces
+//	 │
+//	the node's process, and whatever it starts
 //
 // # Nodes
 //
-// [Host.Run] executes one process in a root made of layer directories: a stage that is process 1 of new
-// user, mount, pid, ipc, uts and (with NetworkNone) network namespaces, mounts the overlay and what a script
-// expects to find (/proc, /sys read-only, a small /dev, /run, /tmp, resolv.conf, hosts, volumes), becomes the
-// init of it, and removes all traces of the mounts from the upper directory when the process has ended.
+// [Host.Run] has the server start init, which is this program, too. It mounts the overlay and what a script
+// expects to find (/proc, /sys read-only, a small /dev, /run, /tmp, resolv.conf, hosts, volumes), starts the process, reaps and
+// kills what that leaves behind, and removes all traces of the mounts from the upper directory when it has ended.
+//
+// Each node has a user namespace of its own below the server's, with the same ids: what it mounts and registers (binfmt_misc
+// is one for each user namespace) is nobody else's, and it has no capability over the server's mounts. In its process namespace
+// it sees neither the server nor other nodes, so it can neither signal nor trace them, and of what the server has open
+// init gets its socket and the pipe of the output alone.
 //
 // # Emulation
 //
@@ -52,5 +35,8 @@
 //
 // # Doctor
 //
-// [Diagnose] tries for real everything of the above and says what would let this host do more.
+// [Diagnose] tries for real everything of the above and says what would let this host do more. The trials are here and
+// not in chroot/host, because they are what this package does to nodes, on almost nothing.
+//
+// The package knows no stores, no keys and no projects: directories, a specification and a writer are all it is given.
 package chroot

@@ -8,11 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 	"xtoo/qemu"
 )
-
-// stageEmulate is the stage of Emulate.
-const stageEmulate = "chroot.emulate"
 
 // BinfmtVar names the environment variable under which [Host.Emulate] does without a binfmt_misc of its own, as on a
 // kernel before 6.7: "host". It is there to test that.
@@ -20,10 +19,6 @@ const BinfmtVar = "XTOO_BINFMT"
 
 // binfmtOfHost is the value of BinfmtVar.
 const binfmtOfHost = "host"
-
-// ErrNoEmulation says that there is no way to execute programs of an architecture on this host. It is a [HostError] whose
-// hint says what would help.
-var ErrNoEmulation = errors.New("its programs cannot be executed on this machine")
 
 // A How says in which way programs of an architecture are executed.
 type How string
@@ -100,7 +95,7 @@ func (e Emulation) begin() (*binfmt, error) {
 		}
 	}
 	if err != nil {
-		return nil, &HostError{Err: fmt.Errorf("%s: %w: %w", e.Arch, ErrNoEmulation, err), Hint: "see what xtoo doctor says about " + e.Arch.Name}
+		return nil, &host.Error{Err: fmt.Errorf("%s: %w: %w", e.Arch, ErrNoEmulation, err), Hint: "see what xtoo doctor says about " + e.Arch.Name}
 	}
 	return b, nil
 }
@@ -191,7 +186,7 @@ func binfmtIsHost() (bool, error) {
 
 func (h *Host) tryEmulation(ctx context.Context, args emulateArgs) (emulateAnswer, error) {
 	// A process namespace of its own: nothing of what an emulator starts outlives the trial.
-	p, err := h.Start(ctx, Command{Stage: stageEmulate, Args: args, namespaces: unix.CLONE_NEWPID})
+	p, err := h.Start(ctx, stage.Command{Stage: stageEmulate, Args: args, Namespaces: unix.CLONE_NEWPID})
 	if err != nil {
 		return emulateAnswer{}, err
 	}

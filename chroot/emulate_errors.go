@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
 	"xtoo/qemu"
 )
 
@@ -32,14 +33,14 @@ func (t *attempt) failed() error {
 		help = append(help, t.administrator())
 	}
 	err := fmt.Errorf("%s: %w: %w", t.arch, ErrNoEmulation, &worded{text: strings.Join(why, "; "), err: t.findErr})
-	return &HostError{Err: err, Hint: strings.Join(help, "\n")}
+	return &host.Error{Err: err, Hint: strings.Join(help, "\n")}
 }
 
 // administrator says what one does for every user of the machine.
 func (t *attempt) administrator() string {
-	a, release := t.arch, kernelRelease()
+	a, release := t.arch, host.KernelRelease()
 	since := "Linux 6.7 or newer lets every user register an emulator; this is " + release + "."
-	if atLeast(release, 6, 7) {
+	if host.AtLeast(release, 6, 7) {
 		since = "This Linux, " + release + ", lets every user register an emulator, but that was not to be had here."
 	}
 	lines := []string{
@@ -68,11 +69,11 @@ func (t *attempt) trusted() string {
 
 // explainBinfmt words why a user namespace gets no binfmt_misc.
 func explainBinfmt(err error) string {
-	release := kernelRelease()
+	release := host.KernelRelease()
 	switch {
 	case errors.Is(err, unix.ENODEV):
 		return "this kernel has no binfmt_misc (as root: modprobe binfmt_misc; CONFIG_BINFMT_MISC)"
-	case !atLeast(release, 6, 7):
+	case !host.AtLeast(release, 6, 7):
 		return "a user namespace gets no binfmt_misc of its own before Linux 6.7, and this is " + release
 	}
 	return err.Error()

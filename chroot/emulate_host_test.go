@@ -11,6 +11,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 	"xtoo/internal/testutil"
 	"xtoo/qemu"
 )
@@ -32,7 +34,7 @@ type asHostResult struct {
 
 // emulateAsHost is a stage that stands for a host: it registers an emulator as its administrator would, and executes a
 // node in namespaces below, without a binfmt_misc of their own.
-func emulateAsHost(ctx context.Context, s *Stage) error {
+func emulateAsHost(ctx context.Context, s *stage.Stage) error {
 	var a asHost
 	if err := s.Args(&a); err != nil {
 		return err
@@ -64,7 +66,7 @@ func emulateAsHost(ctx context.Context, s *Stage) error {
 		arch = qemu.Host()
 	}
 	if r.Found, err = h.Emulate(ctx, arch, a.Given); err != nil {
-		r.Error, r.Hint = err.Error(), Hint(err)
+		r.Error, r.Hint = err.Error(), host.Hint(err)
 		return s.Result(r)
 	}
 	var out bytes.Buffer
@@ -103,7 +105,7 @@ func TestEmulateAsHostHasIt(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				n := newForeignRoot(t, h, a).freshWork()
 				n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{"/bin/guest", "two  words"}}}
-				p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
+				p, err := h.Start(t.Context(), stage.Command{Stage: "test.emulate", Args: asHost{
 					Arch: "arm-64bit", Flags: c.flags, Interpreter: c.interpreter, Given: named(c.given), Node: n,
 				}})
 				must(t, err)
@@ -148,7 +150,7 @@ func TestNativeNodeIsAlone(t *testing.T) {
 	ownBinfmt(t)
 	a := arch(t, "riscv64")
 	needForeign(t, a)
-	h := host(t)
+	h := probed(t)
 	found, err := qemu.Find(a, nil)
 	must(t, err)
 	emulator := found.Path
@@ -157,7 +159,7 @@ func TestNativeNodeIsAlone(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), a.Trial(), 0o755))
 		n := r.freshWork()
 		n.Spec = &specs.Spec{Process: &specs.Process{Args: []string{"/bin/guest", "exec", "/bin/foreign"}}}
-		p, err := h.Start(t.Context(), Command{Stage: "test.emulate", Args: asHost{
+		p, err := h.Start(t.Context(), stage.Command{Stage: "test.emulate", Args: asHost{
 			Arch: "riscv64", Flags: "OCF", Interpreter: emulator, Node: n, Native: true, Own: own,
 		}})
 		must(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/stage"
 	"xtoo/qemu"
 )
 
@@ -33,7 +34,7 @@ type emulateAnswer struct {
 }
 
 // emulateInside is the stage of Emulate.
-func emulateInside(ctx context.Context, s *Stage) error {
+func emulateInside(ctx context.Context, s *stage.Stage) error {
 	var a emulateArgs
 	if err := s.Args(&a); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"xtoo/chroot/host"
 	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/asm"
 	"xtoo/qemu"
@@ -52,8 +53,8 @@ func needForeign(t testing.TB, a qemu.Arch) {
 // ownBinfmt ends the test where a user namespace gets no binfmt_misc.
 func ownBinfmt(t testing.TB) {
 	t.Helper()
-	if !atLeast(kernelRelease(), 6, 7) {
-		testutil.SkipOrFail(t, "before Linux 6.7 a user namespace gets no binfmt_misc: %s", kernelRelease())
+	if !host.AtLeast(host.KernelRelease(), 6, 7) {
+		testutil.SkipOrFail(t, "before Linux 6.7 a user namespace gets no binfmt_misc: %s", host.KernelRelease())
 	}
 }
 
@@ -104,7 +105,7 @@ func TestEmulatedNode(t *testing.T) {
 				needForeign(t, a)
 				e, err := h.Emulate(t.Context(), a, nil)
 				if err != nil || e.How != HowOwn || !e.Emulated() {
-					t.Fatalf("%+v, %v (%s)", e, err, Hint(err))
+					t.Fatalf("%+v, %v (%s)", e, err, host.Hint(err))
 				}
 				r := newForeignRoot(t, h, a)
 				r.node.Emulation = e
@@ -128,7 +129,7 @@ func TestEmulatedNode(t *testing.T) {
 func TestEmulatedGo(t *testing.T) {
 	testutil.Long(t, "compiles Go programs for four architectures")
 	ownBinfmt(t)
-	h := host(t)
+	h := probed(t)
 	for _, f := range foreigners() {
 		t.Run(f.name, func(t *testing.T) {
 			a := arch(t, f.name)
@@ -157,7 +158,7 @@ func TestEmulatedGo(t *testing.T) {
 // TestEmulatedTraces looks for the emulator in what one process sees of another.
 func TestEmulatedTraces(t *testing.T) {
 	ownBinfmt(t)
-	h := host(t)
+	h := probed(t)
 	a := arch(t, "arm-64bit")
 	needForeign(t, a)
 	e, err := h.Emulate(t.Context(), a, nil)
@@ -209,7 +210,7 @@ func TestCompat(t *testing.T) {
 }
 
 func TestEmulateNative(t *testing.T) {
-	e, err := host(t).Emulate(t.Context(), qemu.Host(), []string{"/nowhere"})
+	e, err := probed(t).Emulate(t.Context(), qemu.Host(), []string{"/nowhere"})
 	if err != nil || e.How != HowNative || e.Emulated() || e.String() != "native" {
 		t.Errorf("%+v, %v", e, err)
 	}
@@ -217,7 +218,7 @@ func TestEmulateNative(t *testing.T) {
 
 func TestEmulateWrongEmulators(t *testing.T) {
 	ownBinfmt(t)
-	h := host(t)
+	h := probed(t)
 	a := arch(t, "riscv64")
 	if a.ELF == qemu.Host().ELF {
 		t.Skip("this machine's own architecture")
@@ -244,8 +245,8 @@ func TestEmulateWrongEmulators(t *testing.T) {
 		if !errors.Is(err, ErrNoEmulation) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), p) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if !strings.Contains(Hint(err), "--qemu") {
-			t.Errorf("%s: hint %q", name, Hint(err))
+		if !strings.Contains(host.Hint(err), "--qemu") {
+			t.Errorf("%s: hint %q", name, host.Hint(err))
 		}
 	}
 	_, err := h.Emulate(t.Context(), a, []string{filepath.Join(dir, "none")})
@@ -254,8 +255,8 @@ func TestEmulateWrongEmulators(t *testing.T) {
 	}
 	a.Emulator = "qemu-xtootest" // nobody has that
 	_, err = h.Emulate(t.Context(), a, nil)
-	if !errors.Is(err, qemu.ErrNoEmulator) || !strings.Contains(Hint(err), "qemu-user-static") {
-		t.Errorf("no emulator: %v (%s)", err, Hint(err))
+	if !errors.Is(err, qemu.ErrNoEmulator) || !strings.Contains(host.Hint(err), "qemu-user-static") {
+		t.Errorf("no emulator: %v (%s)", err, host.Hint(err))
 	}
 }
 
@@ -268,7 +269,7 @@ func TestEmulateFromClosedDirectory(t *testing.T) {
 	t.Chdir(dir)
 	must(t, os.Chmod(dir, 0))
 	t.Cleanup(func() { must(t, os.Chmod(dir, 0o755)) })
-	if e, err := host(t).Emulate(t.Context(), a, nil); err != nil || e.How != HowOwn {
+	if e, err := probed(t).Emulate(t.Context(), a, nil); err != nil || e.How != HowOwn {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -246,15 +247,15 @@ type mountError struct {
 func (e *mountError) Error() string { return "mount " + e.kind + " on " + e.at + ": " + e.err.Error() }
 func (e *mountError) Unwrap() error { return e.err }
 
-// clear unmounts everything and removes the mount points that were made, unless a script has put something into
-// them behind the mount: then they are its own. It is called in the guest when all its processes have ended.
+// clear removes the mount points that were made, unless a script has put something into them behind the mount: then
+// they are its own. For that it unmounts what is in the way; the other mounts go with the namespace, which is cheaper: the kernel
+// waits after each. It is called in the guest when all its processes have ended.
 func (g *guest) clear() error {
-	if len(g.made) == 0 {
-		return nil // the mounts go with the namespace
-	}
-	for i := len(g.mounted) - 1; i >= 0; i-- {
-		if err := unmountAll(g.mounted[i]); err != nil {
-			return err
+	for _, m := range g.mounted { // parents first: what is mounted below them goes with them
+		if slices.ContainsFunc(g.made, func(p string) bool { return isBelow(p, m) || isBelow(m, p) }) {
+			if err := unmountAll(m); err != nil {
+				return err
+			}
 		}
 	}
 	for i := len(g.made) - 1; i >= 0; i-- {
@@ -276,6 +277,9 @@ func (g *guest) clear() error {
 	}
 	return nil
 }
+
+// isBelow reports whether p is dir, or below it.
+func isBelow(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
 
 // unmountAll takes everything off a mount point, also what a script has mounted over it.
 func unmountAll(target string) error {

@@ -8,6 +8,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/stage"
 )
 
 // sources are what of the host a node needs, opened or read before the host goes out of reach.
@@ -22,11 +24,12 @@ type sources struct {
 
 // runNode is the stage of Run: process 1 of its namespace. It furnishes the root, starts the process, is its init,
 // and tidies up.
-func runNode(ctx context.Context, s *Stage) error {
+func runNode(ctx context.Context, s *stage.Stage) error {
 	var a nodeArgs
 	if err := s.Args(&a); err != nil {
 		return err
 	}
+	a.Spec = a.Sent.spec()
 	if err := coverTracks(); err != nil {
 		s.Log.Debug("the arguments of init stay visible", "error", err)
 	}

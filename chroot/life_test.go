@@ -18,6 +18,9 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 )
 
 // marked lists the processes that have a word in their arguments.
@@ -85,7 +88,7 @@ func TestNodeEndsEverything(t *testing.T) {
 }
 
 func TestNodeReaps(t *testing.T) {
-	r := newRoot(t, host(t), ordinary()...)
+	r := newRoot(t, probed(t), ordinary()...)
 	var verbs []string
 	for range 20 {
 		verbs = append(verbs, "wait", "daemon", "sleep", "1ms", ";") // its parent ends first: init inherits it
@@ -97,7 +100,7 @@ func TestNodeReaps(t *testing.T) {
 }
 
 func TestNodeSignals(t *testing.T) {
-	r := newRoot(t, host(t))
+	r := newRoot(t, probed(t))
 	out, exit := r.run("spawn", "sleep", "200ms", ",", "signal", "1", "1", ";", "trap")
 	if out != "ready\ngot hangup\n" || exit.Code != 0 {
 		t.Errorf("a signal to init: %q, %+v", out, exit)
@@ -147,7 +150,7 @@ func TestNodeCancel(t *testing.T) {
 }
 
 func TestNodeCancelledBefore(t *testing.T) {
-	r := newRoot(t, host(t))
+	r := newRoot(t, probed(t))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r.node.Spec.Process.Args = []string{"guest", "print"}
@@ -158,7 +161,7 @@ func TestNodeCancelledBefore(t *testing.T) {
 
 // Cancelled at any instant, also while the root is being furnished, nothing stays.
 func TestNodeCancelAnytime(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	mark := marker(t)
 	for i := range 25 {
@@ -196,7 +199,7 @@ func (w *triggered) Write(b []byte) (int, error) {
 }
 
 func TestParentKilled(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	for _, tier := range []string{string(h.Tier), "single"} {
 		r := newRoot(t, h)
 		mark := marker(t)
@@ -204,12 +207,12 @@ func TestParentKilled(t *testing.T) {
 			"Args": append([]string{"/bin/guest"}, stubborn(mark)...), "Lowers": r.node.Lowers, "Upper": r.node.Upper, "Work": r.node.Work,
 		})
 		must(t, err)
-		stage, err := json.Marshal(map[string]any{"Stage": "test.deaf"})
+		deaf, err := json.Marshal(map[string]any{"Stage": "test.deaf"})
 		must(t, err)
-		for _, what := range [][]byte{args, stage} {
+		for _, what := range [][]byte{args, deaf} {
 			cmd := exec.Command("/proc/self/exe")
 			cmd.Args = []string{os.Args[0]}
-			cmd.Env = append(os.Environ(), driverVar+"="+string(what), TierVar+"="+tier)
+			cmd.Env = append(os.Environ(), driverVar+"="+string(what), host.TierVar+"="+tier)
 			out, err := cmd.StdoutPipe()
 			must(t, err)
 			must(t, cmd.Start())
@@ -242,7 +245,7 @@ func TestParentKilled(t *testing.T) {
 }
 
 func TestNoLeaks(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h, ordinary()...)
 	mounts := func() string {
 		data, err := os.ReadFile("/proc/self/mountinfo")
@@ -275,7 +278,7 @@ func TestNoLeaks(t *testing.T) {
 			t.Error("no error")
 		}
 		cancel()
-		if err := runStage(t, h, Command{Stage: "test.error", Args: "exit"}, nil); err == nil {
+		if err := runStage(t, h, stage.Command{Stage: "test.exit"}, nil); err == nil {
 			t.Error("no error")
 		}
 	}
@@ -299,7 +302,7 @@ func TestNoLeaks(t *testing.T) {
 }
 
 func TestNodesSideBySide(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	errs := make(chan error)
 	const nodes = 12
@@ -328,7 +331,7 @@ func TestNodesSideBySide(t *testing.T) {
 }
 
 func BenchmarkNode(b *testing.B) {
-	for _, h := range []*Host{host(b), single(b)} {
+	for _, h := range []*Host{probed(b), single(b)} {
 		b.Run(string(h.Tier), func(b *testing.B) {
 			r := newRoot(b, h, ordinary()...)
 			for b.Loop() {

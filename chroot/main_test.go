@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 	"xtoo/internal/testutil"
 )
 
@@ -61,11 +65,15 @@ func drive(args string) {
 		fail(err)
 	}
 	if n.Stage != "" {
-		p, err := h.Start(context.Background(), Command{Stage: n.Stage})
+		pid := 0
+		if err := startAndWait(h, stage.Command{Stage: "test.pid"}, &pid); err != nil {
+			fail(err)
+		}
+		p, err := h.Start(context.Background(), stage.Command{Stage: n.Stage})
 		if err != nil {
 			fail(err)
 		}
-		fmt.Println("started", p.Pid())
+		fmt.Println("started", pid)
 		fail(p.Wait(nil))
 	}
 	_, err = h.Run(context.Background(), Node{
@@ -74,34 +82,76 @@ func drive(args string) {
 	fail(err)
 }
 
-// host probes, and ends the test where the machine does not let anything be built.
-func host(t testing.TB) *Host {
+// probed probes, and ends the test where the machine does not let anything be built.
+func probed(t testing.TB) *Host {
 	t.Helper()
 	h, err := Probe()
 	if err != nil {
-		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, Hint(err))
+		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, host.Hint(err))
 	}
+	t.Cleanup(h.Close)
 	return h
 }
 
 // single is the single tier, whoever runs the test.
 func single(t testing.TB) *Host {
 	t.Helper()
-	h, err := probe(hostFiles{}, "single")
-	if err != nil {
-		testutil.SkipOrFail(t, "no user namespaces here: %v", err)
-	}
-	return h
+	t.Setenv(host.TierVar, string(host.TierSingle))
+	return probed(t)
 }
 
 // eachTier runs a test in the user's own tier, and in the single one too.
 func eachTier(t *testing.T, test func(t *testing.T, h *Host)) {
 	t.Helper()
-	own := host(t)
+	own := probed(t)
 	t.Run(string(own.Tier), func(t *testing.T) { test(t, own) })
-	if own.Tier != TierSingle {
+	if own.Tier != host.TierSingle {
 		t.Run("single", func(t *testing.T) { test(t, single(t)) })
 	}
+}
+
+// startAndWait starts a function and waits for it.
+func startAndWait(h *Host, c stage.Command, result any) error {
+	p, err := h.Start(context.Background(), c)
+	if err != nil {
+		return err
+	}
+	return p.Wait(result)
+}
+
+func runStage(t testing.TB, h *Host, c stage.Command, result any) error {
+	t.Helper()
+	return startAndWait(h, c, result)
+}
+
+// registerTestStages names what the tests execute in the namespaces.
+func registerTestStages() {
+	stage.Register("test.remove", func(_ context.Context, s *stage.Stage) error {
+		var dir string
+		if err := s.Args(&dir); err != nil {
+			return err
+		}
+		entries, err := os.ReadDir(dir)
+		for _, e := range entries {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+		return err
+	})
+	stage.Register("test.pid", func(_ context.Context, s *stage.Stage) error { return s.Result(os.Getpid()) })
+	stage.Register("test.exit", func(context.Context, *stage.Stage) error { os.Exit(7); return nil })
+	stage.Register("test.deaf", func(context.Context, *stage.Stage) error { select {} })
+	stage.RegisterAlone("test.emulate", emulateAsHost)
+	stage.RegisterAlone("test.noxattrs", func(_ context.Context, s *stage.Stage) error {
+		var dir string
+		if err := s.Args(&dir); err != nil {
+			return err
+		}
+		if err := syscall.Mount("mqueue", dir, "mqueue", 0, ""); err != nil {
+			return err
+		}
+		return checkUserXattrs(dir)
+	}, sentinels()...)
+	stage.Register("test.untar", untar)
 }
 
 // built are the programs made from testdata/guest, each built once.
@@ -194,11 +244,7 @@ func tempDir(t testing.TB, h *Host) string {
 	t.Helper()
 	dir := t.TempDir()
 	t.Cleanup(func() {
-		p, err := h.Start(context.Background(), Command{Stage: "test.remove", Args: dir})
-		if err == nil {
-			err = p.Wait(nil)
-		}
-		if err != nil {
+		if err := startAndWait(h, stage.Command{Stage: "test.remove", Args: dir}, nil); err != nil {
 			t.Error("clean up:", err)
 		}
 	})
@@ -210,7 +256,7 @@ func (r *testRoot) run(args ...string) (string, Exit) {
 	r.t.Helper()
 	out, exit, err := r.try(args...)
 	if err != nil {
-		r.t.Fatalf("run %q: %v (hint: %s)\n%s", args, err, Hint(err), out)
+		r.t.Fatalf("run %q: %v (hint: %s)\n%s", args, err, host.Hint(err), out)
 	}
 	return out, exit
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // nosuid and friends, for file systems that hold no programs.
@@ -57,7 +59,7 @@ func explainProc(err error) error {
 	if !errors.Is(err, unix.EPERM) {
 		return err
 	}
-	return &HostError{Err: err, Hint: "parts of this machine's /proc are hidden, as in most containers, and then the kernel lets nobody mount a whole one: " +
+	return &host.Error{Err: err, Hint: "parts of this machine's /proc are hidden, as in most containers, and then the kernel lets nobody mount a whole one: " +
 		"start the container with `--security-opt unmask=ALL` (podman), `--security-opt systempaths=unconfined` (docker) or `--privileged`"}
 }
 

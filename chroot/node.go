@@ -6,17 +6,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-)
 
-// stageNode is the stage that Run starts.
-const stageNode = "chroot.node"
+	"xtoo/chroot/stage"
+)
 
 // maxLayers is what overlayfs stacks (OVL_MAX_STACK).
 const maxLayers = 500
@@ -74,11 +75,11 @@ type Node struct {
 	Log *slog.Logger // nil discards
 }
 
-// A RunFile is a file for /run, or a symbolic link. Its owner is user 0, its directories are made with mode 0755.
+// A RunFile is a file for /run, a directory or a symbolic link. Its owner is user 0, directories are made with mode 0755.
 type RunFile struct {
 	Content  []byte      // for a symbolic link: where it leads
 	HostPath string      // copied instead of Content when not empty
-	Mode     os.FileMode // permissions, or os.ModeSymlink; 0 means 0644
+	Mode     os.FileMode // permissions, or os.ModeSymlink or os.ModeDir; 0 means 0644
 }
 
 // An Exit says how the process of a node ended.
@@ -89,7 +90,8 @@ type Exit struct {
 
 // nodeArgs are the arguments of the stage.
 type nodeArgs struct {
-	Spec    *specs.Spec
+	Sent    sentSpec    // travels
+	Spec    *specs.Spec `json:"-"` // what it was before, and is again in init
 	Lowers  []string
 	Upper   string
 	Work    string
@@ -123,8 +125,8 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	if err != nil {
 		return Exit{}, err
 	}
-	p, err := h.Start(ctx, Command{
-		Stage: stageNode, Args: args, Files: []*os.File{out.write}, Log: n.Log, namespaces: namespaces, noEnv: true,
+	p, err := h.Start(ctx, stage.Command{
+		Stage: stageNode, Args: args, Files: []*os.File{out.write}, Log: n.Log, Namespaces: namespaces, NoEnv: true,
 	})
 	if err != nil {
 		return Exit{}, errors.Join(err, out.finish(false))
@@ -156,15 +158,10 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err := checkRunFiles(n.Files); err != nil {
 		return nil, err
 	}
-	files, err := absolute(n.Files)
-	if err != nil {
-		return nil, err
-	}
-	upper, err := filepath.Abs(n.Upper)
-	if err != nil {
-		return nil, err
-	}
 	if err := h.checkUser(n.Spec.Process.User); err != nil {
+		return nil, err
+	}
+	if n, err = absolute(n); err != nil {
 		return nil, err
 	}
 	spec := n.Spec
@@ -180,9 +177,38 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Spec: spec, Lowers: n.Lowers, Upper: upper, Work: n.Work, Files: files, Network: network, Grace: grace,
-		TTYGid: hasID(h.GIDs, 5), Guard: isRealRoot(h), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
+		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
+}
+
+// absolute returns the node with its paths on the host as seen from the root, where init looks for them.
+func absolute(n Node) (Node, error) {
+	var failed error
+	abs := func(p string) string {
+		if p == "" || filepath.IsAbs(p) {
+			return p
+		}
+		p, err := filepath.Abs(p)
+		failed = errors.Join(failed, err)
+		return p
+	}
+	n.Upper, n.Work, n.Lowers = abs(n.Upper), abs(n.Work), slices.Clone(n.Lowers)
+	for i, l := range n.Lowers {
+		n.Lowers[i] = abs(l)
+	}
+	n.Files = maps.Clone(n.Files)
+	for name, f := range n.Files {
+		f.HostPath = abs(f.HostPath)
+		n.Files[name] = f
+	}
+	spec := *n.Spec
+	spec.Mounts = slices.Clone(spec.Mounts)
+	for i, m := range spec.Mounts {
+		spec.Mounts[i].Source = abs(m.Source)
+	}
+	n.Spec = &spec
+	return n, failed
 }
 
 // with32Bit returns the specification with the personality of 32-bit programs, unless it has one.
@@ -201,19 +227,16 @@ func with32Bit(s *specs.Spec) *specs.Spec {
 
 // checkUser sees that the ids of the process are mapped.
 func (h *Host) checkUser(u specs.User) error {
-	if !hasID(h.UIDs, u.UID) {
-		return fmt.Errorf("run as user %d: only %d ids are mapped (%s)", u.UID, countIDs(h.UIDs), h.Reason)
+	if !h.HasUID(u.UID) {
+		return fmt.Errorf("run as user %d: only %d ids are mapped (%s)", u.UID, h.CountUIDs(), h.Reason)
 	}
 	for _, gid := range append([]uint32{u.GID}, u.AdditionalGids...) {
-		if !hasID(h.GIDs, gid) {
-			return fmt.Errorf("run as group %d: only %d ids are mapped (%s)", gid, countIDs(h.GIDs), h.Reason)
+		if !h.HasGID(gid) {
+			return fmt.Errorf("run as group %d: only %d ids are mapped (%s)", gid, h.CountGIDs(), h.Reason)
 		}
 	}
-	if len(u.AdditionalGids) > 0 && !h.setgroups {
+	if len(u.AdditionalGids) > 0 && !h.Setgroups {
 		return fmt.Errorf("run with additional groups: not possible with one id (%s)", h.Reason)
 	}
 	return nil
 }
-
-// isRealRoot says whether id 0 inside is the real root's. The files of /proc/sys and /sys go by that id alone.
-func isRealRoot(h *Host) bool { return h.UIDs[0].ContainerID == 0 && h.UIDs[0].HostID == 0 }

@@ -16,6 +16,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 	"xtoo/internal/testutil"
 )
 
@@ -40,7 +42,7 @@ func TestNodeBasics(t *testing.T) {
 		if m := regexp.MustCompile(`(?m)^(/.*cpu.*)$`).FindString(out); m != "" {
 			t.Errorf("init holds a file of the host's: %s", m)
 		}
-		for _, secret := range []string{"XTOO_TEST_SECRET", stageVar, os.Args[0], "GOMAXPROCS"} {
+		for _, secret := range []string{"XTOO_TEST_SECRET", "_XTOO_STAGE", os.Args[0], "GOMAXPROCS"} {
 			if strings.Contains(out, secret) {
 				t.Errorf("%q can be seen:\n%s", secret, out)
 			}
@@ -52,7 +54,7 @@ func TestNodeBasics(t *testing.T) {
 }
 
 func TestNodeExitCodes(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	codes := []int{0, 1, 2, 77, 126, 127, 128, 130, 255}
 	if testutil.IsLong() {
@@ -129,7 +131,7 @@ func TestNodeNetwork(t *testing.T) {
 }
 
 func TestNodeRunFiles(t *testing.T) {
-	r := newRoot(t, host(t), ordinary()...)
+	r := newRoot(t, probed(t), ordinary()...)
 	onHost := filepath.Join(r.dir, "from-host")
 	must(t, os.WriteFile(onHost, []byte("of the host"), 0o600))
 	r.node.Files = map[string]RunFile{
@@ -190,7 +192,7 @@ func TestNodeVolumes(t *testing.T) {
 }
 
 func TestNodeVolumeErrors(t *testing.T) {
-	r := newRoot(t, host(t), ordinary()...)
+	r := newRoot(t, probed(t), ordinary()...)
 	for _, c := range []struct {
 		m    specs.Mount
 		is   error
@@ -257,7 +259,7 @@ func TestNodeHostileLinks(t *testing.T) {
 }
 
 func TestNodeRootLinkRefused(t *testing.T) {
-	r := newRoot(t, host(t))
+	r := newRoot(t, probed(t))
 	must(t, os.Symlink("/", filepath.Join(r.Lower, "tmp")))
 	if _, _, err := r.try("print"); err == nil || !strings.Contains(err.Error(), "leads to its root") {
 		t.Errorf("/tmp -> /: %v", err)
@@ -352,7 +354,7 @@ func TestNodeManyLayers(t *testing.T) {
 }
 
 func TestNodeNoOverlay(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	r.node.Lowers = []string{filepath.Join(r.dir, "missing")}
 	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoOverlay) {
@@ -364,46 +366,12 @@ func TestNodeNoOverlay(t *testing.T) {
 		t.Errorf("a used work directory: %v", err)
 	}
 	// mqueue is a file system that has no xattrs and is there everywhere.
-	p, err := h.Start(context.Background(), Command{Stage: "test.noxattrs", Args: r.dir, namespaces: syscall.CLONE_NEWIPC})
+	p, err := h.Start(context.Background(), stage.Command{Stage: "test.noxattrs", Args: r.dir, Namespaces: syscall.CLONE_NEWIPC})
 	must(t, err)
-	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || Hint(err) == "" {
-		t.Errorf("no user xattrs: %v (%s)", err, Hint(err))
+	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
+		t.Errorf("no user xattrs: %v (%s)", err, host.Hint(err))
 	}
-	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || Hint(err) == "" {
-		t.Errorf("refused: %v (%s)", err, Hint(err))
-	}
-}
-
-func TestNodeOwners(t *testing.T) {
-	h := host(t)
-	r := newRoot(t, h)
-	verbs := func(id string) []string {
-		return []string{"rm", "/f", ";", "write", "/f", "x", ";", "chown", "/f", id, id, ";", "stat", "/f", ";", "chmod", "/f", "4755", ";", "wait", "setid", id, id, ",", "ids"}
-	}
-	if h.Tier == TierMapped {
-		for _, id := range []string{"1", "250", "65534", "65536"} {
-			out, _ := r.run(verbs(id)...)
-			contains(t, out, "/f 100644 "+id+":"+id, "\n"+id+" "+id+" [")
-		}
-	}
-	r.h = single(t)
-	r.node.Upper, r.node.Work = filepath.Join(r.dir, "upper1"), filepath.Join(r.dir, "work1")
-	must(t, os.Mkdir(r.node.Upper, 0o755))
-	must(t, os.Mkdir(r.node.Work, 0o755))
-	out, _ := r.run(verbs("250")...)
-	contains(t, out, "chown: error: chown /f: invalid argument", "setid: error: invalid argument", "/f 100644 0:0")
-	r.node.Spec.Process.User.UID = 250
-	if _, _, err := r.try("ids"); err == nil || !strings.Contains(err.Error(), "only 1 ids") {
-		t.Errorf("user 250 with one id: %v", err)
-	}
-}
-
-func TestAtLeast(t *testing.T) {
-	for release, want := range map[string]bool{
-		"5.11.0": true, "5.10.251-generic": false, "6.0-rc1": true, "4.18.0-372.el8": false, "5.11-arch1": true, "": false, "x.y": false, "10.2": true,
-	} {
-		if got := atLeast(release, 5, 11); got != want {
-			t.Errorf("%s: %v", release, got)
-		}
+	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || host.Hint(err) == "" {
+		t.Errorf("refused: %v (%s)", err, host.Hint(err))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // mountRoot mounts the root of a node over the node's own upper directory, where nothing else can be hidden by it.
@@ -73,15 +75,15 @@ func explainOverlay(err error, upper string, layers int) error {
 		return fmt.Errorf("mount an overlay of %d layers: %w", layers, err)
 	}
 	hint := "keep the store on a local file system such as ext4, xfs or btrfs: set XTOO_SCRATCH to a directory on one"
-	if release := kernelRelease(); !atLeast(release, 5, 11) {
+	if release := host.KernelRelease(); !host.AtLeast(release, 5, 11) {
 		hint = "overlayfs in a user namespace needs Linux 5.11 or later; this is " + release
 	} else if errors.Is(err, unix.ENODEV) {
 		hint = "this kernel has no overlayfs: as root: modprobe overlay (CONFIG_OVERLAY_FS)"
-	} else if name := filesystemName(upper); name == "overlay" {
+	} else if name := host.FilesystemName(upper); name == "overlay" {
 		hint = "the store is itself on an overlay (inside a container?): put it on a volume"
 	}
-	return &HostError{
-		Err:  fmt.Errorf("%w: mount an overlay of %d layers on %s (%s): %w", ErrNoOverlay, layers, upper, filesystemName(upper), err),
+	return &host.Error{
+		Err:  fmt.Errorf("%w: mount an overlay of %d layers on %s (%s): %w", ErrNoOverlay, layers, upper, host.FilesystemName(upper), err),
 		Hint: hint,
 	}
 }
@@ -95,8 +97,8 @@ func checkUserXattrs(dir string) error {
 		err = unix.Removexattr(dir, name)
 	}
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return &HostError{
-			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", ErrNoOverlay, dir, filesystemName(dir), err),
+		return &host.Error{
+			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", ErrNoOverlay, dir, host.FilesystemName(dir), err),
 			Hint: "keep the store on a file system with user xattrs, such as ext4, xfs or btrfs (tmpfs since Linux 6.6): " +
 				"set XTOO_SCRATCH to a directory on one",
 		}
@@ -118,34 +120,4 @@ func openPath(path string, flags int) (*os.File, error) {
 			return nil, &os.PathError{Op: "open", Path: path, Err: err}
 		}
 	}
-}
-
-// kernelRelease is `uname -r`.
-func kernelRelease() string {
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return "unknown"
-	}
-	return unix.ByteSliceToString(u.Release[:])
-}
-
-// atLeast compares the first two numbers of a kernel's release.
-func atLeast(release string, major, minor int) bool {
-	a, rest, _ := strings.Cut(release, ".")
-	b := rest
-	for i, c := range rest {
-		if c < '0' || c > '9' {
-			b = rest[:i]
-			break
-		}
-	}
-	x, err := strconv.Atoi(a)
-	if err != nil {
-		return false
-	}
-	y, err := strconv.Atoi(b)
-	if err != nil {
-		return false
-	}
-	return x > major || x == major && y >= minor
 }

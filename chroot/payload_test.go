@@ -13,10 +13,12 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/chroot/host"
 )
 
 func TestNodeProcess(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	mask := uint32(0o077)
 	r.node.Spec.Process.User = specs.User{Umask: &mask}
@@ -31,7 +33,7 @@ func TestNodeProcess(t *testing.T) {
 	if strings.Contains(out, "x86_64") {
 		t.Errorf("personality: %s", out)
 	}
-	if h.Tier == TierMapped {
+	if h.Tier == host.TierMapped {
 		r.node.Spec.Process = &specs.Process{
 			Cwd: "/", Env: []string{"PATH=/bin"}, User: specs.User{UID: 1000, GID: 100, AdditionalGids: []uint32{10, 27}},
 			Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN", "CAP_KILL"}, Ambient: []string{"CAP_KILL"}},
@@ -79,7 +81,7 @@ func TestNodeNotExecutable(t *testing.T) {
 }
 
 func TestNodeUnsupported(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	one := 1
 	base := func() *specs.Spec { return &specs.Spec{Process: &specs.Process{Args: []string{"x"}}} }
 	for name, change := range map[string]func(*specs.Spec){
@@ -115,7 +117,7 @@ func TestNodeUnsupported(t *testing.T) {
 }
 
 func TestNodeOutput(t *testing.T) {
-	h := host(t)
+	h := probed(t)
 	r := newRoot(t, h)
 	out, _ := r.run("print", "1", ";", "eprint", "2", ";", "print", "3", ";", "wait", "eprint", "4", ";", "print", "5")
 	if out != "1\n2\n3\n4\n5\n" {
@@ -149,3 +151,49 @@ type failing struct{ err error }
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 var _ io.Writer = failing{}
+
+func TestNodeOwners(t *testing.T) {
+	h := probed(t)
+	r := newRoot(t, h)
+	verbs := func(id string) []string {
+		return []string{"rm", "/f", ";", "write", "/f", "x", ";", "chown", "/f", id, id, ";", "stat", "/f", ";", "chmod", "/f", "4755", ";", "wait", "setid", id, id, ",", "ids"}
+	}
+	if h.Tier == host.TierMapped {
+		for _, id := range []string{"1", "250", "65534", "65536"} {
+			out, _ := r.run(verbs(id)...)
+			contains(t, out, "/f 100644 "+id+":"+id, "\n"+id+" "+id+" [")
+		}
+	}
+	r.h = single(t)
+	r.node.Upper, r.node.Work = filepath.Join(r.dir, "upper1"), filepath.Join(r.dir, "work1")
+	must(t, os.Mkdir(r.node.Upper, 0o755))
+	must(t, os.Mkdir(r.node.Work, 0o755))
+	out, _ := r.run(verbs("250")...)
+	contains(t, out, "chown: error: chown /f: invalid argument", "setid: error: invalid argument", "/f 100644 0:0")
+	r.node.Spec.Process.User.UID = 250
+	if _, _, err := r.try("ids"); err == nil || !strings.Contains(err.Error(), "only 1 ids") {
+		t.Errorf("user 250 with one id: %v", err)
+	}
+}
+
+// Paths may be relative to the working directory of the caller, who is elsewhere than init.
+func TestNodeRelativePaths(t *testing.T) {
+	r := newRoot(t, probed(t), append(ordinary(), "vol")...)
+	t.Chdir(r.dir)
+	must(t, os.WriteFile("vol/file", []byte("of the volume "), 0o644))
+	must(t, os.WriteFile("file", []byte("of the host"), 0o644))
+	r.node.Lowers, r.node.Upper, r.node.Work = []string{"lower"}, "upper", "work"
+	r.node.Files = map[string]RunFile{"xtoo/file": {HostPath: "file"}}
+	r.node.Spec.Mounts = []specs.Mount{{Destination: "/vol", Source: "vol", Type: "bind"}}
+	r.node.Spec.Process.Args = []string{"guest", "cat", "/vol/file", ";", "cat", "/run/xtoo/file"}
+	var out strings.Builder
+	r.node.Output = &out
+	_, err := r.h.Run(context.Background(), r.node)
+	must(t, err)
+	if out.String() != "of the volume of the host" {
+		t.Errorf("%q", out.String())
+	}
+	if r.node.Upper != "upper" || r.node.Lowers[0] != "lower" || r.node.Spec.Mounts[0].Source != "vol" || r.node.Files["xtoo/file"].HostPath != "file" {
+		t.Error("the caller's node was changed")
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 )
 
@@ -19,33 +18,16 @@ func checkRunFiles(files map[string]RunFile) error {
 		if name == "." || !fs.ValidPath(name) {
 			return fmt.Errorf("run a node: %q is no path below /run", name)
 		}
-		if kind := f.Mode.Type(); kind != 0 && kind != fs.ModeSymlink {
+		if kind := f.Mode.Type(); kind != 0 && kind != fs.ModeSymlink && kind != fs.ModeDir {
 			return fmt.Errorf("run a node: the file /run/%s: %w: %v", name, ErrUnsupported, f.Mode)
 		}
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			if above, ok := files[dir]; ok {
+			if above, ok := files[dir]; ok && !above.Mode.IsDir() {
 				return fmt.Errorf("run a node: the file /run/%s is below another, /run/%s (%v)", name, dir, above.Mode)
 			}
 		}
 	}
 	return nil
-}
-
-// absolute gives the files' host paths as seen from the root: the stage changes its directory.
-func absolute(files map[string]RunFile) (map[string]RunFile, error) {
-	files = maps.Clone(files)
-	for name, f := range files {
-		if f.HostPath == "" {
-			continue
-		}
-		p, err := filepath.Abs(f.HostPath)
-		if err != nil {
-			return nil, err
-		}
-		f.HostPath = p
-		files[name] = f
-	}
-	return files, nil
 }
 
 // writeRunFiles puts the files into the guest's /run. Meanwhile the root of the process is the host's again, where
@@ -63,6 +45,9 @@ func (g *guest) writeRunFiles(files map[string]RunFile) error {
 }
 
 func writeRunFile(run *os.Root, name string, f RunFile) error {
+	if f.Mode.IsDir() {
+		return run.MkdirAll(name, 0o755)
+	}
 	if err := run.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}

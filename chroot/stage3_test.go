@@ -11,10 +11,12 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"xtoo/chroot/host"
+	"xtoo/chroot/stage"
 	"xtoo/internal/testutil"
 )
 
-func untar(ctx context.Context, s *Stage) error {
+func untar(ctx context.Context, s *stage.Stage) error {
 	var a struct {
 		Tar, Dir string
 		Owners   bool
@@ -43,8 +45,8 @@ func TestStage3(t *testing.T) {
 		for _, d := range []string{"lower", "upper", "work"} {
 			must(t, os.Mkdir(filepath.Join(dir, d), 0o755))
 		}
-		must(t, runStage(t, h, Command{
-			Stage: "test.untar", Args: map[string]any{"Tar": file, "Dir": filepath.Join(dir, "lower"), "Owners": h.Tier == TierMapped},
+		must(t, runStage(t, h, stage.Command{
+			Stage: "test.untar", Args: map[string]any{"Tar": file, "Dir": filepath.Join(dir, "lower"), "Owners": h.Tier == host.TierMapped},
 		}, nil))
 		script := `#!/bin/sh
 set -eu
@@ -55,9 +57,9 @@ echo x > /dev/null; echo to-stderr > /dev/stderr; echo y | cat > /tmp/f
 mkdir -p /opt/a && echo made > /opt/a/b
 mv /opt/a /opt/c
 rm -rf /usr/share/doc || :
-` + map[Tier]string{
-			TierMapped: "chown 250:250 /opt/c/b && stat -c owner=%u:%g /opt/c/b\n",
-			TierSingle: "chown 250:250 /opt/c/b 2>/dev/null || echo owner=250:250 refused\n",
+` + map[host.Tier]string{
+			host.TierMapped: "chown 250:250 /opt/c/b && stat -c owner=%u:%g /opt/c/b\n",
+			host.TierSingle: "chown 250:250 /opt/c/b 2>/dev/null || echo owner=250:250 refused\n",
 		}[h.Tier] + "exit 3\n"
 		var out bytes.Buffer
 		exit, err := h.Run(context.Background(), Node{
@@ -66,7 +68,7 @@ rm -rf /usr/share/doc || :
 			Files: map[string]RunFile{"xtoo/script": {Content: []byte(script), Mode: 0o755}}, Output: &out,
 		})
 		if err != nil || exit.Code != 3 {
-			t.Errorf("exit %+v, %v, hint %q", exit, err, Hint(err))
+			t.Errorf("exit %+v, %v, hint %q", exit, err, host.Hint(err))
 		}
 		contains(t, out.String(), "0\n/run/xtoo/script value\nto-stderr\n", "owner=250:250")
 	})

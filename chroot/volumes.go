@@ -10,6 +10,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // A volume is one of Spec.Mounts, understood.
@@ -83,7 +85,7 @@ func openVolumes(mounts []specs.Mount) ([]*volume, []*os.File, error) {
 		if !v.tmpfs {
 			if f, err = openPath(v.source, 0); err != nil {
 				if errors.Is(err, fs.ErrNotExist) {
-					return nil, nil, &HostError{
+					return nil, nil, &host.Error{
 						Err:  fmt.Errorf("volume %s: the source %s does not exist: %w", v.target, v.source, err),
 						Hint: "make it: mkdir -p " + v.source,
 					}
@@ -108,7 +110,7 @@ func (g *guest) mountVolume(v *volume, source *os.File) error {
 	}
 	at, err := g.bind(source, v.target, v.recursive)
 	if errors.Is(err, unix.EINVAL) && !v.recursive {
-		return &HostError{
+		return &host.Error{
 			Err:  fmt.Errorf("volume %s: %w", v.target, err),
 			Hint: "something else is mounted below " + v.source + ", and the kernel does not let it be uncovered: use the option rbind",
 		}

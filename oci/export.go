@@ -55,7 +55,7 @@ func Export(ctx context.Context, src BlobSource, dir string, refs []Ref, o Expor
 	if done, err := e.nothingToDo(); done || err != nil {
 		return ExportResult{}, err
 	}
-	s, err := e.dst.begin(ctx, true)
+	s, err := e.dst.begin(ctx)
 	if err != nil {
 		return ExportResult{}, err
 	}
@@ -94,7 +94,14 @@ func (e *export) gather(ctx context.Context) error {
 			}
 			continue
 		}
-		for _, b := range append([]v1.Descriptor{r.Descriptor}, r.Blobs...) {
+		w.seen[r.Descriptor.Digest] = r.Descriptor
+		for _, b := range r.Blobs {
+			if _, ok := w.seen[b.Digest]; ok {
+				continue
+			}
+			if err := checkDescriptor(b); err != nil {
+				return fmt.Errorf("reference %q: %w", r.Name, err)
+			}
 			w.seen[b.Digest] = b
 		}
 	}
@@ -112,8 +119,9 @@ func (e *export) nothingToDo() (bool, error) {
 	if err != nil || !doc.exists {
 		return false, err
 	}
+	has := doc.lookup()
 	for _, r := range e.refs {
-		if !doc.has(r) {
+		if !has(r) {
 			return false, nil
 		}
 	}
@@ -154,8 +162,9 @@ func (e *export) run(ctx context.Context, s *session) (err error) {
 		}
 	}
 	var replaced []v1.Descriptor
-	for _, r := range e.refs {
-		if doc.has(r) {
+	has := doc.lookup()
+	for _, r := range e.refs { // each name once
+		if has(r) {
 			continue
 		}
 		old, err := doc.set(r)

@@ -294,11 +294,7 @@ func TestExportCancelled(t *testing.T) {
 		t.Error(err)
 	}
 	// While somebody else has the lock.
-	l, err := CreateLayout(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.begin(t.Context(), false)
+	s, err := (&Layout{dir: dir}).begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,15 @@ func (r Reference) Resolve(ctx context.Context, o ImportOptions) (digest.Digest,
 	return img.id, img.close()
 }
 
+// Look reads the documents of an image and no layer: [Imported] without Layers. The errors are those of [Import].
+func (r Reference) Look(ctx context.Context, o ImportOptions) (*Imported, error) {
+	img, err := openImage(ctx, r, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Imported{Digest: img.id, Config: img.config}, img.close()
+}
+
 // Import reads the image that ref (see [ParseReference]) stands for and stores its layers in sink. Blobs are kept
 // as they are; the digest of each and the diff id of what it unpacks to are verified before it is committed.
 //

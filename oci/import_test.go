@@ -152,9 +152,7 @@ func TestImportWhatIsNotThere(t *testing.T) {
 	tmp := t.TempDir()
 	mustExport(t, m, filepath.Join(tmp, "l"), Ref{Name: "one", Descriptor: simpleImage(t, m, "1").Descriptor}, Ref{Name: "two/x", Descriptor: simpleImage(t, m, "2").Descriptor})
 	pack(t, filepath.Join(tmp, "l"), filepath.Join(tmp, "l.tar"), false)
-	if _, err := CreateLayout(t.Context(), filepath.Join(tmp, "empty")); err != nil {
-		t.Fatal(err)
-	}
+	mustExport(t, m, filepath.Join(tmp, "empty"))
 	if err := os.WriteFile(filepath.Join(tmp, "text"), bytes.Repeat([]byte("text\n"), 1000), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,40 @@ type indexEntry struct {
 
 func (e indexEntry) name() string { return e.desc.Annotations[v1.AnnotationRefName] }
 
+// EditIndex puts references into an index document and removes names from it. No document is an empty one. It touches no file: who
+// keeps an index.json writes the answer under a lock of its own. A document that already says all that is given back as
+// it is. What is not ours in it is kept as it stands.
+func EditIndex(index []byte, set []Ref, remove []string) ([]byte, error) {
+	doc := &indexDoc{}
+	if len(index) > 0 {
+		var err error
+		if doc, err = parseIndexDoc(index); err != nil {
+			return nil, err
+		}
+	}
+	changed := !doc.exists
+	for _, name := range remove {
+		changed = len(doc.remove(name)) > 0 || changed
+	}
+	has := doc.lookup()
+	for _, r := range set {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+		if has(r) {
+			continue
+		}
+		changed = true
+		if _, err := doc.set(r); err != nil {
+			return nil, err
+		}
+	}
+	if !changed {
+		return index, nil
+	}
+	return doc.bytes()
+}
+
 // parseIndexDoc reads an index.json; it refuses what [ParseIndex] refuses.
 func parseIndexDoc(data []byte) (*indexDoc, error) {
 	index, err := ParseIndex(data)
@@ -55,16 +89,18 @@ func parseIndexDoc(data []byte) (*indexDoc, error) {
 }
 
 // has tells whether name stands for exactly this descriptor, and for nothing else.
-func (d *indexDoc) has(r Ref) bool {
-	found := 0
-	same := false
+func (d *indexDoc) has(r Ref) bool { return d.lookup()(r) }
+
+// lookup is has for many references: it looks at each entry once. It does not see what is changed afterwards.
+func (d *indexDoc) lookup() func(Ref) bool {
+	by := make(map[string][]v1.Descriptor, len(d.entries))
 	for _, e := range d.entries {
-		if e.name() == r.Name {
-			found++
-			same = sameEntry(e.desc, r.entry())
-		}
+		by[e.name()] = append(by[e.name()], e.desc)
 	}
-	return found == 1 && same
+	return func(r Ref) bool {
+		found := by[r.Name]
+		return len(found) == 1 && sameEntry(found[0], r.entry())
+	}
 }
 
 func sameEntry(a, b v1.Descriptor) bool {

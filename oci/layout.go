@@ -50,34 +50,6 @@ func OpenLayout(dir string) (*Layout, error) {
 	return l, nil
 }
 
-// CreateLayout opens the layout in dir, or makes one where dir is missing or empty. A directory with anything
-// else in it is [ErrNotLayout] and stays as it is. Two processes may create the same layout at once. After an
-// error nothing that this call made is left.
-func CreateLayout(ctx context.Context, dir string) (*Layout, error) {
-	l := &Layout{dir: dir}
-	if state, err := l.inspect(); err != nil {
-		return nil, err
-	} else if state == stateLayout {
-		return OpenLayout(dir)
-	}
-	s, err := l.begin(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := l.index()
-	if err == nil {
-		err = l.writeIndex(doc)
-	}
-	s.end(err)
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// Dir is the directory as it was given.
-func (l *Layout) Dir() string { return l.dir }
-
 // Path is the file of a blob, whether it is there or not. An error means that d is no digest.
 func (l *Layout) Path(d digest.Digest) (string, error) {
 	name, err := blobName(d)
@@ -110,53 +82,6 @@ func (l *Layout) Refs() ([]Ref, error) {
 	}
 	slices.SortStableFunc(refs, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
 	return refs, nil
-}
-
-// Update puts references into the index and removes names from it, in one step, under the layout's lock. It
-// copies and removes no blob: use [Export] for that. An index that would stay the same is not written.
-func (l *Layout) Update(ctx context.Context, set []Ref, remove []string) error {
-	for _, r := range set {
-		if err := r.check(); err != nil {
-			return fmt.Errorf("update layout %s: %w", l.dir, err)
-		}
-	}
-	change := func() (*indexDoc, error) { // nil where there is nothing to change
-		doc, err := l.index()
-		if err != nil {
-			return nil, err
-		}
-		changed := false
-		for _, name := range remove {
-			changed = len(doc.remove(name)) > 0 || changed
-		}
-		for _, r := range set {
-			if doc.has(r) {
-				continue
-			}
-			changed = true
-			if _, err := doc.set(r); err != nil {
-				return nil, fmt.Errorf("update layout %s: %w", l.dir, err)
-			}
-		}
-		if !changed {
-			return nil, nil
-		}
-		return doc, nil
-	}
-	if doc, err := change(); doc == nil || err != nil {
-		return err
-	}
-	s, err := l.begin(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer s.end(nil)
-	// Again, under the lock: what was read without it may be old.
-	doc, err := change()
-	if doc == nil || err != nil {
-		return err
-	}
-	return l.writeIndex(doc)
 }
 
 // layoutState is what stands in a directory.

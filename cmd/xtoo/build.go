@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"xtoo/chroot"
 	"xtoo/internal/engine"
 	"xtoo/layers"
+	"xtoo/projects"
+	"xtoo/qemu"
 )
 
 // buildOptions are the options of `xtoo build`.
@@ -27,6 +26,12 @@ type buildOptions struct {
 	noCache        bool
 	offline        bool
 	force          bool
+
+	// parsed is what check made of them.
+	parsed struct {
+		compression layers.Compression
+		epoch       *time.Time
+	}
 }
 
 func newBuildCommand(g *globals) *cobra.Command {
@@ -78,17 +83,19 @@ func addQemuFlag(c *cobra.Command, to *[]string) {
 }
 
 func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) error {
-	opt, err := o.engineOptions(g)
-	if err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
 	p := newPrinter(g)
-	opt.Events = p.event
-	plan, err := o.plan.load(ctx, g, args, p.event)
+	opt, end, err := o.engineOptions(g, p.event)
 	if err != nil {
 		return err
 	}
-	if opt.Store, err = g.openStore(); err != nil {
+	defer end()
+	plan, err := o.plan.load(ctx, g, args, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
+		return engine.Arches(ctx, bases, opt, false)
+	})
+	if err != nil {
 		return err
 	}
 	res, err := engine.Build(ctx, plan, opt)
@@ -98,26 +105,22 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 	return p.result(res)
 }
 
-// engineOptions checks the options that need no plan.
-func (o buildOptions) engineOptions(g *globals) (engine.Options, error) {
-	opt := engine.Options{
-		Host: hostOnce(), Log: g.logger(), Jobs: o.jobs, NoCache: o.noCache, Offline: o.offline, Force: o.force,
-		Emulators: o.qemu, OCILayout: o.ociLayout, SIF: o.sif, SIFCompression: o.sifCompression,
-	}
+// check finds what is wrong with the options.
+func (o *buildOptions) check() error {
 	if o.jobs < 0 {
-		return opt, usagef("--jobs %d: it must be at least 1", o.jobs)
+		return usagef("--jobs %d: it must be at least 1", o.jobs)
 	}
 	var err error
-	if opt.Compression, err = layers.ParseCompression(o.compression); err != nil {
-		return opt, usagef("--compression: %w", err)
+	if o.parsed.compression, err = layers.ParseCompression(o.compression); err != nil {
+		return usagef("--compression: %w", err)
 	}
 	switch o.sifCompression {
-	case "gzip", "zstd", "xz":
+	case "", "gzip", "zstd", "xz":
 	default:
-		return opt, usagef("--sif-compression: unknown compression %q: it is gzip, zstd or xz", o.sifCompression)
+		return usagef("--sif-compression: unknown compression %q: it is gzip, zstd or xz", o.sifCompression)
 	}
-	opt.Epoch, err = sourceDateEpoch()
-	return opt, err
+	o.parsed.epoch, err = sourceDateEpoch()
+	return err
 }
 
 // sourceDateEpoch reads SOURCE_DATE_EPOCH: seconds since 1970, see reproducible-builds.org.
@@ -132,15 +135,4 @@ func sourceDateEpoch() (*time.Time, error) {
 	}
 	t := time.Unix(n, 0).UTC()
 	return &t, nil
-}
-
-// hostOnce finds out what this user may do when it is first asked.
-func hostOnce() func() (*chroot.Host, error) {
-	return sync.OnceValues(func() (*chroot.Host, error) {
-		h, err := chroot.Probe()
-		if err != nil {
-			return nil, fmt.Errorf("find out what this user may do: %w", err)
-		}
-		return h, nil
-	})
 }

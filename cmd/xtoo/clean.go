@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"xtoo/internal/engine"
+	"xtoo/internal/engine/local"
 	"xtoo/layers/store"
 )
 
@@ -30,7 +31,9 @@ func runClean(ctx context.Context, g *globals, all bool) error {
 	if err != nil {
 		return err
 	}
-	rm := engine.Remover(hostOnce())
+	runner := local.New(local.Options{Store: st, Log: g.logger()})
+	defer runner.Close()
+	rm := runner.Remove
 	if all {
 		if err := st.CleanAll(ctx, rm); err != nil {
 			return fmt.Errorf("clean %s: %w", st.Dir(), err)
@@ -46,6 +49,9 @@ func runClean(ctx context.Context, g *globals, all bool) error {
 	done, err := st.Clean(ctx, func() (store.Keep, error) { return engine.Keep(ctx, st) }, rm)
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", st.Dir(), err)
+	}
+	for _, path := range done.Unknown {
+		say(g.err, "warning", path+" is nothing that this version of xtoo puts into a store: left alone")
 	}
 	if g.json {
 		return printJSON(g.out, done)

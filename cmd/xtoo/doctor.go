@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"xtoo/chroot"
+	"xtoo/chroot/host"
 	"xtoo/layers/store"
 )
 
@@ -33,10 +34,10 @@ registers in namespaces of its own, or under one that the host has registered.`,
 
 // A doctorReport is what `xtoo doctor --json` prints.
 type doctorReport struct {
-	Tier     chroot.Tier      `json:"tier"`
-	Reason   string           `json:"reason,omitempty"`
-	Store    string           `json:"store"`
-	Findings []chroot.Finding `json:"findings"`
+	Tier     host.Tier      `json:"tier"`
+	Reason   string         `json:"reason,omitempty"`
+	Store    string         `json:"store"`
+	Findings []host.Finding `json:"findings"`
 }
 
 // errCannotBuild ends `xtoo doctor` with the exit code for a machine that cannot build.
@@ -54,17 +55,18 @@ func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 			return err
 		}
 	}
-	host, err := chroot.Probe()
+	h, err := chroot.Probe()
 	r := doctorReport{Tier: "none", Store: dir}
 	if err == nil {
-		r.Tier, r.Reason = host.Tier, host.Reason
+		defer h.Close()
+		r.Tier, r.Reason = h.Tier, h.Reason
 	} else {
 		r.Reason = err.Error()
 	}
-	r.Findings = chroot.Diagnose(ctx, host, dir, emulators)
+	r.Findings = chroot.Diagnose(ctx, h, dir, emulators)
 	bad := 0
 	for _, f := range r.Findings {
-		if f.State == chroot.StateBad {
+		if f.State == host.StateBad {
 			bad++
 		}
 	}
@@ -76,7 +78,7 @@ func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 		return err
 	}
 	if bad > 0 {
-		return &chroot.HostError{Err: errCannotBuild{bad}}
+		return &host.Error{Err: errCannotBuild{bad}}
 	}
 	return nil
 }

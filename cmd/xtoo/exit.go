@@ -8,8 +8,9 @@ import (
 	"strings"
 	"syscall"
 
-	"xtoo/chroot"
+	"xtoo/chroot/host"
 	"xtoo/internal/engine"
+	"xtoo/internal/engine/outputs"
 	"xtoo/projects"
 	"xtoo/projects/schema"
 )
@@ -64,14 +65,14 @@ func exitCode(err error) int {
 		usage  usageError
 		script *engine.ScriptError
 		config *schema.Errors
-		host   *chroot.HostError
+		hosts  *host.Error
 		lack   *projects.MissingError
-		asked  *engine.UsageError
+		asked  *outputs.UsageError
 	)
 	switch {
 	case errors.As(err, &script):
 		return exitScript
-	case errors.As(err, &host):
+	case errors.As(err, &hosts):
 		return exitHost
 	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &lack), errors.As(err, &asked):
 		return exitUsage
@@ -114,7 +115,7 @@ func hintOf(err error) string {
 	if errors.As(err, &h) {
 		return h.Hint()
 	}
-	if h := chroot.Hint(err); h != "" {
+	if h := host.Hint(err); h != "" {
 		return h
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {

@@ -10,18 +10,19 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
 	"xtoo/chroot"
-	"xtoo/internal/engine"
+	"xtoo/internal/engine/local"
 )
 
 // version is set by the linker.
 var version = "dev"
 
 func main() {
-	engine.RegisterStages()
+	local.RegisterStages()
 	chroot.Main() // does not return where this process is a stage of another xtoo
 	os.Exit(xtoo())
 }
@@ -52,8 +53,17 @@ func endingSignals() []os.Signal {
 // without it, the collector lets buffers pile up to twice of that.
 const memoryLimit = 240 << 20
 
+// firstPercent lets the garbage collector begin at a heap of 24 MB: a build with nothing to do, and most other commands,
+// end before that.
+const firstPercent = 600
+
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(firstPercent)
+		// What nobody refers to is found by the first collection: from then on the heap is kept small.
+		runtime.AddCleanup(new(int64), func(percent int) { debug.SetGCPercent(percent) }, 100)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"xtoo/internal/engine"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -29,8 +28,8 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 }
 
 // load reads the tree of projects and makes the plan for those that are named. Values that nobody gave are asked for
-// where there is a terminal. What is read for an architecture that nobody declared is told to events.
-func (o planOptions) load(ctx context.Context, g *globals, names []string, events engine.Sink) (*projects.Plan, error) {
+// where there is a terminal. find finds the architectures that nobody declared.
+func (o planOptions) load(ctx context.Context, g *globals, names []string, find archFinder) (*projects.Plan, error) {
 	tree, err := projects.Load(projects.Source{Dir: g.workdir})
 	if err != nil {
 		return nil, err
@@ -54,8 +53,10 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, event
 	if err := askMissing(ctx, g, &given, tree.Check(selected, given)); err != nil {
 		return nil, err
 	}
-	if given.Arch, err = arches(ctx, g, selected, events); err != nil {
-		return nil, err
+	if bases := undeclared(selected); len(bases) > 0 {
+		if given.Arch, err = find(bases); err != nil {
+			return nil, err
+		}
 	}
 	plan, err := tree.Resolve(selected, given)
 	if err == nil {
@@ -79,8 +80,11 @@ func askMissing(ctx context.Context, g *globals, given *projects.Given, err erro
 	return err
 }
 
-// arches finds the architectures that the configurations do not say.
-func arches(ctx context.Context, g *globals, selected []*projects.Project, events engine.Sink) (map[*projects.Base]qemu.Arch, error) {
+// An archFinder finds the architectures of bases.
+type archFinder func([]*projects.Base) (map[*projects.Base]qemu.Arch, error)
+
+// undeclared are the bases whose architectures the configurations do not say.
+func undeclared(selected []*projects.Project) []*projects.Base {
 	var bases []*projects.Base
 	seen := map[*projects.Project]bool{}
 	for _, p := range selected {
@@ -95,18 +99,7 @@ func arches(ctx context.Context, g *globals, selected []*projects.Project, event
 			}
 		}
 	}
-	if len(bases) == 0 {
-		return nil, nil
-	}
-	store, err := g.openStore()
-	if err != nil {
-		return nil, err
-	}
-	epoch, err := sourceDateEpoch()
-	if err != nil {
-		return nil, err
-	}
-	return engine.Arches(ctx, bases, engine.Options{Store: store, Host: hostOnce(), Log: g.logger(), Events: events, Epoch: epoch})
+	return bases
 }
 
 // completeProjects completes tags.

@@ -12,13 +12,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"xtoo/chroot"
-	"xtoo/internal/engine"
+	"xtoo/chroot/host"
+	"xtoo/internal/engine/local"
 	"xtoo/internal/testutil"
 	"xtoo/qemu"
 )
 
 func TestMain(m *testing.M) {
-	engine.RegisterStages()
+	local.RegisterStages()
 	chroot.Main()
 	testscript.Main(m, map[string]func(){
 		"xtoo": func() { os.Exit(xtoo()) },
@@ -60,7 +61,7 @@ func demoStage(arch string) (string, error) {
 // Each script finds the demo stage3 as $STAGE3 and has a store of its own.
 func TestScripts(t *testing.T) {
 	if h, err := chroot.Probe(); err != nil {
-		t.Fatalf("this machine does not let this user build: %v\nhint: %s", err, chroot.Hint(err))
+		t.Fatalf("this machine does not let this user build: %v\nhint: %s", err, host.Hint(err))
 	} else {
 		t.Logf("tier %s: %s", h.Tier, h.Reason)
 	}
@@ -98,7 +99,7 @@ func TestScripts(t *testing.T) {
 				return testutil.IsLong(), nil
 			case "mapped":
 				h, err := chroot.Probe()
-				return err == nil && h.Tier == chroot.TierMapped, err
+				return err == nil && h.Tier == host.TierMapped, err
 			case "emulators":
 				return canEmulate("arm-64bit", "arm-32bit", "riscv-64bit")
 			case "programs386":

@@ -9,42 +9,45 @@ import (
 
 	"xtoo/internal/engine"
 	"xtoo/projects"
+	"xtoo/qemu"
 )
 
 func newTreeCommand(g *globals) *cobra.Command {
-	var o planOptions
-	var noCache bool
+	var o buildOptions
 	c := &cobra.Command{
 		Use:   "tree [PROJECT...]",
 		Short: "Show the tree of images, what is cached, what would run and why",
 		Long: `Show the tree of images: for each project and each of its nodes, in the order of execution,
-whether the cache has it, or why it would have to be executed. Nothing is executed.`,
+whether the cache has it, or why it would have to be executed. Nothing is executed, and nothing written
+but the digest and the architecture of stage3s that had to be read for that; it says which.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runTree(cmd.Context(), g, o, noCache, args)
+			return runTree(cmd.Context(), g, o, args)
 		},
 		ValidArgsFunction: completeProjects(g),
 	}
-	o.addFlags(c, g)
-	c.Flags().BoolVar(&noCache, "no-cache", false, "as for build: nothing is taken from the cache")
+	o.plan.addFlags(c, g)
+	c.Flags().BoolVar(&o.noCache, "no-cache", false, "as for build: nothing is taken from the cache")
 	return c
 }
 
-func runTree(ctx context.Context, g *globals, o planOptions, noCache bool, args []string) error {
+func runTree(ctx context.Context, g *globals, o buildOptions, args []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	// Standard output is for the tree alone.
 	p := &textPrinter{out: g.out, err: g.err, quiet: g.quiet}
-	plan, err := o.load(ctx, g, args, p.event)
+	opt, end, err := o.engineOptions(g, p.event)
 	if err != nil {
 		return err
 	}
-	epoch, err := sourceDateEpoch()
+	defer end()
+	plan, err := o.plan.load(ctx, g, args, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
+		return engine.Arches(ctx, bases, opt, true)
+	})
 	if err != nil {
 		return err
 	}
-	store, err := g.openStore()
-	if err != nil {
-		return err
-	}
-	status, err := engine.Status(ctx, plan, engine.Options{Store: store, Log: g.logger(), NoCache: noCache, Epoch: epoch})
+	status, err := engine.Status(ctx, plan, opt)
 	if err != nil {
 		return err
 	}

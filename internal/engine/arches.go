@@ -2,35 +2,41 @@ package engine
 
 import (
 	"context"
-	"errors"
 
 	"xtoo/projects"
 	"xtoo/qemu"
 )
 
-// Arches finds the architectures of the bases that do not declare one: a stage3 that was not read before is read for
-// it, and is then in the store. Templates and scripts want to know them, so this comes before the plan.
-func Arches(ctx context.Context, bases []*projects.Base, o Options) (map[*projects.Base]qemu.Arch, error) {
-	b := &build{o: o.withDefaults(), plan: &projects.Plan{}}
-	b.slots = make(chan struct{}, b.o.Jobs)
-	release, err := b.o.Store.Use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
+// Arches finds the architectures of the bases that do not declare one. Templates and scripts want to know them, so this
+// comes before the plan. A base that was not read before is read: for a build, it is then in the store; who only looks
+// keeps nothing but what was learnt of it.
+func Arches(ctx context.Context, bases []*projects.Base, o Options, looking bool) (map[*projects.Base]qemu.Arch, error) {
+	b := newBuild(&projects.Plan{}, o, looking)
 	arches := map[*projects.Base]qemu.Arch{}
-	for _, r := range bases {
-		if !r.Arch.IsZero() {
-			continue
+	find := func(ctx context.Context) error {
+		for _, r := range bases {
+			if !r.Arch.IsZero() {
+				continue
+			}
+			st, err := b.baseState(ctx, r)
+			if err == nil && st.arch.IsZero() {
+				if looking {
+					err = b.lookAt(ctx, st)
+				} else {
+					err = b.read(ctx, st, hasScripts(r.Project))
+				}
+			}
+			if err != nil {
+				return err
+			}
+			arches[r] = st.arch
 		}
-		var c *chain
-		if c, err = b.base(ctx, r, hasScripts(r.Project)); err != nil {
-			break
-		}
-		arches[r] = c.arch
+		return nil
 	}
-	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)))
-	return arches, err
+	if looking {
+		return arches, find(ctx)
+	}
+	return arches, b.using(ctx, find)
 }
 
 // hasScripts says whether a root or a project below it has nodes.

@@ -4,23 +4,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
 
-// A base is what a root starts from, before it is known whether the store has it.
-type base struct {
-	// key of its record in the store.
-	key digest.Digest
-	// path of the stage3, empty for images from elsewhere.
-	path string
+// whyBase is why a base must be read.
+const whyBase = "never read"
+
+// A baseState is what is known of a root's base without reading it.
+type baseState struct {
+	base   *projects.Base
+	source Source
+	id     digest.Digest // names its records
+	// chain is nil where the store has no layers of it; why says so.
+	chain *chain
+	why   string
+	// arch is known after a look, too.
+	arch qemu.Arch
+}
+
+// baseState says what the state of a base is. A base that was read before and has not changed since is not opened.
+func (b *build) baseState(ctx context.Context, r *projects.Base) (*baseState, error) {
+	st := &baseState{base: r, source: b.o.Sources[r.Kind], arch: r.Arch}
+	if st.source == nil {
+		return nil, fmt.Errorf("%s: from %s: nothing is known of %q here", r.Pos, r.Text, r.Kind)
+	}
+	var err error
+	if st.id, err = st.source.Identify(ctx, r, func() { b.reading(r) }); err != nil {
+		return nil, err
+	}
+	return st, b.recall(st)
+}
+
+// recall asks the store for the records of a base.
+func (b *build) recall(st *baseState) error {
+	var m Material
+	switch {
+	case st.id == "":
+	case b.o.Store.Get(kindBase, st.id, &m) && b.haveLayers(m.Layers):
+	default:
+		m, st.why = Material{}, whyBase
+		if b.o.Store.Get(kindLook, st.id, &m) {
+			found, err := st.source.Found(st.base, m)
+			st.arch = found.Arch
+			return err
+		}
+		return nil
+	}
+	return b.found(st, m)
+}
+
+// found makes the chain of a base whose layers are in the store.
+func (b *build) found(st *baseState, m Material) error {
+	f, err := st.source.Found(st.base, m)
+	if err != nil {
+		return err
+	}
+	st.arch, st.why = f.Arch, ""
+	st.chain, err = newChain(f, b.o.Epoch)
+	return err
+}
+
+func (b *build) haveLayers(links []Link) bool {
+	return !slices.ContainsFunc(links, func(l Link) bool {
+		_, ok := b.o.Store.Layer(l.DiffID)
+		return !ok
+	})
 }
 
 // platformOf is what events say of a base: its platform, if its root has several and it is known yet.
@@ -31,166 +86,111 @@ func platformOf(r *projects.Base, a qemu.Arch) string {
 	return a.String()
 }
 
-// identifyBase says what a root starts from, reading as little as possible: a stage3 that was read before and has not
-// changed since is not opened.
-func (b *build) identifyBase(ctx context.Context, r *projects.Base) (base, error) {
-	switch {
-	case r.Kind == projects.BaseStage3:
-		d, _, err := b.o.Store.FileDigest(ctx, r.Path)
-		if err != nil {
-			return base{}, fmt.Errorf("%s: stage3: %w", r.Pos, err)
-		}
-		parts := append([]string{d.String()}, r.Project.Exclude...)
-		return base{key: keyOf("stage3", parts...), path: r.Path}, nil
-	case r.Kind == projects.BaseScratch:
-		return base{key: keyOf("scratch")}, nil
-	default:
-		return b.identifyImage(ctx, r)
+// reading tells the user that a base is being read, unless a build does so anyway when it comes to that.
+func (b *build) reading(r *projects.Base) {
+	if b.looking {
+		b.o.Events(Event{Kind: EventImport, Project: r.Project.Tag, Platform: platformOf(r, r.Arch), Path: r.Text})
 	}
 }
 
-// lookupBase returns the chain of a root's base, if the store has it.
-func (b *build) lookupBase(r *projects.Base, id base) (*chain, bool, error) {
-	if r.Kind == projects.BaseScratch {
-		c, err := b.scratchChain(r)
-		return c, true, err
-	}
-	var rec baseRecord
-	if !b.o.Store.Get(store.KindBase, id.key, &rec) || len(rec.DiffIDs) == 0 && rec.Config == nil {
-		return nil, false, nil
-	}
-	for _, d := range rec.DiffIDs {
-		if _, ok := b.o.Store.Layer(d); !ok {
-			return nil, false, nil
-		}
-	}
-	c, err := b.baseChain(r, rec)
-	return c, err == nil, err
-}
-
-// base returns the chain of a root's base, reading the stage3 or importing the image if the store does not have it.
-// unpacked says that a node will be executed on it, so that it is worth unpacking while it is read.
-func (b *build) base(ctx context.Context, r *projects.Base, unpacked bool) (*chain, error) {
-	id, err := b.identifyBase(ctx, r)
+// lookAt finds out the architecture of a base and remembers it. No layer of it comes into the store.
+func (b *build) lookAt(ctx context.Context, st *baseState) error {
+	release, err := b.o.Store.Use(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if c, ok, err := b.lookupBase(r, id); ok || err != nil {
-		return c, err
-	}
-	unlock, err := b.o.Store.Lock(ctx, "base "+id.key.String(), b.waiting(Event{Project: r.Project.Tag, Platform: platformOf(r, r.Arch)}))
+	defer release()
+	b.reading(st.base)
+	m, err := st.source.Look(ctx, st.base)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c, err := b.baseLocked(ctx, r, id, unpacked)
-	return c, errors.Join(err, unlock())
+	f, err := st.source.Found(st.base, m)
+	if err != nil {
+		return err
+	}
+	st.arch = f.Arch
+	b.doubt(st, m)
+	return b.o.Store.Put(kindLook, st.id, store.Refs{}, m)
 }
 
-func (b *build) baseLocked(ctx context.Context, r *projects.Base, id base, unpacked bool) (*chain, error) {
-	if c, ok, err := b.lookupBase(r, id); ok || err != nil {
-		return c, err
+// doubt warns where an architecture was found out and may be another.
+func (b *build) doubt(st *baseState, m Material) {
+	if doubt := st.arch.Doubt(); doubt != "" && st.base.Arch.IsZero() && len(m.Programs) > 0 {
+		b.warn(fmt.Sprintf("%s: %s, taken for %s: declare its subarch if it is another", st.base.Pos, doubt, st.arch))
 	}
-	if unpacked {
-		if err := b.checkEmulation(ctx, r); err != nil {
-			return nil, err
+}
+
+// read brings a base into the store, if nobody else does so meanwhile, and makes its chain. unpack says that a node
+// will be executed on it, so that it is worth unpacking while it is read.
+func (b *build) read(ctx context.Context, st *baseState, unpack bool) error {
+	r := st.base
+	unlock, err := b.o.Store.Lock(ctx, "base "+st.id.String(), b.waiting(Event{Project: r.Project.Tag, Platform: platformOf(r, r.Arch)}))
+	if err != nil {
+		return err
+	}
+	err = b.recall(st)
+	if err == nil && st.chain == nil {
+		err = b.readLocked(ctx, st, unpack)
+	}
+	return errors.Join(err, unlock())
+}
+
+func (b *build) readLocked(ctx context.Context, st *baseState, unpack bool) error {
+	r := st.base
+	// Before a stage3 is read for nodes, see that they can be executed. Nodes that were executed before are left
+	// alone: their layers may be there, and then nothing is executed.
+	if unpack && !r.Arch.IsZero() && !b.builtBefore(r) {
+		if err := b.o.Runner.Ready(ctx, r.Arch); err != nil {
+			return fmt.Errorf("%s: %w", r.Pos, err)
 		}
 	}
 	release, err := b.slot(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer release()
+	if err := b.beginWriting(); err != nil {
+		return err
+	}
 	begun := time.Now()
 	b.o.Events(Event{Kind: EventImport, Project: r.Project.Tag, Platform: platformOf(r, r.Arch), Path: r.Text})
-	var rec baseRecord
-	if id.path != "" {
-		rec, err = b.importStage3(ctx, r, id, unpacked)
-	} else {
-		rec, err = b.importImage(ctx, r)
-	}
+	m, err := st.source.Read(ctx, r, Reading{Unpack: unpack, Compression: b.o.Compression, Jobs: b.o.Jobs, Warn: b.warn})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c, err := b.baseChain(r, rec)
-	if err != nil {
-		return nil, err
+	if err := b.found(st, m); err != nil {
+		return err
 	}
-	if err := b.o.Store.Put(store.KindBase, id.key, rec); err != nil {
-		return nil, err
+	refs := store.Refs{}
+	ev := Event{Kind: EventBase, Project: r.Project.Tag, Platform: platformOf(r, st.arch), Path: r.Text, Entries: m.Entries, Bytes: m.Bytes}
+	for _, l := range m.Layers {
+		refs.Layers = append(refs.Layers, l.DiffID)
+		if l.Dir != l.DiffID {
+			refs.Dirs = append(refs.Dirs, l.Dir)
+		}
+		ev.Digest = l.DiffID
 	}
-	ev := Event{
-		Kind: EventBase, Project: r.Project.Tag, Platform: platformOf(r, c.arch), Path: r.Text, Elapsed: time.Since(begun),
+	if err := b.o.Store.Put(kindBase, st.id, refs, m); err != nil {
+		return err
 	}
-	if n := len(rec.DiffIDs); n > 0 {
-		ev.Digest = rec.DiffIDs[n-1]
-	}
-	if rec.Summary != nil {
-		ev.Entries, ev.Bytes = rec.Summary.Entries, rec.Summary.Bytes
-	}
+	ev.Elapsed = time.Since(begun)
 	b.o.Events(ev)
-	if doubt := c.arch.Doubt(); doubt != "" && r.Arch.IsZero() && rec.Summary != nil {
-		b.o.Events(Event{Kind: EventWarning, Text: fmt.Sprintf("%s: %s, taken for %s: declare its subarch if it is another", r.Pos, doubt, c.arch)})
-	}
-	return c, nil
+	b.doubt(st, m)
+	return nil
 }
 
-// baseChain makes the chain of a base, after checking that it is for the architecture that was declared.
-func (b *build) baseChain(r *projects.Base, rec baseRecord) (*chain, error) {
-	if rec.Config != nil {
-		return b.imageChain(r, rec)
+// builtBefore says whether the store remembers an execution of a node on this base.
+func (b *build) builtBefore(base *projects.Base) bool {
+	for _, p := range b.plan.Projects {
+		if p.Base != base {
+			continue
+		}
+		for _, n := range p.Nodes {
+			if b.o.Store.Get(kindLast, lastKey(n), new(lastRecord)) {
+				return true
+			}
+		}
 	}
-	arch, err := stage3Arch(r, rec.Summary)
-	if err != nil {
-		return nil, inStage3(r, err)
-	}
-	c := &chain{arch: arch, epoch: b.epoch(rec.Summary.Newest)}
-	for _, d := range rec.DiffIDs {
-		c.links = append(c.links, link{diffID: d, dir: d})
-		c.history = append(c.history, v1.History{
-			Created:   &c.epoch,
-			CreatedBy: "xtoo stage3 " + d.String(),
-			Comment:   excludeComment(r.Project.Exclude),
-		})
-	}
-	c.key = contentBase(c)
-	return c, nil
-}
-
-// excludeComment says in the history what is missing from the stage3.
-func excludeComment(patterns []string) string {
-	if len(patterns) == 0 {
-		return ""
-	}
-	return "without " + strings.Join(patterns, " ")
-}
-
-// contentBase is the key of a base: its layers, whatever they were compressed with or came from.
-func contentBase(c *chain) digest.Digest {
-	parts := []string{c.arch.String(), fmt.Sprint(c.epoch.UnixNano())}
-	for _, id := range c.diffIDs() {
-		parts = append(parts, id.String())
-	}
-	return keyOf("base", parts...)
-}
-
-// scratchChain is the empty chain.
-func (b *build) scratchChain(r *projects.Base) (*chain, error) {
-	arch := r.Arch
-	if arch.IsZero() {
-		arch = qemu.Host()
-	}
-	if arch.IsZero() {
-		return nil, fmt.Errorf("%s: from scratch: this machine's architecture is not known by name: declare one (from: {image: scratch, arch: …})", r.Pos)
-	}
-	c := &chain{arch: arch, epoch: b.epoch(time.Unix(0, 0))}
-	c.key = contentBase(c)
-	return c, nil
-}
-
-// epoch is SOURCE_DATE_EPOCH: the user's, or what the base gives. Images have whole seconds.
-func (b *build) epoch(fromBase time.Time) time.Time {
-	if b.o.Epoch != nil {
-		return b.o.Epoch.UTC().Truncate(time.Second)
-	}
-	return fromBase.UTC().Truncate(time.Second)
+	return false
 }

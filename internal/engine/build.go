@@ -3,15 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/projects"
-	"xtoo/projects/schema"
-	"xtoo/qemu"
 )
 
 // A Result is what a build made.
@@ -19,7 +15,7 @@ type Result struct {
 	// Images has one entry for each project that was asked for, and for each of its platforms, in the order of the plan.
 	Images []ImageResult `json:"images"`
 	// Outputs that were written or found up to date.
-	Outputs []Output `json:"outputs,omitempty"`
+	Outputs []OutputResult `json:"outputs,omitempty"`
 	// Executed and Cached count the nodes of all projects that had to be looked at.
 	Executed int `json:"executed"`
 	Cached   int `json:"cached"`
@@ -36,8 +32,8 @@ type ImageResult struct {
 	Index digest.Digest `json:"index,omitempty"`
 }
 
-// An Output is a file or layout that was asked for.
-type Output struct {
+// An OutputResult is a file or layout that was asked for.
+type OutputResult struct {
 	Project  string        `json:"project,omitempty"`
 	Platform string        `json:"platform,omitempty"` // as in events
 	Path     string        `json:"path"`
@@ -46,149 +42,86 @@ type Output struct {
 	State string `json:"state"`
 }
 
-// A build is one run of [Build].
+// A build is one run of [Build], [Status] or [Arches].
 type build struct {
 	o     Options
 	plan  *projects.Plan
 	slots chan struct{}
+	// looking: nothing is executed, and nothing written but what was learnt of a base.
+	looking bool
 
 	mu     sync.Mutex
 	result Result
 
-	emulating  sync.Mutex
-	emulations map[qemu.Arch]emulationResult
+	secret      sync.Once
+	secretBytes []byte
+	secretErr   error
+
+	blobs sync.Map // that the store has, by digest
+
+	writing    sync.Once
+	writingErr error
+}
+
+func newBuild(plan *projects.Plan, o Options, looking bool) *build {
+	b := &build{o: o.withDefaults(), plan: plan, looking: looking}
+	b.slots = make(chan struct{}, b.o.Jobs)
+	return b
 }
 
 // Build makes the images of a plan, and then the outputs: all of them, or after an error none. What was executed before an
 // error stays in the cache. When ctx ends, everything that runs is ended first.
 func Build(ctx context.Context, plan *projects.Plan, o Options) (Result, error) {
-	b := &build{o: o.withDefaults(), plan: plan}
-	b.slots = make(chan struct{}, b.o.Jobs)
-	release, err := b.o.Store.Use(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	defer release()
-	err = b.run(ctx)
-	err = errors.Join(err, b.o.Store.Close(ctx, Remover(b.o.Host)))
+	b := newBuild(plan, o, false)
+	err := b.using(ctx, b.run)
 	if err == nil {
 		err = ctx.Err()
 	}
 	return b.result, err
 }
 
+// using works with the store and cleans up behind it.
+func (b *build) using(ctx context.Context, work func(context.Context) error) error {
+	release, err := b.o.Store.Use(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	err = work(ctx)
+	return errors.Join(err, b.o.Store.Close(ctx, b.o.Runner.Remove))
+}
+
 func (b *build) run(ctx context.Context) error {
-	if err := b.checkOutputs(); err != nil {
+	for _, o := range b.o.Outputs {
+		if err := o.Check(b.asked()); err != nil {
+			return err
+		}
+	}
+	if err := b.o.Store.Sweep(ctx, b.o.Runner.Remove); err != nil {
 		return err
 	}
-	if err := b.o.Store.Sweep(ctx, Remover(b.o.Host)); err != nil {
-		return err
-	}
-	if err := b.o.Store.Settle(); err != nil {
-		return err
-	}
-	chains, err := b.chains(ctx)
+	images, err := b.walk(ctx)
 	if err != nil {
 		return err
 	}
-	return b.emit(ctx, chains)
+	return b.emit(ctx, images)
 }
 
-// chains makes the chain of every project of the plan, independent ones side by side. A node that fails lets the nodes that run
-// beside it finish, so that their work is kept, and keeps others from starting.
-func (b *build) chains(ctx context.Context) (map[*projects.PlannedProject]*chain, error) {
-	futures := map[*projects.PlannedProject]*future{}
+// beginWriting is called before something is executed or read.
+func (b *build) beginWriting() error {
+	b.writing.Do(func() { b.writingErr = b.o.Store.Settle() })
+	return b.writingErr
+}
+
+// asked are the projects that were asked for.
+func (b *build) asked() []*projects.PlannedProject {
+	var out []*projects.PlannedProject
 	for _, p := range b.plan.Projects {
-		futures[p] = &future{done: make(chan struct{})}
-	}
-	stop := &stopper{}
-	var wg sync.WaitGroup
-	for _, p := range b.plan.Projects {
-		wg.Go(func() {
-			f := futures[p]
-			defer close(f.done)
-			f.chain, f.err = b.project(ctx, stop, p, futures)
-			if f.err != nil {
-				stop.stop()
-			}
-		})
-	}
-	wg.Wait()
-	chains := map[*projects.PlannedProject]*chain{}
-	var all []error
-	for _, p := range b.plan.Projects {
-		f := futures[p]
-		chains[p] = f.chain
-		if f.err != nil && !errors.Is(f.err, errStopped) {
-			all = append(all, f.err)
+		if p.Selected {
+			out = append(out, p)
 		}
 	}
-	return chains, errors.Join(all...)
-}
-
-// A future is a chain that is being made.
-type future struct {
-	done  chan struct{}
-	chain *chain
-	err   error
-}
-
-// A stopper tells goroutines not to start anything new.
-type stopper struct {
-	mu      sync.Mutex
-	stopped bool
-}
-
-func (s *stopper) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopped = true
-}
-
-func (s *stopper) err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return errStopped
-	}
-	return nil
-}
-
-// errStopped says that something else failed, which is what the user wants to hear about.
-var errStopped = errors.New("another node failed")
-
-// project makes the chain of one project.
-func (b *build) project(ctx context.Context, stop *stopper, p *projects.PlannedProject, futures map[*projects.PlannedProject]*future) (*chain, error) {
-	c, err := b.below(ctx, p, futures)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range p.Nodes {
-		if err := errors.Join(ctx.Err(), stop.err()); err != nil {
-			return nil, err
-		}
-		if c, err = b.node(ctx, p, n, c); err != nil {
-			return nil, err
-		}
-	}
-	return b.finish(p, c)
-}
-
-// below is the chain that a project's first node builds on.
-func (b *build) below(ctx context.Context, p *projects.PlannedProject, futures map[*projects.PlannedProject]*future) (*chain, error) {
-	if p.Parent == nil {
-		return b.base(ctx, p.Base, b.hasNodes(p.Base))
-	}
-	f := futures[p.Parent]
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if f.err != nil {
-		return nil, errStopped // the parent's error is reported once, with the parent
-	}
-	return f.chain, nil
+	return out
 }
 
 // slot waits for one of the Jobs places to execute in.
@@ -207,6 +140,8 @@ func (b *build) waiting(what Event) func() {
 	return func() { b.o.Events(what) }
 }
 
+func (b *build) warn(text string) { b.o.Events(Event{Kind: EventWarning, Text: text}) }
+
 func (b *build) count(executed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -216,23 +151,3 @@ func (b *build) count(executed bool) {
 		b.result.Cached++
 	}
 }
-
-// A ScriptError says that a node's script did not end well.
-type ScriptError struct {
-	Project  string
-	Platform string // as in events
-	Node     string
-	Pos      schema.Position
-	// What it did: "exited with code 3", "was killed by signal 9 (killed)".
-	What string
-	// Log is the file that holds everything it printed.
-	Log     string
-	Elapsed time.Duration
-}
-
-func (e *ScriptError) Error() string {
-	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.Pos, e.Node, projects.Label(e.Project, e.Platform), e.What)
-}
-
-// Hint says where to read on.
-func (e *ScriptError) Hint() string { return "everything it printed is in " + e.Log }

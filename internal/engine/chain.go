@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,50 +15,101 @@ import (
 )
 
 // A chain is what an image has become so far: a base, and the layers of the nodes that are done.
-// Chains are never changed: a node makes a new one.
+// Chains are never changed: a node makes a new one, at the cost of that node alone.
 type chain struct {
-	key     digest.Digest
-	links   []link // bottom first
-	history []v1.History
+	key digest.Digest
+	// content is the key of a base of the same layers, whatever they were compressed with or came from.
+	content growingKey
 	arch    qemu.Arch
 	epoch   time.Time
 	config  v1.ImageConfig
+	// found is a digest of what the base has that is not in its key: its history and config.
+	found digest.Digest
+
+	below   *chain // nil: it is a base
+	layers  []Link // that came with the last step, bottom first
+	history []v1.History
 }
 
-// A link is one layer of a chain.
-type link struct {
-	diffID digest.Digest
-	// dir names its directory in the store. For layers that xtoo captured and for stage3s it is the diff id. A layer
-	// from elsewhere need not say what its parent directories look like; then its directory depends on what lies
-	// below, and is named by the chain id.
-	dir digest.Digest
-}
-
-// with returns the chain with one more link. A nil l adds none: the node changed nothing.
-func (c *chain) with(key digest.Digest, l *link, h v1.History) *chain {
-	n := *c
-	n.key = key
-	n.history = append(slices.Clone(c.history), h)
-	if l != nil {
-		n.links = append(slices.Clone(c.links), *l)
+// newChain is the chain of a base. epoch is SOURCE_DATE_EPOCH as the user set it, or nil.
+func newChain(f Foundation, epoch *time.Time) (*chain, error) {
+	c := &chain{arch: f.Arch, epoch: wholeSeconds(f.Created), config: f.Config, layers: f.Layers}
+	if epoch != nil {
+		c.epoch = wholeSeconds(*epoch)
 	}
-	return &n
+	c.history = slices.Clone(f.History)
+	if f.Undated {
+		for i := range c.history {
+			c.history[i].Created = &c.epoch
+		}
+	}
+	parts := []string{c.arch.String(), fmt.Sprint(c.epoch.UnixNano())}
+	for _, l := range c.layers {
+		parts = append(parts, l.DiffID.String())
+	}
+	c.content = newGrowingKey("base", parts...)
+	c.key = c.content.digest()
+	data, err := json.Marshal(struct {
+		History []v1.History
+		Config  v1.ImageConfig
+	}{c.history, c.config})
+	c.found = digest.FromBytes(data)
+	return c, err
 }
 
-// diffIDs lists the layers, bottom first.
-func (c *chain) diffIDs() []digest.Digest {
-	ids := make([]digest.Digest, len(c.links))
-	for i, l := range c.links {
-		ids[i] = l.diffID
-	}
-	return ids
-}
+func wholeSeconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 // after is the chain after a node.
-func (c *chain) after(key digest.Digest, n *projects.Node, rec NodeRecord) *chain {
-	h := oci.NodeHistory(n.Path, rec.Script, c.epoch, rec.DiffID == "")
+func (c *chain) after(st *nodeState, rec nodeRecord) (*chain, error) {
+	n := *c
+	n.key, n.below, n.layers = st.key, c, nil
+	n.history = []v1.History{oci.NodeHistory(st.node.Path, rec.Script, c.epoch, rec.DiffID == "")}
 	if rec.DiffID == "" {
-		return c.with(key, nil, h)
+		return &n, nil
 	}
-	return c.with(key, &link{diffID: rec.DiffID, dir: rec.DiffID}, h)
+	n.layers = []Link{{DiffID: rec.DiffID, Dir: rec.DiffID}}
+	var err error
+	n.content, err = c.content.with(rec.DiffID.String())
+	return &n, err
+}
+
+// finished is the chain with a project's image settings put onto those of its parent.
+func (c *chain) finished(p *projects.PlannedProject) (*chain, error) {
+	s := p.Image
+	cfg, err := oci.Merge(c.config, oci.Settings{
+		Entrypoint: s.Entrypoint, Cmd: s.Cmd, User: s.User, WorkingDir: s.WorkDir, StopSignal: s.StopSignal,
+		Env: s.Env, Labels: s.Labels, Ports: s.Ports, Volumes: s.Volumes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: image: %w", p.Project.Pos, err)
+	}
+	n := *c
+	n.config, n.below, n.layers, n.history = cfg, c, nil, nil
+	return &n, nil
+}
+
+// links lists all layers, bottom first.
+func (c *chain) links() []Link {
+	n := 0
+	for s := c; s != nil; s = s.below {
+		n += len(s.layers)
+	}
+	all := make([]Link, n)
+	for s := c; s != nil; s = s.below {
+		n -= len(s.layers)
+		copy(all[n:], s.layers)
+	}
+	return all
+}
+
+// histories lists the whole history, oldest first.
+func (c *chain) histories() []v1.History {
+	var all []v1.History
+	for s := c; s != nil; s = s.below {
+		for _, h := range slices.Backward(s.history) {
+			all = append(all, h)
+		}
+	}
+	slices.Reverse(all)
+	return all
 }

@@ -27,7 +27,7 @@ const (
 // The states of a node that is done.
 const (
 	StateCached  = "cached"  // the cache had it
-	StateBuilt   = "built"   // executed, and its layer committed
+	stateBuilt   = "built"   // executed, and its layer committed
 	StateNothing = "nothing" // executed, and it changed nothing: no layer
 )
 

@@ -49,8 +49,11 @@ scripts:
 	"store/cache/secret-key":        "0123456789abcdef0123456789abcdef",
 }
 
+// goldenPair are the two keys of a node.
+type goldenPair struct{ key, content digest.Digest }
+
 // goldenKeys returns the keys of the nodes of goldenTree on two layers that nobody has, by the nodes' names.
-func goldenKeys(t *testing.T) map[string]keys {
+func goldenKeys(t *testing.T) map[string]goldenPair {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range goldenTree {
@@ -85,19 +88,26 @@ func goldenKeys(t *testing.T) map[string]keys {
 		t.Fatal(err)
 	}
 	p := plan.Projects[0]
-	c := &chain{arch: p.Arch, epoch: time.Unix(1655382896, 0).UTC()}
-	c.links = []link{{diffID: digest.FromString("stage3")}, {diffID: digest.FromString("node")}}
-	c.key = contentBase(c)
-	b := &build{o: Options{Store: s}.withDefaults()}
-	all := map[string]keys{}
+	c, err := newChain(Foundation{
+		Arch: p.Arch, Created: time.Unix(1655382896, 0),
+		Layers: []Link{{DiffID: digest.FromString("stage3")}, {DiffID: digest.FromString("node")}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBuild(plan, Options{Store: s}, false)
+	all := map[string]goldenPair{}
 	for _, n := range p.Nodes {
-		in, err := b.inputs(t.Context(), n)
+		in, err := b.readInputs(t.Context(), n, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[n.Path] = keysOf(c, in)
+		st := b.evaluate(p, n, in, c)
+		all[n.Path] = goldenPair{st.key, st.content()}
 		// Its key becomes part of the next one's; its layer does of the next one's content key.
-		c = c.after(all[n.Path].key, n, NodeRecord{DiffID: digest.FromString(n.Path), Script: n.ScriptDigest()})
+		if c, err = c.after(st, nodeRecord{DiffID: digest.FromString(n.Path), Script: n.ScriptDigest()}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return all
 }

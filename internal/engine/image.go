@@ -3,6 +3,7 @@ package engine
 import (
 	"archive/tar"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -12,46 +13,90 @@ import (
 	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
+	"xtoo/qemu"
 )
 
-// defaultPath is the PATH of images and scripts, as stage3s have it in etc/profile.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
-
-// finish puts a project's image settings onto its parent's.
-func (b *build) finish(p *projects.PlannedProject, c *chain) (*chain, error) {
-	below := c.config
-	if p.Parent == nil && p.Base.Kind == projects.BaseStage3 {
-		below = v1.ImageConfig{Env: []string{"PATH=" + defaultPath}, Cmd: []string{"/bin/sh"}}
-	}
-	cfg, err := oci.Merge(below, settingsOf(p.Image))
+// assemble makes the config and manifest of a chain and stores them, unless the store remembers that it did. Layers
+// that the store has with another compression only are compressed again.
+func (b *build) assemble(ctx context.Context, p *projects.PlannedProject, c *chain) (*Image, error) {
+	img := &Image{Project: p, Links: c.links(), Arch: c.arch, Created: c.epoch}
+	key, err := b.imageKey(c)
 	if err != nil {
-		return nil, fmt.Errorf("%s: image: %w", p.Project.Pos, err)
+		return nil, err
 	}
-	n := *c
-	n.config = cfg
-	return &n, nil
+	var rec imageRecord
+	if b.o.Store.Get(kindImage, key, &rec) && b.haveBlobs(&rec) {
+		b.fill(img, &rec)
+		return img, nil
+	}
+	made, err := b.putTogether(ctx, c, img.Links)
+	if err != nil {
+		return nil, err
+	}
+	rec = imageRecord{Manifest: blobOf(made.Descriptor), Config: blobOf(made.ConfigDescriptor)}
+	for _, d := range made.Layers {
+		rec.Layers = append(rec.Layers, blobOf(d))
+	}
+	b.fill(img, &rec)
+	// Whoever keeps the manifest keeps all that it reaches.
+	refs := store.Refs{Blobs: []digest.Digest{rec.Manifest.Digest}}
+	return img, b.o.Store.Put(kindImage, key, refs, rec)
 }
 
-// settingsOf are a project's image settings in the terms of the image specification.
-func settingsOf(s projects.ImageSettings) oci.Settings {
-	return oci.Settings{
-		Entrypoint: s.Entrypoint, Cmd: s.Cmd, User: s.User, WorkingDir: s.WorkDir, StopSignal: s.StopSignal,
-		Env: s.Env, Labels: s.Labels, Ports: s.Ports, Volumes: s.Volumes,
+func blobOf(d v1.Descriptor) store.Blob { return store.Blob{Digest: d.Digest, Size: d.Size} }
+
+// fill makes the descriptors of an image.
+func (b *build) fill(img *Image, rec *imageRecord) {
+	describe := func(mediaType string, blob store.Blob) v1.Descriptor {
+		return v1.Descriptor{MediaType: mediaType, Digest: blob.Digest, Size: blob.Size}
+	}
+	img.Manifest = describe(v1.MediaTypeImageManifest, rec.Manifest)
+	img.Config = describe(v1.MediaTypeImageConfig, rec.Config)
+	img.layers = make([]v1.Descriptor, len(rec.Layers))
+	for i, l := range rec.Layers {
+		img.layers[i] = describe(b.o.Compression.MediaType(), l)
 	}
 }
 
-// assemble makes the config and manifest of a chain and stores them. Layers that the store has with another
-// compression only are compressed again.
-func (b *build) assemble(ctx context.Context, c *chain) (*oci.Image, error) {
-	spec := oci.ImageSpec{
-		Platform: c.arch.Platform(), Created: c.epoch, Config: c.config, History: c.history,
+// imageVersion changes when the same chain would make other documents.
+const imageVersion = "1"
+
+// imageKey is over everything that an image is put together from.
+func (b *build) imageKey(c *chain) (digest.Digest, error) {
+	config, err := json.Marshal(c.config)
+	if err != nil {
+		return "", err
 	}
-	for _, l := range c.links {
-		layer, err := b.o.Store.EnsureBlob(ctx, l.diffID, b.o.Compression, b.o.Jobs)
+	// The key of the chain is over the nodes and their scripts, which the history speaks of; its content is over the layers.
+	return Key("image", imageVersion, c.key.String(), c.content.digest().String(), c.found.String(), string(config), string(b.o.Compression)), nil
+}
+
+func (b *build) haveBlobs(rec *imageRecord) bool {
+	return b.haveBlob(rec.Manifest) && b.haveBlob(rec.Config) &&
+		!slices.ContainsFunc(rec.Layers, func(l store.Blob) bool { return !b.haveBlob(l) })
+}
+
+// haveBlob says whether the store has a blob. It looks once: no blob goes while a build runs.
+func (b *build) haveBlob(blob store.Blob) bool {
+	if _, ok := b.blobs.Load(blob); ok {
+		return true
+	}
+	if !b.o.Store.HasBlob(blob.Digest, blob.Size) {
+		return false
+	}
+	b.blobs.Store(blob, true)
+	return true
+}
+
+// putTogether makes the documents.
+func (b *build) putTogether(ctx context.Context, c *chain, links []Link) (*oci.Image, error) {
+	spec := oci.ImageSpec{Platform: c.arch.Platform(), Created: c.epoch, Config: c.config, History: c.histories()}
+	for _, l := range links {
+		layer, err := b.o.Store.EnsureBlob(ctx, l.DiffID, b.o.Compression, b.o.Jobs)
 		if err != nil {
 			return nil, err
 		}
-		spec.Layers = append(spec.Layers, oci.LayerRef{Descriptor: layer.Descriptor(b.o.Compression), DiffID: l.diffID})
+		spec.Layers = append(spec.Layers, oci.LayerRef{Descriptor: layer.Descriptor(b.o.Compression), DiffID: l.DiffID})
 	}
 	if len(spec.Layers) == 0 {
 		if err := b.addEmptyLayer(ctx, &spec); err != nil {
@@ -90,35 +135,45 @@ func (b *build) addEmptyLayer(ctx context.Context, spec *oci.ImageSpec) error {
 	return nil
 }
 
-// Keep says what the images in a store refer to, for a cleaning.
-func Keep(ctx context.Context, s *store.Store) (store.Keep, error) {
-	k := store.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
-	layout, err := oci.CreateLayout(ctx, s.LayoutDir()) // a store that has built nothing yet has none
-	if err != nil {
-		return k, err
+// index makes the index of a project's images and stores it.
+func (b *build) index(ctx context.Context, images []*Image) error {
+	var entries []v1.Descriptor
+	for _, img := range images {
+		entry, platform := img.Manifest, indexPlatform(img.Project, img.Arch)
+		entry.Platform = &platform
+		entries = append(entries, entry)
 	}
-	refs, err := layout.Refs()
-	if err != nil {
-		return k, err
-	}
-	for _, r := range refs {
-		if err := keepImage(ctx, layout, r.Descriptor, k); err != nil {
-			return k, fmt.Errorf("image %s of the store: %w", r.Name, err)
-		}
-	}
-	return k, nil
-}
-
-func keepImage(ctx context.Context, layout *oci.Layout, d v1.Descriptor, k store.Keep) error {
-	reached, diffIDs, err := layout.Reach(ctx, d)
+	data, desc, err := oci.BuildIndex(entries, nil)
 	if err != nil {
 		return err
 	}
-	for _, d := range reached {
-		k.Blobs[d.Digest] = true
+	if _, err := b.o.Store.PutBlob(ctx, data); err != nil {
+		return err
 	}
-	for _, id := range diffIDs {
-		k.Layers[id] = true
+	for _, img := range images {
+		img.index = &desc
 	}
 	return nil
+}
+
+// indexPlatform is the platform of an image in its index. Tools choose by it, and on an amd64 machine most of them choose
+// none but the image without a variant: where a root has one stage3 for amd64, its image is that one, whatever
+// it needs. Its config says so.
+func indexPlatform(p *projects.PlannedProject, a qemu.Arch) v1.Platform {
+	platform := a.Platform()
+	if a.Architecture != "amd64" {
+		return platform
+	}
+	for _, other := range p.Project.Root().Bases {
+		if other != p.Base && (other.Arch.IsZero() || other.Arch.Architecture == a.Architecture) {
+			return platform
+		}
+	}
+	platform.Variant = ""
+	return platform
+}
+
+// imageFailed says which project's image an error is about.
+func imageFailed(p *projects.PlannedProject, err error) error {
+	return fmt.Errorf("image of project %s: %w", p.Project.Tag, err)
 }

@@ -5,166 +5,154 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 
-	"xtoo/chroot"
 	"xtoo/layers/store"
 	"xtoo/projects"
+	"xtoo/projects/schema"
 )
 
-// node returns the chain after a node, executing the node if the cache does not have it.
-func (b *build) node(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain) (*chain, error) {
-	in, err := b.inputs(ctx, n)
+// buildNode returns the chain after a node, executing the node if the cache does not have it.
+func (b *build) buildNode(ctx context.Context, st *nodeState) (*chain, error) {
+	if st.cached {
+		b.tellCached(st)
+		return st.after()
+	}
+	// What will be executed is what is kept now: it is what the key is made of.
+	in, err := b.readInputs(ctx, st.node, true)
 	if err != nil {
 		return nil, err
 	}
-	k := keysOf(c, in)
-	if next, ok := b.cached(p, n, c, k); ok {
-		return next, nil
-	}
-	unlock, err := b.o.Store.Lock(ctx, "node "+k.key.String(), b.waiting(about(p, n)))
+	st.inputs, st.key = in, nodeKey(st.below.key, in.list)
+	unlock, err := b.o.Store.Lock(ctx, "node "+st.key.String(), b.waiting(st.about(EventWaiting)))
 	if err != nil {
 		return nil, err
 	}
-	next, err := b.nodeLocked(ctx, p, n, c, k, in)
+	next, err := b.nodeLocked(ctx, st)
 	return next, errors.Join(err, unlock())
 }
 
 // about is the beginning of an event: which node of which project it is about.
-func about(p *projects.PlannedProject, n *projects.Node) Event {
-	return Event{Project: p.Project.Tag, Platform: p.Platform(), Node: n.Path}
+func (st *nodeState) about(kind EventKind) Event {
+	return Event{Kind: kind, Project: st.project.Project.Tag, Platform: st.project.Platform(), Node: st.node.Path}
 }
 
-func (b *build) nodeLocked(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, k keys, in []Input) (*chain, error) {
-	if next, ok := b.cached(p, n, c, k); ok { // another build did it while this one waited
-		return next, nil
+func (b *build) tellCached(st *nodeState) {
+	b.count(false)
+	ev := st.about(EventNode)
+	ev.State, ev.Digest = StateCached, st.record.DiffID
+	b.o.Events(ev)
+}
+
+func (b *build) nodeLocked(ctx context.Context, st *nodeState) (*chain, error) {
+	if b.ask(st); st.cached { // another build did it while this one waited
+		b.tellCached(st)
+		return st.after()
 	}
 	release, err := b.slot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	emulation, err := b.emulation(ctx, c.arch)
-	if err != nil {
-		return nil, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
+	if err := b.beginWriting(); err != nil {
+		return nil, err
+	}
+	if err := b.o.Runner.Ready(ctx, st.below.arch); err != nil {
+		return nil, st.failed(err)
 	}
 	begun := time.Now()
-	ev := about(p, n)
-	ev.Kind, ev.Why = EventStart, b.why(n, c, in)
+	ev := st.about(EventStart)
+	ev.Why = b.why(st)
 	b.o.Events(ev)
-	rec, err := b.execute(ctx, p, n, c, k.key, emulation)
-	if errors.Is(err, chroot.ErrNoEmulation) {
-		rec, err = b.executeAnew(ctx, p, n, c, k.key, emulation, err)
-	}
+	log, err := b.execute(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.remember(p, n, c, k, in, rec); err != nil {
+	if err := b.remember(st, log); err != nil {
 		return nil, err
 	}
 	b.count(true)
-	ev = about(p, n)
-	ev.Kind, ev.State, ev.Digest = EventNode, StateBuilt, rec.DiffID
-	if rec.DiffID == "" {
+	ev = st.about(EventNode)
+	ev.State, ev.Digest = stateBuilt, st.record.DiffID
+	if st.record.DiffID == "" {
 		ev.State = StateNothing
 	}
-	ev.Entries, ev.Bytes, ev.Elapsed = rec.Entries, rec.Bytes, time.Since(begun)
+	ev.Entries, ev.Bytes, ev.Elapsed = st.record.Entries, st.record.Bytes, time.Since(begun)
 	b.o.Events(ev)
-	return c.after(k.key, n, rec), nil
+	return st.below.after(st, st.record)
 }
 
-// cached returns the chain after a node if the cache has it and may be used.
-func (b *build) cached(p *projects.PlannedProject, n *projects.Node, c *chain, k keys) (*chain, bool) {
-	if b.o.NoCache {
-		return nil, false
-	}
-	rec, ok := b.lookup(k)
-	if !ok {
-		return nil, false
-	}
-	b.count(false)
-	ev := about(p, n)
-	ev.Kind, ev.State, ev.Digest = EventNode, StateCached, rec.DiffID
-	b.o.Events(ev)
-	return c.after(k.key, n, rec), true
+// failed says which node an error is about.
+func (st *nodeState) failed(err error) error {
+	return fmt.Errorf("%s: node %s of project %s: %w", st.node.Pos, st.node.Path, st.project.Label(), err)
 }
 
-// lookup asks the cache for a node: by its key, and then by its content key.
-func (b *build) lookup(k keys) (NodeRecord, bool) {
-	for _, key := range []digest.Digest{k.key, k.content} {
-		var rec NodeRecord
-		if !b.o.Store.Get(store.KindNode, key, &rec) {
-			continue
-		}
-		if rec.DiffID == "" {
-			return rec, true
-		}
-		if _, ok := b.o.Store.Layer(rec.DiffID); ok {
-			return rec, true
-		}
+// execute runs a node's job, keeps what it prints, and sets the record. It returns the path of the log.
+func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err error) {
+	n, p := st.node, st.project
+	logPath, err = b.o.Store.LogPath(st.key, p.Project.Tag+"-"+n.Path)
+	if err != nil {
+		return "", err
 	}
-	return NodeRecord{}, false
+	log, err := os.Create(logPath)
+	if err != nil {
+		return "", fmt.Errorf("keep what node %s prints: %w", n.Path, err)
+	}
+	lines := &lineWriter{secrets: n.Secrets(), emit: func(line string) error {
+		ev := st.about(EventOutput)
+		ev.Text = line
+		b.o.Events(ev)
+		_, err := log.WriteString(line + "\n")
+		return err
+	}}
+	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secretsOf(n), Output: lines})
+	if err := errors.Join(err, lines.flush(), log.Close()); err != nil {
+		return "", st.failed(err)
+	}
+	for _, text := range out.Skipped {
+		b.warn(n.Path + ": not in the layer: " + text)
+	}
+	if out.Exit != 0 {
+		what := fmt.Sprintf("exited with code %d", out.Exit)
+		if out.Signal != 0 {
+			what = fmt.Sprintf("was killed by signal %d (%s)", out.Signal, out.Said)
+		}
+		return "", &ScriptError{project: p.Project.Tag, platform: p.Platform(), node: n.Path, pos: n.Pos, what: what, log: logPath}
+	}
+	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, Entries: out.Entries, Bytes: out.Bytes}
+	return logPath, nil
 }
 
 // remember records a node that was executed, under both its keys, and what it was made from.
-func (b *build) remember(p *projects.PlannedProject, n *projects.Node, c *chain, k keys, in []Input, rec NodeRecord) error {
-	for _, key := range []digest.Digest{k.key, k.content} {
-		if err := b.o.Store.Put(store.KindNode, key, rec); err != nil {
+func (b *build) remember(st *nodeState, log string) error {
+	refs := store.Refs{Logs: []string{filepath.Base(log)}}
+	if st.record.DiffID != "" {
+		refs.Layers = []digest.Digest{st.record.DiffID}
+	}
+	for _, key := range []digest.Digest{st.key, st.content()} {
+		if err := b.o.Store.Put(kindNode, key, refs, st.record); err != nil {
 			return err
 		}
 	}
-	return b.o.Store.Put(store.KindLast, b.lastKey(n), lastRecord{Below: c.key, Inputs: in})
+	return b.o.Store.Put(kindLast, lastKey(st.node), store.Refs{}, lastRecord{Below: st.below.key, Inputs: st.inputs.list})
 }
 
-// execute runs a node on its chain and commits what it changed.
-func (b *build) execute(ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest, e chroot.Emulation) (rec NodeRecord, err error) {
-	lowers, err := b.lowerDirs(ctx, c)
-	if err != nil {
-		return rec, err
-	}
-	holder, err := b.o.Store.MakeTemp("node")
-	if err != nil {
-		return rec, err
-	}
-	defer b.discard(ctx, holder)
-	st := nodeState{upper: store.DirIn(holder), work: holder + ".work", lowers: lowers, emulation: e}
-	for _, d := range []string{st.upper, st.work} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return rec, err
-		}
-	}
-	defer b.discard(ctx, st.work)
-	if err := b.runScript(ctx, p, n, c, key, &st); err != nil {
-		return rec, err
-	}
-	rec, err = b.commit(ctx, c, holder, st)
-	if err != nil {
-		return rec, fmt.Errorf("node %s of project %s: commit its layer: %w", n.Path, p.Label(), err)
-	}
-	rec.Script = n.ScriptDigest()
-	return rec, nil
+// A ScriptError says that a node's script did not end well.
+type ScriptError struct {
+	project  string
+	platform string // as in events
+	node     string
+	pos      schema.Position
+	what     string // it did: "exited with code 3", "was killed by signal 9 (killed)"
+	log      string // the file that holds everything it printed
 }
 
-// executeAnew executes a node once more if what was remembered of its architecture has turned out to be wrong.
-func (b *build) executeAnew(
-	ctx context.Context, p *projects.PlannedProject, n *projects.Node, c *chain, key digest.Digest, used chroot.Emulation, failed error,
-) (NodeRecord, error) {
-	again, err := b.forgetEmulation(used)
-	if !again || err != nil {
-		return NodeRecord{}, errors.Join(failed, err)
-	}
-	emulation, err := b.emulation(ctx, c.arch)
-	if err != nil {
-		return NodeRecord{}, fmt.Errorf("%s: node %s of project %s: %w", n.Pos, n.Path, p.Label(), err)
-	}
-	return b.execute(ctx, p, n, c, key, emulation)
+func (e *ScriptError) Error() string {
+	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.pos, e.node, projects.Label(e.project, e.platform), e.what)
 }
 
-// A nodeState is what a node is executed on.
-type nodeState struct {
-	upper, work string
-	lowers      []string // top first
-	emulation   chroot.Emulation
-}
+// Hint says where to read on.
+func (e *ScriptError) Hint() string { return "everything it printed is in " + e.log }

@@ -2,13 +2,22 @@ package engine
 
 import (
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"xtoo/unpack"
+	"xtoo/layers/store"
 )
 
-// A NodeRecord is what the cache knows of a node that was executed.
-type NodeRecord struct {
+// The kinds of the engine's records. The number is raised when what is in them changes.
+const (
+	kindNode  store.Kind = "nodes/2"  // key of a node → nodeRecord
+	kindBase  store.Kind = "bases/2"  // identity of a base → Material, with its layers
+	kindLook  store.Kind = "looks/1"  // identity of a base → Material, without
+	kindLast  store.Kind = "last/2"   // project and node → lastRecord
+	kindRuns  store.Kind = "runs/1"   // keys of all nodes of a project → runsRecord
+	kindImage store.Kind = "images/1" // what an image is put together from → imageRecord
+)
+
+// A nodeRecord is what the cache knows of a node that was executed.
+type nodeRecord struct {
 	// DiffID of its layer; empty if it changed nothing.
 	DiffID digest.Digest `json:"diff_id,omitempty"`
 	// Script is the digest of its script.
@@ -18,19 +27,29 @@ type NodeRecord struct {
 	Bytes   int64 `json:"bytes"`
 }
 
-// A baseRecord is what the cache knows of a root's base.
-type baseRecord struct {
-	// DiffIDs of its layers, bottom first. A stage3 has one.
-	DiffIDs []digest.Digest `json:"diff_ids"`
-	// Summary of a stage3.
-	Summary *unpack.Summary `json:"summary,omitempty"`
-	// Config of an image from elsewhere.
-	Config *v1.Image `json:"config,omitempty"`
-}
-
-// A lastRecord is what a node was made from when it was last executed or found. It only serves to tell the
+// A lastRecord is what a node was made from when it was last executed. It only serves to tell the
 // user why the node must be executed now.
 type lastRecord struct {
 	Below  digest.Digest `json:"below"`
-	Inputs []Input       `json:"inputs"`
+	Inputs []input       `json:"inputs"`
+}
+
+// A runsRecord is what the cache knows of all nodes of a project, so that it need not be asked for each.
+type runsRecord struct {
+	Runs []run `json:"runs"`
+}
+
+// A run is one node that was executed.
+type run struct {
+	Record nodeRecord `json:"record"`
+	// Blob holds its layer.
+	Blob store.Blob `json:"blob"`
+}
+
+// An imageRecord is what was put together. What kind of document or layer each blob is does not stand in it: that
+// is in its key.
+type imageRecord struct {
+	Manifest store.Blob   `json:"manifest"`
+	Config   store.Blob   `json:"config"`
+	Layers   []store.Blob `json:"layers"`
 }

@@ -15,15 +15,15 @@ import (
 	"xtoo/internal/atomicfile"
 )
 
-// BlobPath returns the file of a blob in the store, whether or not it exists.
-func (s *Store) BlobPath(d digest.Digest) string {
-	return s.path(dirLayout, "blobs", d.Algorithm().String(), d.Encoded())
+// blobPath returns the file of a blob in the store, whether or not it exists.
+func (s *Store) blobPath(d digest.Digest) string {
+	return s.dir + "/" + dirLayout + "/blobs/" + d.Algorithm().String() + "/" + d.Encoded()
 }
 
 // HasBlob says whether the blob is there with that size. Blobs are synced before they get their
 // name, so one with the right size is whole.
 func (s *Store) HasBlob(d digest.Digest, size int64) bool {
-	fi, err := os.Stat(s.BlobPath(d))
+	fi, err := os.Stat(s.blobPath(d))
 	return err == nil && fi.Size() == size
 }
 
@@ -32,7 +32,7 @@ func (s *Store) OpenBlob(d digest.Digest) (*os.File, error) {
 	if err := d.Validate(); err != nil {
 		return nil, fmt.Errorf("open blob %q: %w", d, err)
 	}
-	return os.Open(s.BlobPath(d))
+	return os.Open(s.blobPath(d))
 }
 
 // A BlobWriter hashes what is written and becomes a blob of the store with Commit.
@@ -78,7 +78,7 @@ func (w *BlobWriter) Commit() (digest.Digest, int64, error) {
 		w.f.Abort()
 		return d, w.size, nil
 	}
-	if err := w.f.CommitAs(w.s.BlobPath(d)); err != nil {
+	if err := w.f.CommitAs(w.s.blobPath(d)); err != nil {
 		return "", 0, fmt.Errorf("commit blob %s: %w", d, err)
 	}
 	return d, w.size, nil
@@ -109,7 +109,7 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (digest.Digest, error)
 type verifyReader struct {
 	io.ReadCloser
 	v    digest.Verifier
-	want digest.Digest
+	what string // "layer sha256:…", for the error
 }
 
 // ErrDamaged says that a blob's content is not what its digest says.
@@ -121,7 +121,7 @@ func (r *verifyReader) Read(p []byte) (int, error) {
 		_, _ = r.v.Write(p[:n]) // hashing does not fail
 	}
 	if err == io.EOF && !r.v.Verified() { // the io.Reader contract returns it bare
-		return n, fmt.Errorf("read layer %s: %w", r.want, ErrDamaged)
+		return n, fmt.Errorf("read %s: %w", r.what, ErrDamaged)
 	}
 	return n, err
 }

@@ -9,11 +9,17 @@
 //	  oci/                     an OCI image layout: every blob once, every image built, by its tag
 //	  layers/HEX/fs            the directory of the layer whose diff id is sha256:HEX, in overlayfs's on-disk
 //	                           format (user.overlay.* xattrs); a cache of oci/: it can be unpacked again
-//	  cache/KIND/HEX.json      records: what was made from what (see [Store.Get])
+//	  cache/KIND/N/HEX.json    records: what was made from what, in an envelope (see [Store.Put], [Refs])
+//	  cache/secret-key         the key that digests of secrets are taken under
 //	  cache/locks/             lock files, present only while something is locked
+//	  inputs/HEX               scripts and declared files of nodes, for those who execute them (see [Store.KeepInput])
 //	  logs/                    one file a node executed
 //	  stages/                  stage3s as published
 //	  tmp/NAME, tmp/NAME.lock  work in progress of a living process, or rubbish of a dead one
+//	  lock                     locked, shared, by builds; exclusively by a cleaning
+//
+// A record is {"version":1, "kind":"nodes/2", "refs":{…}, "body":…}. Its kind belongs to the package that writes it; a
+// cleaning looks at the references alone, and leaves alone what has a name that a store does not have.
 //
 // Everything but oci/ can be made again; all of it can be deleted at any time while no build runs
 // (`xtoo clean --all` does it whoever owns the files).

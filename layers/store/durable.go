@@ -40,7 +40,7 @@ func (s *Store) HasLayerDir(diffID digest.Digest) bool {
 		return false
 	}
 	boot, err := os.ReadFile(filepath.Join(dir, bootFile))
-	return errors.Is(err, fs.ErrNotExist) || err == nil && string(boot) == BootID()
+	return errors.Is(err, fs.ErrNotExist) || err == nil && string(boot) == s.boot()
 }
 
 // StaleLayerDir returns the directory that stands where the layer's should, if [Store.HasLayerDir] does not trust it.
@@ -54,7 +54,7 @@ func (s *Store) StaleLayerDir(diffID digest.Digest) (string, bool) {
 // AdoptLayerDir makes the directory holder, which must hold nothing but `fs`, the directory of a layer.
 // If the layer is there already, holder is left where it is: the caller removes it.
 func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
-	if err := os.WriteFile(filepath.Join(holder, bootFile), []byte(BootID()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(holder, bootFile), []byte(s.boot()), 0o600); err != nil {
 		return err
 	}
 	err := os.Rename(holder, filepath.Dir(s.LayerDir(diffID)))
@@ -66,7 +66,7 @@ func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
 
 // Settle makes the layer directories of this boot durable that are old enough for that to cost nothing.
 func (s *Store) Settle() error {
-	entries, err := os.ReadDir(s.layersDir())
+	entries, err := readDir(s.layersDir())
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (s *Store) Settle() error {
 		if err != nil || time.Since(fi.ModTime()) < settleAge {
 			continue
 		}
-		if boot, err := os.ReadFile(marker); err == nil && string(boot) == BootID() {
+		if boot, err := os.ReadFile(marker); err == nil && string(boot) == s.boot() {
 			old = append(old, marker)
 		}
 	}

@@ -53,7 +53,7 @@ type FileRecord struct {
 // RememberedFile returns what is known of a file, if it is still the file that was remembered.
 func (s *Store) RememberedFile(id FileID) (FileRecord, bool) {
 	var r FileRecord
-	if !s.Get(KindFile, digest.FromString(id.Path), &r) || r.ID != id {
+	if !s.Get(kindFile, digest.FromString(id.Path), &r) || r.ID != id {
 		return FileRecord{}, false
 	}
 	return r, true
@@ -61,7 +61,7 @@ func (s *Store) RememberedFile(id FileID) (FileRecord, bool) {
 
 // RememberFile writes down what is known of a file.
 func (s *Store) RememberFile(r FileRecord) error {
-	return s.Put(KindFile, digest.FromString(r.ID.Path), r)
+	return s.Put(kindFile, digest.FromString(r.ID.Path), Refs{File: &r.ID}, r)
 }
 
 // FileDigest returns the sha256 of a file, from memory if it is unchanged since it was last read.

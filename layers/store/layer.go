@@ -41,7 +41,7 @@ func (l Layer) Descriptor(c layers.Compression) v1.Descriptor {
 // Layer returns what is known of a layer, less the blobs that are gone. It is not found if none is left.
 func (s *Store) Layer(diffID digest.Digest) (Layer, bool) {
 	var l Layer
-	if diffID.Validate() != nil || !s.Get(KindLayer, diffID, &l) || l.DiffID != diffID {
+	if diffID.Validate() != nil || !s.Get(kindLayer, diffID, &l) || l.DiffID != diffID {
 		return Layer{}, false
 	}
 	for c, b := range l.Blobs {
@@ -74,7 +74,7 @@ func (s *Store) OpenLayer(diffID digest.Digest) (io.ReadCloser, error) {
 			_ = f.Close() // read only
 			return nil, fmt.Errorf("open layer %s: %w", diffID, err)
 		}
-		return &verifyReader{ReadCloser: &both{d, f}, v: diffID.Verifier(), want: diffID}, nil
+		return &verifyReader{ReadCloser: &both{d, f}, v: diffID.Verifier(), what: "layer " + diffID.String()}, nil
 	}
 	return nil, fmt.Errorf("open layer %s: the store does not have it", diffID)
 }
@@ -157,7 +157,7 @@ func (s *Store) recordLayer(diffID digest.Digest, size int64, c layers.Compressi
 		return l, nil
 	}
 	l.Blobs[c] = b
-	return l, s.Put(KindLayer, diffID, l)
+	return l, s.Put(kindLayer, diffID, Refs{Layers: []digest.Digest{diffID}}, l)
 }
 
 // RecordLayer says that a blob which is in the store holds a layer. The caller has verified that it does: images

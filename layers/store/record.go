@@ -1,7 +1,6 @@
 package store
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,63 +8,127 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
-
-	"xtoo/internal/atomicfile"
+	"golang.org/x/sys/unix"
 )
 
-// The kinds of records. Each is a directory below cache/.
+// A Kind is a kind of record: its name and the version of its content, as "nodes/2". Whoever writes records declares it,
+// and raises the version when the content changes: records of another version are simply not found. The name is of
+// lower-case letters, and no two packages use the same.
+type Kind string
+
+// The kinds of the store's own records.
 const (
-	KindNode  = "nodes"  // key of a node → what it made
-	KindLayer = "layers" // diff id → the blobs that hold it
-	KindBase  = "bases"  // digest of a stage3 file and what is excluded, or of an image → its layers
-	KindFile  = "files"  // path of a file outside → its identity and digest
-	KindLast  = "last"   // project and node → the inputs of its last execution
-
-	KindEmulation = "emulations" // architecture, emulator, boot of this machine → how programs are executed
+	kindLayer Kind = "layers/2" // diff id → the blobs that hold it
+	kindFile  Kind = "files/2"  // path of a file outside → its identity and digest
 )
 
-// recordVersion is part of every record's name: records of another version are simply not found.
-const recordVersion = "1"
+// oldKinds are the kinds of earlier programs, whose records had no envelope: nobody reads them any more.
+func oldKinds() []Kind {
+	return []Kind{"nodes/1", "bases/1", "layers/1", "files/1", "last/1", "emulations/1"}
+}
 
-var hexName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+// Refs says what a record refers to. A cleaning follows it without knowing what the record is: the record stays as long
+// as all of it is there and is kept for an image, the file unchanged and the machine not started again; what stands in Dirs and
+// Logs stays as long as a record that names it.
+type Refs struct {
+	Layers []digest.Digest `json:"layers,omitempty"` // diff ids
+	Blobs  []digest.Digest `json:"blobs,omitempty"`
+	Dirs   []digest.Digest `json:"dirs,omitempty"` // names of layer directories, where they are no diff ids
+	Logs   []string        `json:"logs,omitempty"` // names of files in logs/
+	File   *FileID         `json:"file,omitempty"` // a file outside of the store
+	Boot   string          `json:"boot,omitempty"` // see [BootID]
+}
 
-// Get reads the record of a key into v and says whether there was one. A record that cannot be read or
-// understood counts as none: records can always be made again.
-func (s *Store) Get(kind string, key digest.Digest, v any) bool {
-	data, err := os.ReadFile(s.recordPath(kind, key))
+// envelopeVersion is the version of the envelope.
+const envelopeVersion = 1
+
+// An envelope is what every record stands in.
+type envelope struct {
+	Version int  `json:"version"`
+	Kind    Kind `json:"kind"`
+	Refs    Refs `json:"refs"`
+	Body    any  `json:"body"`
+}
+
+var (
+	hexName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	kindName    = regexp.MustCompile(`^[a-z]+$`)
+	versionName = regexp.MustCompile(`^[0-9]+$`)
+)
+
+// Get reads the record of a key into v, a pointer, and says whether there was one. A record that cannot be read or
+// understood counts as none: records can always be made again. What v holds is good for nothing then.
+func (s *Store) Get(kind Kind, key digest.Digest, v any) bool {
+	path := s.recordPath(kind, key)
+	data, err := readSmall(path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.log.Warn("cannot read a record of the cache", "error", err)
 		}
 		return false
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		s.log.Warn("a record of the cache is damaged and will be made again", "path", s.recordPath(kind, key), "error", err)
+	e := struct {
+		Version int  `json:"version"`
+		Kind    Kind `json:"kind"`
+		Body    any  `json:"body"`
+	}{Body: v}
+	if err := json.Unmarshal(data, &e); err != nil || e.Version != envelopeVersion || e.Kind != kind {
+		s.log.Warn("a record of the cache is damaged and will be made again", "path", path, "error", err)
 		return false
 	}
-	return true
+	return e.Body == v // null in its place is no content
+}
+
+// readSmall is os.ReadFile for the many small files that a build with nothing to do reads: without what an *os.File
+// needs to be waited for.
+func readSmall(path string) (data []byte, err error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer func() { _ = unix.Close(fd) }() // read only
+	data = make([]byte, 0, 2048)
+	for {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return data, nil
+		}
+		data = data[:len(data)+n]
+		data = slices.Grow(data, 512)
+	}
 }
 
 // Put writes the record of a key, over an older one. It is whole or not there, but it is not synced:
 // a power cut costs the record and nothing else.
-func (s *Store) Put(kind string, key digest.Digest, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode a %s record: %w", kind, err)
-	}
-	path := s.recordPath(kind, key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+func (s *Store) Put(kind Kind, key digest.Digest, refs Refs, v any) error {
+	if err := s.make(); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".*.part")
+	data, err := json.Marshal(envelope{Version: envelopeVersion, Kind: kind, Refs: refs, Body: v})
+	if err != nil {
+		return fmt.Errorf("encode a record of kind %s: %w", kind, err)
+	}
+	path := s.recordPath(kind, key)
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dir, ".*.part")
 	if err != nil {
 		return err
 	}
 	_, werr := tmp.Write(append(data, '\n'))
 	if err := errors.Join(werr, tmp.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write a %s record: %w", kind, err), os.Remove(tmp.Name()))
+		return errors.Join(fmt.Errorf("write a record of kind %s: %w", kind, err), os.Remove(tmp.Name()))
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
@@ -74,7 +137,7 @@ func (s *Store) Put(kind string, key digest.Digest, v any) error {
 }
 
 // Delete removes the record of a key, if there is one.
-func (s *Store) Delete(kind string, key digest.Digest) error {
+func (s *Store) Delete(kind Kind, key digest.Digest) error {
 	err := os.Remove(s.recordPath(kind, key))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -82,54 +145,14 @@ func (s *Store) Delete(kind string, key digest.Digest) error {
 	return err
 }
 
-// Keys returns the keys of all records of a kind.
-func (s *Store) Keys(kind string) ([]digest.Digest, error) {
-	entries, err := os.ReadDir(s.path(dirCache, kind, recordVersion))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var keys []digest.Digest
-	for _, e := range entries {
-		name, ok := cutJSON(e.Name())
-		if ok && hexName.MatchString(name) {
-			keys = append(keys, digest.NewDigestFromEncoded(digest.SHA256, name))
-		}
-	}
-	return keys, nil
+// recordPath is cache/KIND/VERSION/HEX.json.
+func (s *Store) recordPath(kind Kind, key digest.Digest) string {
+	return s.dir + "/" + dirCache + "/" + string(kind) + "/" + key.Encoded() + ".json"
 }
 
-func cutJSON(name string) (string, bool) {
-	ext := filepath.Ext(name)
-	return name[:len(name)-len(ext)], ext == ".json"
+// recordName says whether a file in a directory of records is named like a record, and whether it is what a killed
+// [Store.Put] left.
+func recordName(name string) (record, leftover bool) {
+	hex, ok := strings.CutSuffix(name, ".json")
+	return ok && hexName.MatchString(hex), strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".part")
 }
-
-func (s *Store) recordPath(kind string, key digest.Digest) string {
-	return s.path(dirCache, kind, recordVersion, key.Encoded()+".json")
-}
-
-// SecretKey returns a random key that only this store has, making it when it is first asked for. Digests of secrets
-// are taken under it: the plain ones could be guessed back.
-func (s *Store) SecretKey() ([]byte, error) {
-	path := s.path(dirCache, "secret-key")
-	for range 2 {
-		key, err := os.ReadFile(path)
-		if err == nil && len(key) == secretKeySize {
-			return key, nil
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		key = make([]byte, secretKeySize)
-		_, _ = rand.Read(key) // crypto/rand does not fail
-		if err := atomicfile.Write(path, key, 0o600); err != nil {
-			return nil, fmt.Errorf("make the store's key: %w", err)
-		}
-		// Read it again: of two processes that make one at once, both use the one that stayed.
-	}
-	return nil, fmt.Errorf("read the store's key %s: it has another length than %d bytes", path, secretKeySize)
-}
-
-const secretKeySize = 32

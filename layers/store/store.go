@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+
+	"xtoo/internal/filelock"
 )
 
 // A Store is an open store. It is safe for concurrent use, by any number of processes.
@@ -21,6 +23,11 @@ type Store struct {
 	// can be used on.
 	scratch string
 	log     *slog.Logger
+
+	boot func() string // BootID, read once
+
+	made sync.Mutex // held while the rooms are made
+	have bool
 
 	mu   sync.Mutex
 	work map[string]*workspace // by dir and scratch; filled when something is written
@@ -34,6 +41,7 @@ const (
 	dirLocks  = "cache/locks"
 	dirLogs   = "logs"
 	dirStages = "stages"
+	dirInputs = "inputs"
 	dirTmp    = "tmp"
 )
 
@@ -67,9 +75,9 @@ type OpenOptions struct {
 	Log *slog.Logger
 }
 
-// Open opens the store in dir and makes what is missing of it.
+// Open opens the store in dir. Nothing is made of it before something is written.
 func Open(dir string, o OpenOptions) (*Store, error) {
-	s := &Store{log: o.Log, work: map[string]*workspace{}}
+	s := &Store{log: o.Log, work: map[string]*workspace{}, boot: sync.OnceValue(BootID)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -83,10 +91,29 @@ func Open(dir string, o OpenOptions) (*Store, error) {
 			return nil, err
 		}
 	}
-	if err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirTmp); err != nil {
-		return nil, err
+	return s, nil
+}
+
+// make makes what is missing of the store, once.
+func (s *Store) make() error {
+	s.made.Lock()
+	defer s.made.Unlock()
+	if s.have {
+		return nil
 	}
-	return s, makeRooms(s.scratch, dirLayers, dirTmp)
+	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs, dirTmp)
+	if err == nil {
+		err = makeRooms(s.scratch, dirLayers, dirTmp)
+	}
+	s.have = err == nil
+	return err
+}
+
+// unmade says that what was made may be gone.
+func (s *Store) unmade() {
+	s.made.Lock()
+	defer s.made.Unlock()
+	s.have = false
 }
 
 // makeRooms makes what is missing of a store's directories.
@@ -106,9 +133,6 @@ func (s *Store) Dir() string { return s.dir }
 // LayoutDir returns the directory of the store's OCI image layout.
 func (s *Store) LayoutDir() string { return s.path(dirLayout) }
 
-// LogDir returns the directory of the nodes' logs.
-func (s *Store) LogDir() string { return s.path(dirLogs) }
-
 func (s *Store) layersDir() string { return filepath.Join(s.scratch, dirLayers) }
 
 func (s *Store) path(elem ...string) string {
@@ -119,7 +143,10 @@ func (s *Store) path(elem ...string) string {
 // waiting, if not nil, is called once when somebody else holds it. The caller calls unlock.
 func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock func() error, err error) {
 	sum := sha256.Sum256([]byte(name))
-	l, err := lockFile(ctx, s.path(dirLocks, hex.EncodeToString(sum[:16])), waiting)
+	if err := s.make(); err != nil {
+		return nil, err
+	}
+	l, err := filelock.Wait(ctx, s.path(dirLocks, hex.EncodeToString(sum[:16])), waiting)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}

@@ -21,6 +21,9 @@ import (
 	"xtoo/layers/store"
 )
 
+// kind is a kind of records that the store does not know.
+const kind store.Kind = "tests/2"
+
 func openStore(t *testing.T) *store.Store {
 	t.Helper()
 	s, err := store.Open(filepath.Join(t.TempDir(), "store"), store.OpenOptions{})
@@ -120,7 +123,7 @@ func TestDamagedBlobIsFound(t *testing.T) {
 	stream := someTar(t, 1<<20)
 	s := openStore(t)
 	l := putLayer(t, s, stream, layers.None, 1)
-	path := s.BlobPath(l.Blobs[layers.None].Digest)
+	path := filepath.Join(s.LayoutDir(), "blobs", "sha256", l.Blobs[layers.None].Digest.Encoded())
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +247,7 @@ func TestLockEndsWithItsContext(t *testing.T) {
 func TestSweepTakesTheDeadAndLeavesTheLiving(t *testing.T) {
 	ctx := context.Background()
 	s := openStore(t)
-	dead := filepath.Join(s.Dir(), "tmp", "DEAD")
+	dead := filepath.Join(s.Dir(), "tmp", "DEADDEADDEAD")
 	if err := os.MkdirAll(filepath.Join(dead, "upper", "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -281,22 +284,25 @@ func TestDamagedRecordIsNone(t *testing.T) {
 	key := digest.FromString("k")
 	type rec struct{ A, B string }
 	want := rec{"1", "2"}
-	if err := s.Put(store.KindNode, key, want); err != nil {
+	if err := s.Put(kind, key, store.Refs{}, want); err != nil {
 		t.Fatal(err)
 	}
 	var got rec
-	if !s.Get(store.KindNode, key, &got) || got != want {
+	if !s.Get(kind, key, &got) || got != want {
 		t.Errorf("got %+v", got)
 	}
-	path, err := filepath.Glob(filepath.Join(s.Dir(), "cache", store.KindNode, "*", "*.json"))
+	path, err := filepath.Glob(filepath.Join(s.Dir(), "cache", "tests", "*", "*.json"))
 	if err != nil || len(path) != 1 {
 		t.Fatal(path, err)
 	}
-	for _, damage := range []string{"", "{", "{\"A\":", "\x00\x00"} {
+	for _, damage := range []string{
+		"", "{", "{\"A\":", "\x00\x00", `{"A":"1","B":"2"}`, `{"version":1,"kind":"tests/2","body":null}`,
+		`{"version":1,"kind":"others/2","body":{"A":"1"}}`, `{"version":2,"kind":"tests/2","body":{"A":"1"}}`,
+	} {
 		if err := os.WriteFile(path[0], []byte(damage), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if s.Get(store.KindNode, key, &got) {
+		if s.Get(kind, key, &got) {
 			t.Errorf("a record that holds %q is taken for good", damage)
 		}
 	}
@@ -330,142 +336,5 @@ func TestFileDigestIsRememberedAndForgotten(t *testing.T) {
 	}
 	if d, _, err = s.FileDigest(ctx, path); err != nil || d != digest.FromString("two") {
 		t.Errorf("digest after a change: %s, %v", d, err)
-	}
-}
-
-func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
-	ctx := context.Background()
-	s := openStore(t)
-	kept := putLayer(t, s, someTar(t, 1000), layers.Gzip, 1)
-	gone := putLayer(t, s, someTar(t, 2000), layers.Gzip, 1)
-	for _, l := range []store.Layer{kept, gone} {
-		if err := os.MkdirAll(s.LayerDir(l.DiffID), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		key := digest.FromString(l.DiffID.String())
-		if err := s.Put(store.KindNode, key, map[string]digest.Digest{"diff_id": l.DiffID}); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(s.LogPath(key, "x/y"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(ctx, removeAll); err != nil {
-		t.Fatal(err)
-	}
-	keep := func() (store.Keep, error) {
-		return store.Keep{
-			Blobs:  map[digest.Digest]bool{kept.Blobs[layers.Gzip].Digest: true},
-			Layers: map[digest.Digest]bool{kept.DiffID: true},
-		}, nil
-	}
-	done, err := s.Clean(ctx, keep, removeAll)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if done.Blobs != 1 || done.Layers != 1 || done.Logs != 1 || done.Records != 2 {
-		t.Errorf("removed %+v", done)
-	}
-	if _, ok := s.Layer(kept.DiffID); !ok || !s.HasLayerDir(kept.DiffID) {
-		t.Error("what was to be kept is gone")
-	}
-	if _, ok := s.Layer(gone.DiffID); ok || s.HasLayerDir(gone.DiffID) {
-		t.Error("what nothing names is still there")
-	}
-}
-
-func TestScratchHoldsLayersAndWork(t *testing.T) {
-	ctx := context.Background()
-	dir, scratch := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "scratch")
-	s, err := store.Open(dir, store.OpenOptions{Scratch: scratch})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := putLayer(t, s, someTar(t, 1000), layers.Gzip, 1)
-	holder, err := s.MakeTemp("layer")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(store.DirIn(holder), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.AdoptLayerDir(holder, l.DiffID); err != nil {
-		t.Fatal(err)
-	}
-	if rel, err := filepath.Rel(scratch, s.LayerDir(l.DiffID)); err != nil || !filepath.IsLocal(rel) || !s.HasLayerDir(l.DiffID) {
-		t.Errorf("the layer directory is %s", s.LayerDir(l.DiffID))
-	}
-	if err := errors.Join(s.Close(ctx, removeAll), s.CleanAll(ctx, removeAll)); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range []string{dir, scratch} {
-		if _, err := os.Stat(d); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is still there: %v", d, err)
-		}
-	}
-}
-
-// TestLayerDirsOfAnotherBoot: what was not synced before the machine went down is not trusted; what was synced is.
-func TestLayerDirsOfAnotherBoot(t *testing.T) {
-	s := openStore(t)
-	adopt := func(name string) (digest.Digest, string) {
-		d := digest.FromString(name)
-		holder, err := s.MakeTemp("layer")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Mkdir(store.DirIn(holder), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.AdoptLayerDir(holder, d); err != nil {
-			t.Fatal(err)
-		}
-		return d, filepath.Join(filepath.Dir(s.LayerDir(d)), "boot")
-	}
-	fresh, _ := adopt("fresh")
-	other, otherBoot := adopt("other")
-	settled, settledBoot := adopt("settled")
-	if err := os.WriteFile(otherBoot, []byte("another boot"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	hourAgo := time.Now().Add(-time.Hour)
-	for _, p := range []string{otherBoot, settledBoot} {
-		if err := os.Chtimes(p, hourAgo, hourAgo); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Settle(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(settledBoot); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("an old directory of this boot is not settled: %v", err)
-	}
-	if !s.HasLayerDir(fresh) || !s.HasLayerDir(settled) || s.HasLayerDir(other) {
-		t.Errorf("trusted: fresh %v, settled %v, other %v", s.HasLayerDir(fresh), s.HasLayerDir(settled), s.HasLayerDir(other))
-	}
-	if dir, ok := s.StaleLayerDir(other); !ok || dir != filepath.Dir(otherBoot) {
-		t.Errorf("stale: %q, %v", dir, ok)
-	}
-	if _, ok := s.StaleLayerDir(fresh); ok {
-		t.Error("a fresh directory is called stale")
-	}
-}
-
-func TestCleanStaysAwayFromABuild(t *testing.T) {
-	ctx := context.Background()
-	s := openStore(t)
-	release, err := s.Use(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.CleanAll(ctx, removeAll); !errors.Is(err, store.ErrInUse) {
-		t.Errorf("cleaning under a build gives %v", err)
-	}
-	release()
-	if err := s.CleanAll(ctx, removeAll); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the store is still there: %v", err)
 	}
 }

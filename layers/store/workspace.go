@@ -5,9 +5,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+
+	"xtoo/internal/filelock"
 )
 
 // lockSuffix ends the name of a workspace's lock file.
@@ -21,7 +25,7 @@ type Remover func(ctx context.Context, paths ...string) error
 // Its lock tells other processes that the work goes on.
 type workspace struct {
 	dir  string
-	lock *fileLock
+	lock *filelock.Lock
 }
 
 // MakeTemp makes a new empty directory for work in progress; prefix is for people who look. It is gone after
@@ -49,8 +53,11 @@ func (s *Store) workspace(below string) (*workspace, error) {
 	if w := s.work[below]; w != nil {
 		return w, nil
 	}
+	if err := s.make(); err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(below, dirTmp, rand.Text()[:12])
-	lock, err := tryLockFile(dir + lockSuffix)
+	lock, err := filelock.Try(dir + lockSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +79,7 @@ func (s *Store) Close(ctx context.Context, rm Remover) error {
 	for _, w := range work {
 		if err := removeTree(ctx, w.dir, rm); err != nil {
 			// The lock file stays: without its holder, it marks the directory for the next sweep.
-			all = append(all, fmt.Errorf("remove the workspace: %w", err), w.lock.f.Close())
+			all = append(all, fmt.Errorf("remove the workspace: %w", err), w.lock.Abandon())
 			continue
 		}
 		all = append(all, w.lock.Unlock())
@@ -102,16 +109,31 @@ func removeTrees(ctx context.Context, paths []string, rm Remover) error {
 	return rm(ctx, left...)
 }
 
+// workName matches what a process has in tmp/.
+var workName = regexp.MustCompile(`^[A-Z2-7]{12}(\.lock)?$`)
+
+// readDir lists a directory; one that is not there is empty.
+func readDir(dir string) ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return entries, err
+}
+
 // Sweep removes what dead processes left in tmp/.
 func (s *Store) Sweep(ctx context.Context, rm Remover) error {
 	for _, dir := range s.dirs() {
-		entries, err := os.ReadDir(filepath.Join(dir, dirTmp))
+		entries, err := readDir(filepath.Join(dir, dirTmp))
 		if err != nil {
 			return err
 		}
 		for _, e := range entries {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if !workName.MatchString(e.Name()) {
+				continue // a cleaning says that it is there
 			}
 			path := filepath.Join(dir, dirTmp, strings.TrimSuffix(e.Name(), lockSuffix))
 			if err := s.sweepOne(ctx, path, rm); err != nil {
@@ -123,8 +145,8 @@ func (s *Store) Sweep(ctx context.Context, rm Remover) error {
 }
 
 func (s *Store) sweepOne(ctx context.Context, path string, rm Remover) error {
-	lock, err := tryLockFile(path + lockSuffix)
-	if errors.Is(err, errLocked) {
+	lock, err := filelock.Try(path + lockSuffix)
+	if errors.Is(err, filelock.ErrLocked) {
 		return nil
 	}
 	if err != nil {

@@ -203,7 +203,10 @@ func sameData(t testing.TB, got, want io.Reader) {
 // TestBigDirectory has 100,000 names in one directory, of which the kernel must find each by its index.
 func TestBigDirectory(t *testing.T) {
 	notUnderRace(t)
-	const n = 100_000
+	n := 50_000
+	if testutil.IsLong() {
+		n = 100_000
+	}
 	name := func(i int) string { return fmt.Sprintf("%s-%d", []string{"a", "package", "ünï"}[i%3], i*7919%n) }
 	image := buildWith(t, Options{}, func(w *Writer) {
 		for i := range n {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -104,6 +105,29 @@ func listOne(w io.Writer, path, name string, long bool) error {
 	}
 	_, err = fmt.Fprintf(w, "%v %d %d:%d %d %s %s\n", info.Mode(), st.Nlink, st.Uid, st.Gid, st.Size, info.ModTime().UTC().Format(time.DateTime), name)
 	return err
+}
+
+// stat prints facts of files: `stat -c FORMAT FILE…`.
+func stat(_ context.Context, std stdio, args []string) error {
+	got, args, err := options(args, "c:")
+	if err != nil {
+		return err
+	}
+	if !has(got, "c") {
+		return exitError{2, "usage: stat -c FORMAT FILE…"}
+	}
+	for _, path := range args {
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		facts := strings.NewReplacer("%%", "%", "%n", path, "%a", strconv.FormatUint(uint64(st.Mode&0o7777), 8),
+			"%u", fmt.Sprint(st.Uid), "%g", fmt.Sprint(st.Gid), "%s", fmt.Sprint(st.Size), "%h", fmt.Sprint(st.Nlink), "%Y", fmt.Sprint(st.Mtim.Sec))
+		if _, err := fmt.Fprintln(std.out, facts.Replace(got['c'])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rm removes files; -r directories with all that is in them, too; -f does not mind what is not there.

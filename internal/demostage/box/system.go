@@ -52,6 +52,23 @@ func env(_ context.Context, std stdio, args []string) error {
 	return exitError{126, syscall.Exec(path, args, environ).Error()} // returns only to say why it could not
 }
 
+// id prints the user's number (-u) or the group's (-g), or both.
+func id(_ context.Context, std stdio, args []string) error {
+	got, _, err := options(args, "ug")
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("uid=%d gid=%d", os.Geteuid(), os.Getegid())
+	switch {
+	case has(got, "u"):
+		text = strconv.Itoa(os.Geteuid())
+	case has(got, "g"):
+		text = strconv.Itoa(os.Getegid())
+	}
+	_, err = fmt.Fprintln(std.out, text)
+	return err
+}
+
 func uname(_ context.Context, std stdio, args []string) error {
 	got, _, err := options(args, "asnrvm")
 	if err != nil {

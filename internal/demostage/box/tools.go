@@ -5,8 +5,8 @@ func tools() map[string]tool {
 	return map[string]tool{
 		// files
 		"cat": cat, "chmod": chmod, "chown": chown, "cp": cp, "install": install, "ln": ln, "ls": ls, "mkdir": mkdir,
-		"mkfifo": mkfifo, "mv": mv, "rm": rm, "rmdir": rmdir, "touch": touch,
+		"mkfifo": mkfifo, "mv": mv, "rm": rm, "rmdir": rmdir, "stat": stat, "touch": touch,
 		// processes and the machine
-		"env": env, "kill": kill, "seq": seq, "sleep": sleep, "uname": uname,
+		"env": env, "id": id, "kill": kill, "seq": seq, "sleep": sleep, "uname": uname,
 	}
 }

@@ -1,0 +1,39 @@
+package host
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// FilesystemName names the file system of a path, for messages.
+func FilesystemName(path string) string {
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) != nil {
+		return "unknown file system"
+	}
+	if name, ok := filesystems()[int64(st.Type)]; ok { //nolint:unconvert // int32 on 32-bit machines
+		return name
+	}
+	return fmt.Sprintf("file system %#x", st.Type)
+}
+
+// filesystems are those worth a name (statfs(2)).
+func filesystems() map[int64]string {
+	return map[int64]string{
+		unix.EXT4_SUPER_MAGIC: "ext4", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs", unix.F2FS_SUPER_MAGIC: "f2fs",
+		unix.TMPFS_MAGIC: "tmpfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay", unix.NFS_SUPER_MAGIC: "nfs", unix.SMB2_SUPER_MAGIC: "smb",
+		unix.CIFS_SUPER_MAGIC: "cifs", unix.CEPH_SUPER_MAGIC: "ceph", unix.FUSE_SUPER_MAGIC: "fuse", 0x2fc12fc1: "zfs",
+		0xca451a4e: "bcachefs", 0x0bd00bd0: "lustre", 0x47504653: "gpfs", 0x19830326: "beegfs", unix.V9FS_MAGIC: "9p",
+		0xf15f: "ecryptfs", unix.MSDOS_SUPER_MAGIC: "vfat", unix.EXFAT_SUPER_MAGIC: "exfat", unix.AFS_SUPER_MAGIC: "afs",
+	}
+}
+
+// isNetwork says whether a file system is shared between machines.
+func isNetwork(name string) bool {
+	switch name {
+	case "nfs", "smb", "cifs", "ceph", "lustre", "gpfs", "beegfs", "9p", "afs":
+		return true
+	}
+	return false
+}

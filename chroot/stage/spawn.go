@@ -1,0 +1,112 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
+)
+
+// A child is a process of this program that this process has started.
+type child struct {
+	process *os.Process
+	stderr  *os.File
+	ended   chan struct{} // closed when it has been waited for
+	how     string        // how it ended, and its first words; to be read after ended
+}
+
+// spawn clones a process and has it execute this program. It is done on a thread of its own which lives as long as the
+// child: the parent-death signal comes at the death of the thread that cloned, not of the process.
+func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child, error) {
+	// What the Go runtime says when it crashes, and nothing else, goes there; an anonymous file needs no reader.
+	memory, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make an anonymous file: %w", err)
+	}
+	c := &child{stderr: os.NewFile(uintptr(memory), "stderr of a stage"), ended: make(chan struct{})}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.Join(err, c.stderr.Close())
+	}
+	defer null.Close() // nothing was written
+	attr := &os.ProcAttr{Files: append([]*os.File{null, c.stderr, c.stderr}, files...), Env: env, Sys: h.Attributes(kinds)}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		// The threads of the child inherit it. Those of the Go runtime sleep for 20 µs, very often, and each time that
+		// costs as much again; they may as well sleep longer. init gives its payload back what is usual.
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0) // a bonus
+		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
+		var err error
+		c.process, err = os.StartProcess("/proc/self/exe", []string{os.Args[0]}, attr)
+		started <- err
+		if err == nil {
+			c.wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, errors.Join(host.ExplainStart(err), c.stderr.Close())
+	}
+	return c, nil
+}
+
+// timerSlack is by how much the sleep of a thread may be prolonged, in nanoseconds.
+const timerSlack = 1_000_000
+
+// wait reaps the process.
+func (c *child) wait() {
+	state, err := c.process.Wait()
+	if err != nil {
+		c.how = err.Error()
+	} else {
+		c.how = state.String()
+	}
+	if said := strings.TrimSpace(firstWords(c.stderr)); said != "" {
+		c.how += ": " + said
+	}
+	_ = c.stderr.Close() // an anonymous file
+	close(c.ended)
+}
+
+func (c *child) kill() { _ = c.process.Kill() } // fails only when it has ended
+
+// maxSaid is how much of what a crashing process says is kept: the beginning tells what, the rest is its stacks.
+const maxSaid = 4096
+
+// firstWords reads the beginning of what a process wrote to its standard error.
+func firstWords(f *os.File) string {
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, maxSaid))
+	if err != nil {
+		return "" // it was a bonus
+	}
+	return string(data)
+}
+
+// initialEnv is all that the environment block of a process holds: see stageVar. procs is its GOMAXPROCS.
+func initialEnv(procs int, defaults ...string) []string {
+	env := []string{
+		stageVar + "=" + strconv.Itoa(controlFD), "GOMAXPROCS=" + strconv.Itoa(procs),
+		// Otherwise the runtime keeps files of the host's cgroups open, where a script finds them in /proc/1/fd.
+		"GODEBUG=" + strings.TrimPrefix(os.Getenv("GODEBUG")+",containermaxprocs=0,updatemaxprocs=0", ","),
+	}
+	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GORACE", "GOTRACEBACK", "GOCOVERDIR"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+			continue
+		}
+		for _, d := range defaults {
+			if strings.HasPrefix(d, name+"=") {
+				env = append(env, d)
+			}
+		}
+	}
+	return env
+}

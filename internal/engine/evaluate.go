@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"xtoo/projects"
+)
+
+// The evaluation says what the state of each node is and why. A build acts on it, the tree that is shown prints it.
+
+// A nodeState is what is known of a node when its turn comes.
+type nodeState struct {
+	project *projects.PlannedProject
+	node    *projects.Node
+	inputs  inputs
+	// below is what it is executed on; nil where that is not known: a node below would have to be executed first.
+	below *chain
+	// key is over the key of below and what the node declares. Nothing of the host or of the tier is in it. It is known where below is.
+	key digest.Digest
+	// cached: the store has record, and its layer.
+	cached bool
+	record nodeRecord
+}
+
+// content is a key over the layers below instead of their keys: when a node below was executed again and gave the same
+// layer as before, everything above it is still good.
+func (st *nodeState) content() digest.Digest {
+	return nodeKey(st.below.content.digest(), st.inputs.list)
+}
+
+// The reasons for an execution that are not about an input of the node itself.
+const (
+	whyNever  = "never built"
+	whyParent = "parent changed"
+	whyGone   = "its layer is gone from the store"
+	whyAsked  = "the cache is not to be used"
+)
+
+// evaluate says what the state of a node is. below is nil if it is not known.
+func (b *build) evaluate(p *projects.PlannedProject, n *projects.Node, in inputs, below *chain) *nodeState {
+	st := &nodeState{project: p, node: n, inputs: in, below: below}
+	if below != nil {
+		st.key = nodeKey(below.key, in.list)
+		b.ask(st)
+	}
+	return st
+}
+
+// ask asks the cache for a node: by its key, and then by its content key.
+func (b *build) ask(st *nodeState) {
+	if b.o.NoCache {
+		return
+	}
+	for _, key := range []func() digest.Digest{func() digest.Digest { return st.key }, st.content} {
+		var rec nodeRecord
+		if !b.o.Store.Get(kindNode, key(), &rec) {
+			continue
+		}
+		if rec.DiffID != "" {
+			if _, ok := b.o.Store.Layer(rec.DiffID); !ok {
+				continue
+			}
+		}
+		st.cached, st.record = true, rec
+		return
+	}
+}
+
+// after is the chain after a node that the cache has; nil after another.
+func (st *nodeState) after() (*chain, error) {
+	if !st.cached {
+		return nil, nil
+	}
+	return st.below.after(st, st.record)
+}
+
+// why says why a node must be executed.
+func (b *build) why(st *nodeState) string {
+	if b.o.NoCache {
+		return whyAsked
+	}
+	var last lastRecord
+	if !b.o.Store.Get(kindLast, lastKey(st.node), &last) {
+		return whyNever
+	}
+	changed := changedInputs(last.Inputs, st.inputs.list)
+	if st.below == nil || st.below.key != last.Below {
+		changed = append(changed, whyParent)
+	}
+	if len(changed) == 0 {
+		return whyGone
+	}
+	return strings.Join(changed, ", ")
+}
+
+// changedInputs names what is not as it was, as "script changed", "value hostname changed".
+func changedInputs(old, now []input) []string {
+	before := map[string]digest.Digest{}
+	for _, c := range old {
+		before[c.Name] = c.Digest
+	}
+	var out []string
+	for _, c := range now {
+		was, ok := before[c.Name]
+		delete(before, c.Name)
+		switch {
+		case !ok:
+			out = append(out, c.Name+" added")
+		case was != c.Digest:
+			out = append(out, c.Name+" changed")
+		}
+	}
+	for _, c := range old {
+		if _, left := before[c.Name]; left {
+			out = append(out, c.Name+" removed")
+		}
+	}
+	return out
+}
+
+// lastKey names a node of a directory on an architecture, whatever it is made from.
+func lastKey(n *projects.Node) digest.Digest {
+	return Key("last", n.Project.Project.Dir, n.Path, n.Project.Arch.String())
+}
+
+// project goes through the nodes of a project in the order of execution: for each it finds out the state and calls act,
+// which returns the chain after it, or nil if that is not known. It returns the chain after the last one, with the
+// project's own settings; nil if that is not known. below is what the first node builds on, nil if that is not known.
+func (b *build) project(ctx context.Context, p *projects.PlannedProject, below *chain, act func(*nodeState) (*chain, error)) (*chain, error) {
+	r, err := b.recallRuns(ctx, p, below)
+	if err != nil {
+		return nil, err
+	}
+	c := below
+	var done []nodeRecord
+	for i, n := range p.Nodes {
+		var st *nodeState
+		if r.known != nil {
+			st = &nodeState{project: p, node: n, inputs: r.inputs[i], below: c, key: r.keys[i], cached: true, record: r.known[i].Record}
+		} else {
+			st = b.evaluate(p, n, r.inputs[i], c)
+		}
+		if c, err = act(st); err != nil {
+			return nil, err
+		}
+		done = append(done, st.record)
+	}
+	if c == nil {
+		return nil, nil
+	}
+	if err := b.rememberRuns(r, c, done); err != nil {
+		return nil, err
+	}
+	return c.finished(p)
+}

@@ -1,0 +1,179 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"xtoo/chroot"
+	"xtoo/chroot/stage"
+	"xtoo/internal/engine"
+	"xtoo/layers/store"
+	"xtoo/layers/tree"
+	"xtoo/projects"
+)
+
+// An execution is one job on its way.
+type execution struct {
+	r         *Runner
+	host      *chroot.Host
+	job       engine.Job
+	site      engine.Site
+	emulation chroot.Emulation
+	lowers    []string // top first
+	// holder is the directory that becomes layers/HEX.
+	holder string
+}
+
+func (x *execution) upper() string { return store.DirIn(x.holder) }
+func (x *execution) work() string  { return x.holder + ".work" }
+
+// Run implements [engine.Runner].
+func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.Outcome, error) {
+	host, err := r.host()
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	x := &execution{r: r, host: host, job: j, site: at}
+	if x.lowers, err = r.lowerDirs(ctx, j.Layers); err != nil {
+		return engine.Outcome{}, err
+	}
+	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
+		return engine.Outcome{}, err
+	}
+	out, err := x.run(ctx)
+	if !errors.Is(err, chroot.ErrNoEmulation) {
+		return out, err
+	}
+	// What was remembered of the architecture has turned out to be wrong: find out, and execute it once more.
+	again, ferr := r.forgetEmulation(x.emulation)
+	if !again || ferr != nil {
+		return out, errors.Join(err, ferr)
+	}
+	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
+		return out, err
+	}
+	return x.run(ctx)
+}
+
+// run executes the script and commits what it changed.
+func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
+	if x.holder, err = x.r.o.Store.MakeTemp("node"); err != nil {
+		return out, err
+	}
+	defer func() { x.r.discard(ctx, x.work(), x.holder) }()
+	for _, d := range []string{x.upper(), x.work()} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return out, err
+		}
+	}
+	exit, err := x.script(ctx)
+	if err != nil {
+		return out, err
+	}
+	if exit.Code != 0 {
+		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String()}, nil
+	}
+	if out, err = x.commit(ctx); err != nil {
+		return out, fmt.Errorf("commit its layer: %w", err)
+	}
+	return out, nil
+}
+
+// script executes the script.
+func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
+	node := chroot.Node{
+		Spec: x.spec(), Emulation: x.emulation, Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
+		Network: chroot.NetworkHost, Output: x.site.Output,
+	}
+	if x.job.Network == projects.NetworkNone {
+		node.Network = chroot.NetworkNone
+	}
+	var err error
+	if node.Files, err = x.files(); err != nil {
+		return chroot.Exit{}, err
+	}
+	if err := x.prepare(ctx); err != nil {
+		return chroot.Exit{}, err
+	}
+	return x.host.Run(ctx, node)
+}
+
+// prepare gives the upper directory the root's own mode, owner and times, before anything is mounted on it.
+func (x *execution) prepare(ctx context.Context) error {
+	if done, err := tree.PrepareOwnUpper(x.upper(), x.lowers); done || err != nil {
+		return err
+	}
+	p, err := x.host.Start(ctx, stage.Command{
+		Stage: stagePrepare, Args: prepareArgs{Upper: x.upper(), Lowers: x.lowers}, Log: x.r.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	return p.Wait(nil)
+}
+
+// spec describes the process in the words of runtime-spec.
+func (x *execution) spec() *specs.Spec {
+	s := &specs.Spec{
+		Version:  specs.Version,
+		Hostname: "xtoo",
+		Process: &specs.Process{
+			Args: append(append([]string{}, x.job.Interpreter...), "/run/"+x.job.Script.Path),
+			Env:  emulatedEnvironment(append([]string{}, x.job.Env...), x.emulation),
+			Cwd:  "/",
+		},
+	}
+	for _, v := range x.job.Volumes {
+		mode := "rw"
+		if v.ReadOnly {
+			mode = "ro"
+		}
+		s.Mounts = append(s.Mounts, specs.Mount{
+			Destination: v.Target, Source: v.Source, Type: "bind", Options: []string{"rbind", mode},
+		})
+	}
+	return s
+}
+
+// files are what the script finds below /run. The content of each has been verified.
+func (x *execution) files() (map[string]chroot.RunFile, error) {
+	files := map[string]chroot.RunFile{}
+	for _, f := range append([]engine.File{x.job.Script}, x.job.Files...) {
+		switch {
+		case f.Mode.IsRegular():
+			if err := x.verify(f); err != nil {
+				return nil, fmt.Errorf("file /run/%s: %w", f.Path, err)
+			}
+			files[f.Path] = chroot.RunFile{HostPath: x.r.o.Store.InputPath(f.Digest), Mode: f.Mode}
+		case f.Mode&fs.ModeSymlink != 0:
+			files[f.Path] = chroot.RunFile{Content: []byte(f.Target), Mode: f.Mode}
+		default:
+			files[f.Path] = chroot.RunFile{Mode: f.Mode}
+		}
+	}
+	for _, s := range x.job.Secrets {
+		content, err := x.site.Secret(s.Ref)
+		if err != nil {
+			return nil, err
+		}
+		files[s.Path] = chroot.RunFile{Content: content, Mode: 0o400}
+	}
+	return files, nil
+}
+
+// verify reads a file of the store once.
+func (x *execution) verify(f engine.File) error {
+	in, err := x.r.o.Store.OpenInput(f.Digest)
+	if err != nil {
+		return err
+	}
+	defer in.Close() // read only
+	_, err = io.Copy(io.Discard, in)
+	return err
+}

@@ -1,0 +1,140 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"xtoo/chroot/stage"
+	"xtoo/layers/tree"
+)
+
+// The stages: what runs in a user namespace besides the nodes themselves.
+const (
+	stageUnpack  = "unpack"
+	stagePrepare = "prepare"
+	stageCapture = "capture"
+	stageRemove  = "remove"
+)
+
+// RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
+func RegisterStages() {
+	stage.Register(stageUnpack, runUnpack)
+	stage.Register(stagePrepare, runPrepare)
+	stage.Register(stageCapture, runCapture)
+	stage.Register(stageRemove, runRemove)
+}
+
+// unpackArgs: the tar stream comes on file 0.
+type unpackArgs struct {
+	Dir    string   `json:"dir"`
+	Lowers []string `json:"lowers,omitempty"`
+}
+
+func runUnpack(ctx context.Context, s *stage.Stage) error {
+	var a unpackArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers})
+	if err != nil {
+		return err
+	}
+	return s.Result(res)
+}
+
+type prepareArgs struct {
+	Upper  string   `json:"upper"`
+	Lowers []string `json:"lowers"`
+}
+
+func runPrepare(_ context.Context, s *stage.Stage) error {
+	var a prepareArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	return tree.PrepareUpper(a.Upper, a.Lowers)
+}
+
+// captureArgs: the tar stream goes to file 0.
+type captureArgs struct {
+	Upper  string    `json:"upper"`
+	Work   string    `json:"work"`
+	Lowers []string  `json:"lowers"`
+	Epoch  time.Time `json:"epoch"`
+}
+
+func runCapture(ctx context.Context, s *stage.Stage) error {
+	var a captureArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	// The overlay's work directory goes first: with it gone, the upper directory is all that is left.
+	if err := tree.RemoveAll(ctx, a.Work); err != nil {
+		return err
+	}
+	out := s.File(0)
+	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch})
+	if err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return s.Result(res)
+}
+
+type removeArgs struct {
+	Paths []string `json:"paths"`
+}
+
+func runRemove(ctx context.Context, s *stage.Stage) error {
+	var a removeArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	var all []error
+	for _, p := range a.Paths {
+		if err := tree.RemoveAll(ctx, p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Remove implements [engine.Runner]: a stage removes what belongs to other ids of the user's range.
+func (r *Runner) Remove(ctx context.Context, paths ...string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	h, err := r.host()
+	if err != nil {
+		return err
+	}
+	// Cleaning up goes on after the build was told to stop, but not for ever.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	p, err := h.Start(ctx, stage.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
+	if err != nil {
+		return err
+	}
+	return p.Wait(nil)
+}
+
+// discard removes work in progress, with the user's own rights where they suffice. What cannot be removed now goes with
+// the workspace.
+func (r *Runner) discard(ctx context.Context, paths ...string) {
+	var left []string
+	for _, p := range paths {
+		if os.RemoveAll(p) != nil {
+			left = append(left, p)
+		}
+	}
+	if err := r.Remove(ctx, left...); err != nil {
+		r.o.Log.Debug("cannot remove work in progress now", "paths", left, "error", err)
+	}
+}
+
+// removeTimeout bounds the removal of a tree: half a million files take some seconds.
+const removeTimeout = 10 * time.Minute

@@ -1,0 +1,6 @@
+// Package outputs writes what a build was asked for: it fills the socket [engine.Output] with an OCI image layout ([Layout]) and SIF
+// files ([SIF]). Both read the images from the store; how these came about it must not know.
+//
+// What it writes: the layout's directory; SIF files, whole or not at all; and in the store what each SIF file was made
+// from, beside its digest and identity, so that one that is up to date is neither opened nor made again.
+package outputs

@@ -1,0 +1,132 @@
+package filelock
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// takers are the two kinds of lock.
+func takers(t *testing.T) map[string]func(ctx context.Context, waiting func()) (*Lock, error) {
+	dir := t.TempDir()
+	return map[string]func(context.Context, func()) (*Lock, error){
+		"file": func(ctx context.Context, waiting func()) (*Lock, error) {
+			return Wait(ctx, filepath.Join(dir, "l"), waiting)
+		},
+		"dir": func(ctx context.Context, _ func()) (*Lock, error) {
+			return Dir(ctx, dir, filepath.Join(dir, "fallback"))
+		},
+	}
+}
+
+func TestOneAtATime(t *testing.T) {
+	for name, take := range takers(t) {
+		var inside, waited atomic.Int32
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				for range 10 {
+					l, err := take(t.Context(), func() { waited.Add(1) })
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if n := inside.Add(1); n != 1 {
+						t.Errorf("%s: %d inside at a time", name, n)
+					}
+					time.Sleep(100 * time.Microsecond)
+					inside.Add(-1)
+					if err := l.Unlock(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if name == "file" && waited.Load() == 0 {
+			t.Error("nobody ever waited: the test shows nothing")
+		}
+	}
+}
+
+func TestWaitingEndsWithTheContext(t *testing.T) {
+	for name, take := range takers(t) {
+		l, err := take(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		if _, err := take(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: waiting for a held lock ends with %v", name, err)
+		}
+		cancel()
+		if err := l.Unlock(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFileOfALock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l")
+	l, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Try(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("a held lock gives %v", err)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the file stays after Unlock")
+	}
+	if l, err = Try(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error("the file is gone after Abandon")
+	}
+	if l, err = Try(path); err != nil {
+		t.Errorf("an abandoned lock cannot be taken: %v", err)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A directory that is replaced while somebody waits for it is not taken for the one of its name.
+func TestReplacedDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	if _, err := Dir(t.Context(), dir, ""); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing directory gives %v", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Dir(t.Context(), dir, filepath.Join(dir, "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error)
+	go func() {
+		_, err := Dir(t.Context(), dir, filepath.Join(dir, "f"))
+		got <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	if err := errors.Join(os.Rename(dir, dir+".old"), os.Mkdir(dir, 0o700), l.Unlock()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the lock of a replaced directory is given: %v", err)
+	}
+}

@@ -46,7 +46,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	sys := &types.SystemContext{BigFilesTemporaryDir: o.TempDir}
 	reader, err := archive.NewReader(sys, fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	closers = append(closers, reader.Close)
 	ref, err := chooseDocker(reader, r.Name)
@@ -60,10 +60,10 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	closers = append(closers, src.Close)
 	data, _, err := src.GetManifest(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	// The archive has no manifest: this one is made up from the list of layers, with diff ids as digests.
-	manifest, err := ParseManifest(data)
+	manifest, err := parseManifest(data)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	if err != nil {
 		return nil, err
 	}
-	recompress := o.Recompress
+	recompress := o.recompress
 	return &image{
 		id: manifest.Config.Digest, config: config, layers: manifest.Layers, close: closeAll,
 		copyLayer: func(ctx context.Context, desc v1.Descriptor, diffID digest.Digest, sink BlobSink) (_ ImportedLayer, err error) {
@@ -108,7 +108,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 func chooseDocker(reader *archive.Reader, name string) (types.ImageReference, error) {
 	images, err := reader.List()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	if name == "" {
 		if len(images) == 1 {
@@ -116,7 +116,7 @@ func chooseDocker(reader *archive.Reader, name string) (types.ImageReference, er
 		}
 		return nil, withHint(ErrAmbiguous, "it has: "+listDocker(images))
 	}
-	notFound := withHint(fmt.Errorf("%w %q", ErrRefNotFound, name), "it has: "+listDocker(images))
+	notFound := withHint(fmt.Errorf("%w %q", errRefNotFound, name), "it has: "+listDocker(images))
 	if at, ok := strings.CutPrefix(name, "@"); ok {
 		n, err := strconv.Atoi(at)
 		if err != nil || n < 0 || n >= len(images) {
@@ -126,7 +126,7 @@ func chooseDocker(reader *archive.Reader, name string) (types.ImageReference, er
 	}
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w %q: %w", ErrReference, name, err)
+		return nil, fmt.Errorf("%w %q: %w", errReference, name, err)
 	}
 	want := reference.TagNameOnly(named).String()
 	for _, refs := range images {

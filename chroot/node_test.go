@@ -199,8 +199,8 @@ func TestNodeVolumeErrors(t *testing.T) {
 		text string
 	}{
 		{specs.Mount{Destination: "/a", Source: filepath.Join(r.dir, "nothing"), Type: "bind"}, fs.ErrNotExist, "nothing does not exist"},
-		{specs.Mount{Destination: "/a", Source: r.dir, Type: "bind", Options: []string{"shared"}}, ErrUnsupported, `option "shared"`},
-		{specs.Mount{Destination: "/a", Source: r.dir, Type: "nfs"}, ErrUnsupported, `type "nfs"`},
+		{specs.Mount{Destination: "/a", Source: r.dir, Type: "bind", Options: []string{"shared"}}, errUnsupported, `option "shared"`},
+		{specs.Mount{Destination: "/a", Source: r.dir, Type: "nfs"}, errUnsupported, `type "nfs"`},
 		{specs.Mount{Destination: "/a", Type: "bind"}, nil, "no source"},
 		{specs.Mount{Destination: "a", Source: r.dir, Type: "bind"}, nil, "absolute"},
 		{specs.Mount{Destination: "/x/..", Source: r.dir, Type: "bind"}, nil, "below /"},
@@ -347,7 +347,7 @@ func TestNodeManyLayers(t *testing.T) {
 		for len(r.node.Lowers) <= 500 {
 			r.node.Lowers = append(r.node.Lowers, r.Lower)
 		}
-		if _, _, err := r.try("print"); !errors.Is(err, ErrTooManyLayers) {
+		if _, _, err := r.try("print"); !errors.Is(err, errTooManyLayers) {
 			t.Errorf("501 layers: %v", err)
 		}
 	})
@@ -357,7 +357,7 @@ func TestNodeNoOverlay(t *testing.T) {
 	h := probed(t)
 	r := newRoot(t, h)
 	r.node.Lowers = []string{filepath.Join(r.dir, "missing")}
-	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoOverlay) {
+	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoOverlay) {
 		t.Errorf("a missing layer: %v", err)
 	}
 	r.node.Lowers = []string{r.Lower}
@@ -368,10 +368,10 @@ func TestNodeNoOverlay(t *testing.T) {
 	// mqueue is a file system that has no xattrs and is there everywhere.
 	p, err := h.Start(context.Background(), stage.Command{Stage: "test.noxattrs", Args: r.dir, Namespaces: syscall.CLONE_NEWIPC})
 	must(t, err)
-	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
+	if err = p.Wait(nil); !errors.Is(err, errNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
 		t.Errorf("no user xattrs: %v (%s)", err, host.Hint(err))
 	}
-	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || host.Hint(err) == "" {
+	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, errNoOverlay) || host.Hint(err) == "" {
 		t.Errorf("refused: %v (%s)", err, host.Hint(err))
 	}
 }

@@ -71,7 +71,7 @@ func (m *memory) Add(e squashfs.Entry, data io.Reader) error {
 	f := &memoryFile{Entry: e, names: []string{e.Path}}
 	if e.Mode&unix.S_IFMT == unix.S_IFREG && e.Size > 0 {
 		if e.Size > 64<<20 {
-			return fmt.Errorf("add %q: %w", e.Path, squashfs.ErrLimit)
+			return fmt.Errorf("add %q: %w", e.Path, squashfs.errLimit)
 		}
 		b := make([]byte, e.Size)
 		if _, err := io.ReadFull(data, b); err != nil {
@@ -181,7 +181,7 @@ func run(t testing.TB, name string, args ...string) string {
 func unsquash(t testing.TB, sif string, info Info) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "root")
-	run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.PartitionOffset), "-dest", dir, sif)
+	run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.partitionOffset), "-dest", dir, sif)
 	return dir
 }
 

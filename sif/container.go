@@ -65,9 +65,9 @@ func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info 
 	if err != nil {
 		return err
 	}
-	info.Size = info.PartitionOffset + info.PartitionSize
+	info.size = info.partitionOffset + info.partitionSize
 	// A restart or a large duplicate file may have left something behind the end.
-	return errors.Join(c.UnloadContainer(), f.Truncate(info.Size))
+	return errors.Join(c.UnloadContainer(), f.Truncate(info.size))
 }
 
 // inPlace is a data object that writes itself into the file at the file's offset, so that it is on disk once. The
@@ -95,7 +95,7 @@ func writePartition(ctx context.Context, f *os.File, img Image, o Options, info 
 	size, err := packImage(ctx, img, o, info, func() (filesystem, error) {
 		return squashfs.NewWriter(squashfs.FileOutput(f, base), squashfs.Options{
 			Compression: o.Compression,
-			Level:       o.Level,
+			Level:       o.level,
 			Jobs:        o.Jobs,
 			ModTime:     img.Created,
 		})
@@ -103,6 +103,6 @@ func writePartition(ctx context.Context, f *os.File, img Image, o Options, info 
 	if err != nil {
 		return 0, err
 	}
-	info.PartitionOffset, info.PartitionSize = base, size
+	info.partitionOffset, info.partitionSize = base, size
 	return size, nil
 }

@@ -55,8 +55,8 @@ func sample(t testing.TB) Image {
 			Labels: map[string]string{"b": "2", "a": "1"},
 		}},
 		Definition: []byte("type: stage4\n"),
-		Labels:     map[string]string{"b": "two"},
-		Help:       "Help yourself.\n",
+		labels:     map[string]string{"b": "two"},
+		help:       "Help yourself.\n",
 	}
 }
 
@@ -71,10 +71,10 @@ func TestWriteContainer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st.Size() != info.Size || info.Size != info.PartitionOffset+info.PartitionSize {
+	if st.Size() != info.size || info.size != info.partitionOffset+info.partitionSize {
 		t.Errorf("file of %d bytes, info %+v", st.Size(), info)
 	}
-	if info.DroppedXattrs != 2 || info.ClampedTimes != 1 {
+	if info.droppedXattrs != 2 || info.clampedTimes != 1 {
 		t.Errorf("info %+v, want 2 dropped xattrs and 1 clamped time", info)
 	}
 	img, err := sif.LoadContainerFromPath(path, sif.OptLoadWithFlag(os.O_RDONLY))
@@ -85,7 +85,7 @@ func TestWriteContainer(t *testing.T) {
 	if img.LaunchScript() != "#!/usr/bin/env run-singularity\n" || img.PrimaryArch() != "arm64" || img.Version() != "01" ||
 		img.ID() != "00000000-0000-0000-0000-000000000000" || !img.CreatedAt().Equal(testTime) || !img.ModifiedAt().Equal(testTime) ||
 		img.DescriptorsTotal() != 48 || img.DescriptorsFree() != 44 || img.DescriptorsOffset() != 4096 ||
-		img.DataOffset() != 4096+48*585 || img.DataSize() != info.Size-img.DataOffset() {
+		img.DataOffset() != 4096+48*585 || img.DataSize() != info.size-img.DataOffset() {
 		t.Errorf("header: %q %s %s %s %v %v", img.LaunchScript(), img.PrimaryArch(), img.Version(), img.ID(), img.CreatedAt(), img.ModifiedAt())
 	}
 	type object struct {
@@ -111,15 +111,15 @@ func TestWriteContainer(t *testing.T) {
 		t.Errorf("partition %v %v %v %v", fs, typ, arch, err)
 	}
 	head := make([]byte, 4)
-	if _, err := f.ReadAt(head, info.PartitionOffset); err != nil || string(head) != "hsqs" || part.Offset() != info.PartitionOffset || part.Size() != info.PartitionSize {
-		t.Errorf("partition begins with %q at %d: %v", head, info.PartitionOffset, err)
+	if _, err := f.ReadAt(head, info.partitionOffset); err != nil || string(head) != "hsqs" || part.Offset() != info.partitionOffset || part.Size() != info.partitionSize {
+		t.Errorf("partition begins with %q at %d: %v", head, info.partitionOffset, err)
 	}
 
 	c, err := Open(f, st.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Arch != "arm64" || string(c.Definition) != "type: stage4\n" || len(c.Objects) != 4 || c.Offset != info.PartitionOffset || c.Partition.Size() != info.PartitionSize {
+	if c.Arch != "arm64" || string(c.Definition) != "type: stage4\n" || len(c.Objects) != 4 || c.Offset != info.partitionOffset || c.Partition.Size() != info.partitionSize {
 		t.Errorf("opened: %s, definition %q, objects %+v", c.Arch, c.Definition, c.Objects)
 	}
 	fs, err := squashfs.NewReader(c.Partition, c.Partition.Size())
@@ -129,10 +129,10 @@ func TestWriteContainer(t *testing.T) {
 	if err := fs.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := fs.Lookup("usr/bin/ping"); err != nil {
+	if _, err := fs.lookup("usr/bin/ping"); err != nil {
 		t.Error(err)
 	}
-	var m Metadata
+	var m inspectMetadata
 	if err := json.Unmarshal(c.Metadata, &m); err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +352,7 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(good[:info.PartitionOffset+96])
+	f.Add(good[:info.partitionOffset+96])
 	f.Add(good[:4096+600])
 	f.Add(good[:128])
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -25,18 +25,18 @@ type Image struct {
 	// Definition is the definition file object and .singularity.d/Singularity.
 	Definition []byte
 	// Labels are added to, and win over, those of Config.
-	Labels map[string]string
+	labels map[string]string
 
 	// Texts of scripts, each in place of the default described in the package comment when not empty.
-	Runscript, Startscript, Test, Environment string
+	runscript, startscript, test, environment string
 	// Help is .singularity.d/runscript.help; none when empty.
-	Help string
+	help string
 }
 
 // Options of [Write]. The zero value works.
 type Options struct {
 	Compression string // of the filesystem: gzip (the default, which every host reads), zstd or xz
-	Level       int    // of the compression; 0 is its default
+	level       int    // of the compression; 0 is its default
 	Jobs        int    // blocks compressed at once; default: as many as Go runs threads. Never changes the output
 	// Epoch, unless zero, replaces times of entries that are later. The layers of xtoo need no such thing:
 	// their times are clamped where they are made.
@@ -56,15 +56,15 @@ type Progress struct {
 
 // Info is what [Write] has done.
 type Info struct {
-	Size            int64 // of the SIF file, in bytes
-	PartitionOffset int64 // where the filesystem begins, in bytes
-	PartitionSize   int64
-	Entries         int64 // names in the filesystem that an entry describes, those of this package included
-	Hidden          int64 // members of layers that upper layers hide
-	DroppedXattrs   int64 // extended attributes that squashfs cannot hold, access control lists included
-	ClampedTimes    int64 // times before 1970 or after 2106
-	SecondPasses    int   // layers read again because a link needed what an upper layer hides
-	Scans           int   // layers read twice because of duplicate members
+	size            int64 // of the SIF file, in bytes
+	partitionOffset int64 // where the filesystem begins, in bytes
+	partitionSize   int64
+	entries         int64 // names in the filesystem that an entry describes, those of this package included
+	hidden          int64 // members of layers that upper layers hide
+	droppedXattrs   int64 // extended attributes that squashfs cannot hold, access control lists included
+	clampedTimes    int64 // times before 1970 or after 2106
+	secondPasses    int   // layers read again because a link needed what an upper layer hides
+	scans           int   // layers read twice because of duplicate members
 }
 
 // Write writes img as a SIF file into f, which must be open for reading and writing; what f held before is
@@ -88,11 +88,11 @@ func Write(ctx context.Context, f *os.File, img Image, o Options) (Info, error) 
 	if err := writeContainer(ctx, f, img, o, &info); err != nil {
 		return Info{}, fmt.Errorf("write SIF: %w", err)
 	}
-	if info.DroppedXattrs > 0 {
-		o.Log.Warn("extended attributes that squashfs cannot hold were left out", "count", info.DroppedXattrs)
+	if info.droppedXattrs > 0 {
+		o.Log.Warn("extended attributes that squashfs cannot hold were left out", "count", info.droppedXattrs)
 	}
-	if info.ClampedTimes > 0 {
-		o.Log.Warn("times that squashfs cannot hold were changed", "count", info.ClampedTimes)
+	if info.clampedTimes > 0 {
+		o.Log.Warn("times that squashfs cannot hold were changed", "count", info.clampedTimes)
 	}
 	return info, nil
 }
@@ -142,8 +142,8 @@ func packImage(ctx context.Context, img Image, o Options, info *Info, open func(
 		return 0, err
 	}
 	*info = Info{
-		Entries: view.Entries + added, Hidden: view.Hidden, SecondPasses: view.SecondPasses, Scans: view.Scans,
-		DroppedXattrs: s.droppedXattrs, ClampedTimes: s.clampedTimes,
+		entries: view.Entries + added, hidden: view.Hidden, secondPasses: view.SecondPasses, scans: view.Scans,
+		droppedXattrs: s.droppedXattrs, clampedTimes: s.clampedTimes,
 	}
 	return s.Close()
 }

@@ -15,7 +15,7 @@ type pattern struct {
 	of    *pattern // the pattern this one was derived from, because of a symbolic link; nil if it was given
 }
 
-// CheckExclude verifies exclude patterns: see [CopyOptions]. Its error wraps [ErrPattern].
+// CheckExclude verifies exclude patterns: see [CopyOptions]. Its error wraps errPattern.
 func CheckExclude(patterns []string) error {
 	_, err := compileExclude(patterns)
 	return err
@@ -26,7 +26,7 @@ func compileExclude(texts []string) ([]*pattern, error) {
 	for _, text := range texts {
 		p, err := compilePattern(text)
 		if err != nil {
-			return nil, fmt.Errorf("%w %q: %w", ErrPattern, text, err)
+			return nil, fmt.Errorf("%w %q: %w", errPattern, text, err)
 		}
 		all = append(all, p)
 	}

@@ -62,7 +62,7 @@ func (f *File) CommitAs(path string) error {
 	if err := os.Rename(f.Name(), f.path); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return SyncDir(filepath.Dir(f.path))
+	return syncDir(filepath.Dir(f.path))
 }
 
 // Abort closes and removes the temporary file. It reports nothing: there is nothing left to lose.
@@ -101,9 +101,9 @@ func WriteFrom(path string, r io.Reader, perm fs.FileMode) error {
 	return f.Commit()
 }
 
-// SyncDir makes the names in dir durable. File systems that cannot sync a directory (some network
+// syncDir makes the names in dir durable. File systems that cannot sync a directory (some network
 // ones answer EINVAL) are left to their own ways.
-func SyncDir(dir string) error {
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -14,11 +14,11 @@ import (
 
 // What [Capture] refuses.
 var (
-	// ErrWhiteoutName: a file's own name begins with ".wh.", which in a layer means that something is deleted.
-	ErrWhiteoutName = errors.New(`a name that begins with ".wh." cannot be in a layer`)
-	// ErrOverlay: the upper directory was mounted with redirect_dir or metacopy, so that it does not say what
+	// errWhiteoutName: a file's own name begins with ".wh.", which in a layer means that something is deleted.
+	errWhiteoutName = errors.New(`a name that begins with ".wh." cannot be in a layer`)
+	// errOverlay: the upper directory was mounted with redirect_dir or metacopy, so that it does not say what
 	// the merged tree held.
-	ErrOverlay = errors.New("the upper directory refers to files of lower layers (redirect_dir or metacopy)")
+	errOverlay = errors.New("the upper directory refers to files of lower layers (redirect_dir or metacopy)")
 )
 
 // CaptureOptions are the options of [Capture].

@@ -53,7 +53,7 @@ func TestCaptureSkips(t *testing.T) {
 		o := mountOverlay(t, low)
 		o.run(t, "mkdir -p d/x; touch d/x/.wh.one")
 		o.unmount(t)
-		if _, err := Capture(t.Context(), new(bytes.Buffer), o.upper, []string{low}, CaptureOptions{}); !errors.Is(err, ErrWhiteoutName) || !strings.Contains(err.Error(), "d/x/.wh.one") {
+		if _, err := Capture(t.Context(), new(bytes.Buffer), o.upper, []string{low}, CaptureOptions{}); !errors.Is(err, errWhiteoutName) || !strings.Contains(err.Error(), "d/x/.wh.one") {
 			t.Errorf("a file named .wh.one: %v", err)
 		}
 		for _, x := range []string{layers.XattrRedirect, layers.XattrMetacopy} {
@@ -62,7 +62,7 @@ func TestCaptureSkips(t *testing.T) {
 			if err := errors.Join(os.WriteFile(name, nil, 0o600), unix.Setxattr(name, x, []byte("y"), 0)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Capture(t.Context(), new(bytes.Buffer), upper, nil, CaptureOptions{}); !errors.Is(err, ErrOverlay) {
+			if _, err := Capture(t.Context(), new(bytes.Buffer), upper, nil, CaptureOptions{}); !errors.Is(err, errOverlay) {
 				t.Errorf("%s: %v", x, err)
 			}
 		}

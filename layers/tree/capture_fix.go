@@ -81,7 +81,7 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		}
 		return had, wrapPath(path, err)
 	case strings.HasPrefix(name, layers.WhiteoutPrefix):
-		return false, fmt.Errorf("%s: %w", path, ErrWhiteoutName)
+		return false, fmt.Errorf("%s: %w", path, errWhiteoutName)
 	}
 	h, err := inode.Open(dir, name, &st)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 	for _, x := range m.Disk.Extra {
 		switch {
 		case x == layers.XattrRedirect || x == layers.XattrMetacopy:
-			return false, fmt.Errorf("%s: %w", path, ErrOverlay)
+			return false, fmt.Errorf("%s: %w", path, errOverlay)
 		case strings.Contains(x, "=") && !layers.IsOurs(x):
 			c.skip(path, "xattr "+x)
 		}

@@ -23,12 +23,12 @@ func BenchmarkTar(b *testing.B) {
 
 func benchOptions(b *testing.B) []Options {
 	if os.Getenv("XTOO_BENCH_LEVELS") == "" {
-		return []Options{{Compression: Gzip}}
+		return []Options{{Compression: compressGzip}}
 	}
 	return []Options{
-		{Compression: Gzip, Level: 5}, {Compression: Gzip, Level: 6}, {Compression: Gzip, Level: 7},
-		{Compression: Gzip, Level: 8}, {Compression: Gzip, Level: 9}, {Compression: Zstd, Level: 3},
-		{Compression: Zstd, Level: 7},
+		{Compression: compressGzip, Level: 5}, {Compression: compressGzip, Level: 6}, {Compression: compressGzip, Level: 7},
+		{Compression: compressGzip, Level: 8}, {Compression: compressGzip, Level: 9}, {Compression: compressZstd, Level: 3},
+		{Compression: compressZstd, Level: 7},
 	}
 }
 

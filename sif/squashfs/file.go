@@ -35,7 +35,7 @@ type File struct {
 }
 
 // Root returns the root directory.
-func (r *Reader) Root() (*File, error) {
+func (r *Reader) root() (*File, error) {
 	f, err := r.inode(r.sb.root)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 
 // Open returns the data of a regular file, Size bytes; of anything else, nothing. Several may be open
 // at once.
-func (f *File) Open() io.Reader {
+func (f *File) data() io.Reader {
 	return &dataReader{f: f, blocks: f.blocks, pos: f.start, left: uint64(f.Size)}
 }
 

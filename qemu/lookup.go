@@ -103,16 +103,6 @@ func ByPlatform(architecture, variant string) (Arch, error) {
 	return Arch{}, fmt.Errorf("%w: platform %s", errUnknown, p)
 }
 
-// ByELF finds the default row of what an ELF header says. The error wraps errUnknown.
-func ByELF(e ELF) (Arch, error) {
-	for _, f := range families() {
-		if f.arch.ELF == e {
-			return f.row(f.subarchs[0]), nil
-		}
-	}
-	return Arch{}, fmt.Errorf("%w: programs for %s", errUnknown, e)
-}
-
 // Detect tells the architecture of a root from its programs, counted by their ELF headers: the one that
 // most of them are for. Headers that the table does not have (firmware, BPF) are passed over unless there
 // is nothing else. A header does not tell subarchs apart, so the default one is returned.

@@ -186,10 +186,10 @@ func TestDetect(t *testing.T) {
 	if err := pi.Check(map[ELF]int{bpf: 3}); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), "EM_BPF, 64-bit, little-endian") {
 		t.Errorf("unknown programs: %v", err)
 	}
-	if a, err := ByELF(arm); err != nil || a.Name != "arm-32bit" {
+	if a, err := Detect(map[ELF]int{arm: 1}); err != nil || a.Name != "arm-32bit" {
 		t.Error(a, err)
 	}
-	if _, err := ByELF(ELF{elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2MSB}); !errors.Is(err, errUnknown) {
+	if _, err := Detect(map[ELF]int{{elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2MSB}: 1}); !errors.Is(err, errUnknown) {
 		t.Error("big-endian aarch64 was taken for arm-64bit")
 	}
 }

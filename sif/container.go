@@ -24,7 +24,7 @@ const (
 
 // writeContainer lays out the SIF file. The library places the objects one after the other; the partition
 // comes last, and writes itself where the library has put the file's offset.
-func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info *Info) error {
+func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info *written) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (write inPlace) WriteTo(w io.Writer) (int64, error) {
 }
 
 // writePartition writes the filesystem at the offset of f and returns its size in bytes.
-func writePartition(ctx context.Context, f *os.File, img Image, o Options, info *Info) (int64, error) {
+func writePartition(ctx context.Context, f *os.File, img Image, o Options, info *written) (int64, error) {
 	base, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return 0, err
@@ -95,7 +95,6 @@ func writePartition(ctx context.Context, f *os.File, img Image, o Options, info 
 	size, err := packImage(ctx, img, o, info, func() (filesystem, error) {
 		return squashfs.NewWriter(squashfs.FileOutput(f, base), squashfs.Options{
 			Compression: o.Compression,
-			Level:       o.level,
 			Jobs:        o.Jobs,
 			ModTime:     img.Created,
 		})

@@ -36,7 +36,7 @@ func notAdded(root string) func(string) bool {
 }
 
 // mounted calls f with the partition of a SIF file mounted by the kernel, or by squashfuse.
-func mounted(t *testing.T, how, sif string, info Info, f func(root string)) {
+func mounted(t *testing.T, how, sif string, info written, f func(root string)) {
 	t.Helper()
 	dir := t.TempDir()
 	var cmd *exec.Cmd

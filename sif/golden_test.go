@@ -58,7 +58,7 @@ func TestGoldenSIF(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	info, err := Write(t.Context(), f, img, Options{})
+	info, err := write(t.Context(), f, img, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"xtoo/layers"
 )
 
-// Limits bound what a stream may hold. Zero values mean the defaults.
+// bounds are for what a stream may hold. Zero values mean the defaults.
 type bounds struct {
 	entries  int64 // members; default 2 million, which takes some 100 MB to keep track of
 	fileSize int64 // bytes of one file, holes included; default 64 GiB
@@ -48,7 +48,7 @@ type CopyOptions struct {
 	// Copy closes what it returns.
 	Reopen func(context.Context) (io.ReadCloser, error)
 
-	// Limits bound what the stream may hold.
+	// limits bound what the stream may hold.
 	limits bounds
 }
 
@@ -76,33 +76,6 @@ type Summary struct {
 	// TrailingData says that something other than zeros follows the end of the archive. It is kept, but
 	// no reader of tar will see it.
 	trailingData bool
-}
-
-// Machine is what most programs and libraries are made for: of those in the standard places or, if
-// there are none, of all. It reports false without any; between equals the smaller number wins.
-func (s Summary) machine() (Machine, bool) {
-	counts := s.StandardMachines
-	if len(counts) == 0 {
-		counts = s.Machines
-	}
-	var best Machine
-	most := 0
-	for m, n := range counts {
-		if n > most || n == most && m.less(best) {
-			best, most = m, n
-		}
-	}
-	return best, most > 0
-}
-
-func (m Machine) less(o Machine) bool {
-	if m.Machine != o.Machine {
-		return m.Machine < o.Machine
-	}
-	if m.Class != o.Class {
-		return m.Class < o.Class
-	}
-	return m.Data < o.Data
 }
 
 // Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to the

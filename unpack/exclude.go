@@ -15,12 +15,6 @@ type pattern struct {
 	of    *pattern // the pattern this one was derived from, because of a symbolic link; nil if it was given
 }
 
-// CheckExclude verifies exclude patterns: see [CopyOptions]. Its error wraps errPattern.
-func CheckExclude(patterns []string) error {
-	_, err := compileExclude(patterns)
-	return err
-}
-
 func compileExclude(texts []string) ([]*pattern, error) {
 	var all []*pattern
 	for _, text := range texts {

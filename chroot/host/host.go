@@ -30,11 +30,12 @@ const tierVar = "XTOO_TIER"
 type Host struct {
 	Tier Tier
 	// UIDs and GIDs are the maps of every user namespace that this Host makes, as runtime-spec has them.
-	UIDs, GIDs []specs.LinuxIDMapping
+	UIDs []specs.LinuxIDMapping `json:"UIDs"`
+	GIDs []specs.LinuxIDMapping `json:"GIDs"`
 	// Reason says in words why the tier is what it is: which ranges there are, or what is missing.
 	Reason string
 	// Hint says what would raise the tier; empty in the mapped tier.
-	Hint string
+	Hint string `json:"Hint"`
 
 	// Setgroups says that supplementary groups can be dropped and set in the namespaces.
 	Setgroups bool

@@ -5,7 +5,6 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -84,19 +83,6 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	defer f.Abort()
 	if _, err := f.File.Write(data); err != nil {
 		return err
-	}
-	return f.Commit()
-}
-
-// WriteFrom writes what r yields as the whole content of path.
-func WriteFrom(path string, r io.Reader, perm fs.FileMode) error {
-	f, err := Create(path, perm)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	if _, err := io.Copy(f.File, r); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return f.Commit()
 }

@@ -77,32 +77,6 @@ func TestCaptureSkips(t *testing.T) {
 	})
 }
 
-func TestCaptureCreated(t *testing.T) {
-	inTiers(t, func(t *testing.T, _ string) {
-		low, _ := unpackTo(t, "low", lowerTree(t))
-		created := []string{"/proc", "sys/", "d/resolv.conf", "used", "deep/er", "deep", "filled", "a"}
-		prepare := "mkdir proc sys used deep deep/er; touch d/resolv.conf filled; touch -d @1655337600 d ."
-		o := mountOverlay(t, low)
-		o.run(t, prepare)
-		o.unmount(t)
-		c := capture(t, o.upper, []string{low}, CaptureOptions{Epoch: epoch, Created: created})
-		sameList(t, c.tar)
-		if c.res.Entries != 0 {
-			t.Errorf("%+v", c.res)
-		}
-		o = mountOverlay(t, low)
-		o.run(t, prepare+"; echo x > used/x; echo y > filled; touch -d @1655337600 used used/x filled; : > a; touch -d @1655337600 a; mkdir other; touch -d @1655337600 other .")
-		o.unmount(t)
-		c = capture(t, o.upper, []string{low}, CaptureOptions{Epoch: epoch, Created: created})
-		sameList(t, c.tar,
-			"0 a 644 0:0 "+dayZero,
-			"0 filled 644 0:0 "+dayZero+` "y\n"`,
-			"5 other/ 755 0:0 "+dayZero,
-			"5 used/ 755 0:0 "+dayZero,
-			"0 used/x 644 0:0 "+dayZero+` "x\n"`)
-	})
-}
-
 // TestCaptureScratch has no lower layers but an empty one, as the first step of an image from nothing.
 func TestCaptureScratch(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {

@@ -114,11 +114,8 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		g.compared(same, &was)
 		same = false
 	}
-	switch {
-	case same:
+	if same {
 		c.res.Pruned++
-		return false, wrapPath(path, unix.Unlinkat(dir, name, 0))
-	case !had && c.created[path] && m.IsRegular() && m.Size == 0:
 		return false, wrapPath(path, unix.Unlinkat(dir, name, 0))
 	}
 	return true, c.settle(h, path, m, at.in)
@@ -143,10 +140,8 @@ func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, at plac
 	if err != nil {
 		return false, err
 	}
-	if left == 0 && (same || (!had && c.created[path])) {
-		if same {
-			c.res.Pruned++
-		}
+	if left == 0 && same {
+		c.res.Pruned++
 		return false, wrapPath(path, unix.Unlinkat(h.Dir, h.Name, unix.AT_REMOVEDIR))
 	}
 	return true, c.settle(h, path, m, at.in)

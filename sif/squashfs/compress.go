@@ -31,10 +31,10 @@ var ownLevels = [...]deflate.Effort{{Depth: 8, Nice: 24}, {Depth: 16, Nice: 40},
 func newCompressor(o Options) (compressor, error) {
 	switch o.Compression {
 	case compressGzip:
-		if i := o.Level - firstOwnLevel; i >= 0 {
+		if i := o.level - firstOwnLevel; i >= 0 {
 			return deflateCompressor{deflate.NewEncoder(ownLevels[i])}, nil
 		}
-		z, err := zlib.NewWriterLevel(nil, o.Level)
+		z, err := zlib.NewWriterLevel(nil, o.level)
 		if err != nil {
 			return nil, fmt.Errorf("make compressor: %w", err)
 		}
@@ -43,7 +43,7 @@ func newCompressor(o Options) (compressor, error) {
 		// The kernel decodes with a window of one block, and checks no checksum.
 		z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
 			zstd.WithSingleSegment(true), zstd.WithWindowSize(max(o.blockSize, metadataSize)),
-			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.Level)), zstd.WithLowerEncoderMem(true))
+			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.level)), zstd.WithLowerEncoderMem(true))
 		if err != nil {
 			return nil, fmt.Errorf("make compressor: %w", err)
 		}
@@ -60,8 +60,8 @@ func newCompressor(o Options) (compressor, error) {
 func compressionOptions(o Options) (id uint16, opts []byte) {
 	switch o.Compression {
 	case compressZstd:
-		if o.Level != defaultZstdLevel {
-			opts = le.AppendUint32(nil, uint32(o.Level))
+		if o.level != defaultZstdLevel {
+			opts = le.AppendUint32(nil, uint32(o.level))
 		}
 		return idZstd, opts
 	case compressXz:

@@ -58,8 +58,8 @@
 //
 // # Memory
 //
-// About 170 bytes an entry plus its name, 4 bytes a data block, and 2×BlockSize for each of
-// 4×Jobs+1 MiB/BlockSize+4 blocks in flight: 5 MiB with the defaults on two cores. Packing a Linux root
+// About 170 bytes an entry plus its name, 4 bytes a data block, and 2×blockSize for each of
+// 4×Jobs+1 MiB/blockSize+4 blocks in flight: 5 MiB with the defaults on two cores. Packing a Linux root
 // of 16,000 files takes 28 MiB in all, 1,000,000 small files some 230 MiB.
 //
 // # Limits

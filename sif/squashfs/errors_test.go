@@ -81,7 +81,7 @@ func TestLimitsHold(t *testing.T) {
 
 func TestOptionsRefused(t *testing.T) {
 	for _, o := range []Options{
-		{Compression: "lzo"}, {Level: 10}, {Level: -1}, {Compression: compressXz, Level: 1}, {Compression: compressZstd, Level: 23},
+		{Compression: "lzo"}, {level: 10}, {level: -1}, {Compression: compressXz, level: 1}, {Compression: compressZstd, level: 23},
 		{blockSize: 2048}, {blockSize: 100000}, {blockSize: 1 << 21}, {Jobs: -1},
 	} {
 		if _, err := NewWriter(FileOutput(nil, 0), o); err == nil {

@@ -34,7 +34,7 @@ type File struct {
 	parent    uint32
 }
 
-// Root returns the root directory.
+// root returns the root directory.
 func (r *Reader) root() (*File, error) {
 	f, err := r.inode(r.sb.root)
 	if err != nil {

@@ -18,10 +18,10 @@ const (
 type Options struct {
 	// Compression is gzip (the default), zstd or xz.
 	Compression string
-	// Level is 1 to 9 for gzip (default 7, which makes smaller files than mksquashfs does), 1 to 22 for
+	// level is 1 to 9 for gzip (default 7, which makes smaller files than mksquashfs does), 1 to 22 for
 	// zstd (default 15). xz has none. 0 means the default.
-	Level int
-	// BlockSize in bytes: a power of two from 4096 to 1 MiB; default 128 KiB.
+	level int
+	// blockSize in bytes: a power of two from 4096 to 1 MiB; default 128 KiB.
 	blockSize int
 	// ModTime is the filesystem's own time, and the time of directories that no entry describes. Zero
 	// means 1970.
@@ -59,14 +59,14 @@ func (o Options) withDefaults() (Options, error) {
 	if !ok {
 		return o, fmt.Errorf("squashfs compression %q: %w (gzip, zstd and xz are)", o.Compression, errUnsupported)
 	}
-	if o.Level < 0 || o.Level > best {
-		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.Level, o.Compression, best)
+	if o.level < 0 || o.level > best {
+		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.level, o.Compression, best)
 	}
-	if o.Level == 0 && o.Compression == compressGzip {
-		o.Level = defaultGzipLevel
+	if o.level == 0 && o.Compression == compressGzip {
+		o.level = defaultGzipLevel
 	}
-	if o.Level == 0 && o.Compression == compressZstd {
-		o.Level = defaultZstdLevel
+	if o.level == 0 && o.Compression == compressZstd {
+		o.level = defaultZstdLevel
 	}
 	return o, nil
 }

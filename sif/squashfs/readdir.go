@@ -193,7 +193,7 @@ func (r *Reader) Walk(fn func(f *File) error) error {
 	return nil
 }
 
-// Lookup finds a path, following no symbolic links. It uses the directory index as the kernel does.
+// lookup finds a path, following no symbolic links. It uses the directory index as the kernel does.
 func (r *Reader) lookup(path string) (*File, error) {
 	f, err := r.root()
 	if err != nil {

@@ -78,10 +78,10 @@ func zoo() []item {
 
 func TestRoundTrip(t *testing.T) {
 	for _, o := range []Options{
-		{}, {Compression: compressGzip, Level: 1}, {Compression: compressZstd, ModTime: day}, {Compression: compressZstd, Level: 3},
+		{}, {Compression: compressGzip, level: 1}, {Compression: compressZstd, ModTime: day}, {Compression: compressZstd, level: 3},
 		{Compression: compressXz}, {blockSize: 4096}, {blockSize: 1 << 20, Compression: compressZstd}, {blockSize: 1 << 20},
 	} {
-		t.Run(fmt.Sprintf("%s-%d-%d", o.Compression, o.Level, o.blockSize), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s-%d-%d", o.Compression, o.level, o.blockSize), func(t *testing.T) {
 			items := zoo()
 			r := open(t, build(t, o, items...))
 			if err := r.Verify(t.Context()); err != nil {
@@ -160,8 +160,8 @@ func manyFiles() []item {
 func TestCompressorForgets(t *testing.T) {
 	notUnderRace(t)
 	for _, o := range []Options{
-		{Compression: compressGzip, Level: 1}, {Compression: compressGzip, Level: 6}, {Compression: compressGzip, Level: 7}, {Compression: compressGzip, Level: 9},
-		{Compression: compressZstd, Level: 1}, {Compression: compressZstd, Level: 3}, {Compression: compressZstd, Level: 7}, {Compression: compressZstd, Level: 15}, {Compression: compressXz},
+		{Compression: compressGzip, level: 1}, {Compression: compressGzip, level: 6}, {Compression: compressGzip, level: 7}, {Compression: compressGzip, level: 9},
+		{Compression: compressZstd, level: 1}, {Compression: compressZstd, level: 3}, {Compression: compressZstd, level: 7}, {Compression: compressZstd, level: 15}, {Compression: compressXz},
 	} {
 		o, err := o.withDefaults()
 		if err != nil {
@@ -194,7 +194,7 @@ func TestCompressorForgets(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(a, b) {
-				t.Fatalf("%s level %d: block %d depends on those before it", o.Compression, o.Level, i)
+				t.Fatalf("%s level %d: block %d depends on those before it", o.Compression, o.level, i)
 			}
 		}
 	}

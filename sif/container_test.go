@@ -316,7 +316,7 @@ func TestOpenRefuses(t *testing.T) {
 		"cut in the partition":      func(b []byte) []byte { return b[:len(b)-4096] },
 	} {
 		b := change(bytes.Clone(good))
-		if _, err := Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrFormat) {
+		if _, err := Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, errFormat) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

@@ -276,17 +276,17 @@ func imported(t *testing.T, stream []byte) error {
 		t.Fatal(err)
 	}
 	var stored []byte
-	_, err = oci.Reference{Transport: "oci", Path: dir, Name: "image"}.Import(t.Context(), sink{&stored}, oci.ImportOptions{})
+	_, err = oci.Reference{Transport: "oci", Path: dir, Name: "image"}.Import(t.Context(), blobSink{&stored}, oci.ImportOptions{})
 	if err == nil && !bytes.Equal(stored, stream) {
 		t.Error("the import stored something else")
 	}
 	return err
 }
 
-// A sink takes the only blob of an import.
-type sink struct{ to *[]byte }
+// A blobSink takes the only blob of an import.
+type blobSink struct{ to *[]byte }
 
-func (s sink) Create(context.Context) (oci.BlobWriter, error) { return &blobWriter{to: s.to}, nil }
+func (s blobSink) Create(context.Context) (oci.BlobWriter, error) { return &blobWriter{to: s.to}, nil }
 
 type blobWriter struct {
 	bytes.Buffer

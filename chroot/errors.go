@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Errors that callers tell apart with errors.Is. All of them cross the border between a process and its client.
+// Kinds of errors; what is exported callers tell apart with errors.Is. All of them cross the border between a process and its client.
 var (
 	// errNoOverlay: the overlay cannot be mounted in a user namespace here (a kernel before 5.11, an upper
 	// directory on a file system without user xattrs or on a network). The upper directory is as it was; the

@@ -42,7 +42,7 @@ type Node struct {
 	// Hostname ("" means localhost), Domainname, Mounts (types bind, also "" or "none" with the option bind or rbind, and tmpfs),
 	// Linux.Namespaces (a network namespace without path means NetworkNone; user, mount, pid, ipc and uts
 	// are always made), Linux.MaskedPaths, Linux.ReadonlyPaths, Linux.Personality. Annotations and Version are ignored;
-	// everything else that is set is an error that wraps errUnsupported. Terminals, seccomp, cgroups, devices, hooks,
+	// everything else that is set is an error. Terminals, seccomp, cgroups, devices, hooks,
 	// sysctls and security labels are among that.
 	Spec *specs.Spec
 
@@ -106,8 +106,8 @@ type nodeArgs struct {
 }
 
 // Run executes a node and waits for its end. The mounts are gone when it returns, and so is every process.
-// A non-zero exit code is no error. An error that wraps errNotExecutable says that the process could not be started
-// (and which interpreter is missing), errNoOverlay and errTooManyLayers that its root could not be mounted. When ctx ends, every process
+// A non-zero exit code is no error. An error says that the process could not be started
+// (and which interpreter is missing), or that its root could not be mounted. When ctx ends, every process
 // gets SIGTERM, then SIGKILL after the grace period; Run returns within two seconds, with the context's error.
 // After any error, what is in Upper and Work is of no use: remove it.
 func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {

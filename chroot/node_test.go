@@ -139,9 +139,10 @@ func TestNodeRunFiles(t *testing.T) {
 		"xtoo/secrets/secret": {Content: []byte("s3cret"), Mode: 0o400},
 		"xtoo/host":           {HostPath: onHost},
 		"xtoo/files/link":     {Content: []byte("../host"), Mode: os.ModeSymlink | 0o777},
+		"xtoo/files/empty":    {Mode: os.ModeDir},
 	}
-	out, _ := r.run("stat", "/run/xtoo/script", "/run/xtoo/secrets/secret", "/run/xtoo/host", ";", "cat", "/run/xtoo/secrets/secret", ";", "cat", "/run/xtoo/files/link", ";", "readlink", "/run/xtoo/files/link")
-	contains(t, out, "/run/xtoo/script 100755 0:0", "/run/xtoo/secrets/secret 100400 0:0", "s3cretof the host../host\n")
+	out, _ := r.run("stat", "/run/xtoo/script", "/run/xtoo/secrets/secret", "/run/xtoo/host", "/run/xtoo/files/empty", ";", "cat", "/run/xtoo/secrets/secret", ";", "cat", "/run/xtoo/files/link", ";", "readlink", "/run/xtoo/files/link")
+	contains(t, out, "/run/xtoo/script 100755 0:0", "/run/xtoo/secrets/secret 100400 0:0", "/run/xtoo/files/empty 40755 0:0", "s3cretof the host../host\n")
 	r.node.Spec.Process.Args = []string{"/run/xtoo/script", "hello"}
 	var b strings.Builder
 	r.node.Output = &b
@@ -151,7 +152,7 @@ func TestNodeRunFiles(t *testing.T) {
 		t.Errorf("script: %q", b.String())
 	}
 	for _, bad := range []map[string]RunFile{
-		{"": {}}, {"/x": {}}, {"../x": {}}, {"a/../../x": {}}, {"a//b": {}}, {".": {}}, {"d": {Mode: os.ModeDir}},
+		{"": {}}, {"/x": {}}, {"../x": {}}, {"a/../../x": {}}, {"a//b": {}}, {".": {}}, {"d": {Mode: os.ModeNamedPipe}},
 		{"l": {Content: []byte("/etc"), Mode: os.ModeSymlink}, "l/passwd": {}},
 		{"missing": {HostPath: filepath.Join(r.dir, "nothing")}},
 	} {

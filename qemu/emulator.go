@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errors of [Find]. Test for them with errors.Is.
+// Kinds of errors of [Find].
 var (
 	// errNoEmulator: there is no emulator for the architecture on this machine.
 	errNoEmulator = errors.New("no emulator found")
@@ -39,7 +39,8 @@ type Emulator struct {
 // have them; of those found a static one is preferred.
 //
 // Only static emulators can be used: the root in which programs are executed has its own shared libraries, at the
-// same paths, for another machine. The error wraps errNoEmulator or errUnusable.
+// same paths, for another machine. The error says which of both it is: no emulator,
+// or one that cannot be used, and why.
 func Find(a Arch, given []string) (Emulator, error) {
 	if a.Emulator == "" {
 		return Emulator{}, fmt.Errorf("%s: %w: none is known for it", a, errNoEmulator)
@@ -129,7 +130,7 @@ func searchDirs() []string {
 }
 
 // Usable reports why a file cannot be an emulator here: it is not there, not executable by this user, no program
-// of this machine, or one that needs shared libraries. The error wraps errUnusable.
+// of this machine, or one that needs shared libraries.
 func Usable(path string) error {
 	if err := usable(path); err != nil {
 		return fmt.Errorf("%s: %w: %w", path, errUnusable, err)

@@ -11,7 +11,7 @@ import (
 	"xtoo/internal/nearest"
 )
 
-// Errors of this package. Test for them with errors.Is.
+// Kinds of errors of this package.
 var (
 	// errUnknown: a name, a platform or an ELF header that the table does not have.
 	errUnknown = errors.New("unknown architecture")
@@ -29,7 +29,7 @@ var (
 // empty arch finds the subarch wherever it is. The suffix "-pure64" of Funtoo's stage3s without 32-bit
 // libraries is understood, and kept.
 //
-// The error wraps errUnknown and offers the nearest names.
+// The error offers the nearest names.
 func Lookup(arch, subarch string) (Arch, error) {
 	a, s := strings.ToLower(strings.TrimSpace(arch)), strings.ToLower(strings.TrimSpace(subarch))
 	if a == "" && s == "" {
@@ -86,7 +86,7 @@ func (a Arch) of(platform, subarch string) (Arch, error) {
 }
 
 // ByPlatform finds the default row of an OCI platform: the first one with this architecture and variant.
-// An empty variant is that of the default subarch. The error wraps errUnknown.
+// An empty variant is that of the default subarch. Another one is an error.
 func ByPlatform(architecture, variant string) (Arch, error) {
 	for _, a := range All() {
 		if a.Architecture == architecture && (variant == "" || a.Variant == variant) {
@@ -107,7 +107,7 @@ func ByPlatform(architecture, variant string) (Arch, error) {
 // most of them are for. Headers that the table does not have (firmware, BPF) are passed over unless there
 // is nothing else. A header does not tell subarchs apart, so the default one is returned.
 //
-// The error wraps errNoPrograms or errUnknown.
+// No programs at all are an error, as are programs that the table does not have.
 func Detect(counts map[ELF]int) (Arch, error) {
 	best, most := Arch{}, 0
 	for _, f := range families() { // the order of the table breaks a tie
@@ -141,7 +141,7 @@ func (a Arch) Doubt() string {
 }
 
 // Check compares what was declared with the programs that are there, counted by their ELF headers. A root
-// without programs agrees with everything. The error wraps errMismatch or errUnknown and names both.
+// without programs agrees with everything. The error names both.
 func (a Arch) Check(counts map[ELF]int) error {
 	found, err := Detect(counts)
 	switch {

@@ -43,7 +43,7 @@ type Object struct {
 }
 
 // Open reads the header and the small objects of the SIF file in r, which has size bytes. The file may be
-// hostile: whatever it holds, Open fails with errFormat or returns what lies within the file. What is in the
+// hostile: whatever it holds, Open fails or returns what lies within the file. What is in the
 // partition is not looked at; squashfs.NewReader checks it.
 func Open(r io.ReaderAt, size int64) (*Container, error) {
 	if err := checkHeader(r, size); err != nil {

@@ -81,11 +81,11 @@ type Summary struct {
 // Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to the
 // end of src: padding, and whatever else follows the end of the archive, included.
 //
-// It refuses, with an error that names the member and wraps errHostile, what should be in no stage3:
+// It refuses, with an error that names the member, what should be in no stage3:
 // absolute names, "..", names of whiteouts, duplicates, members below something that is no directory,
 // hard links to what is not there, impossible numbers, unknown kinds, and headers that can be read in
-// two ways. A stream that ends too early gives errTruncated, one that makes no sense errCorrupt or
-// [ErrNotTar]; errors of src and dst are passed on. A malformed pattern gives errPattern before
+// two ways. A stream that ends too early is an error, as is one that makes no sense, or is no tar
+// ([ErrNotTar]); errors of src and dst are passed on. A malformed pattern is an error before
 // anything is read. Excluded members are checked like all others.
 //
 // A hard link whose target is excluded becomes the file, with the target's contents and metadata under

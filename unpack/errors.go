@@ -7,8 +7,8 @@ import (
 	"xtoo/internal/streams/packed"
 )
 
-// What can be wrong with a stage3. Errors of [Open], of the reader it returns and of [Copy] wrap one of
-// these, or an error of the operating system, or the context's.
+// What can be wrong with a stage3. Errors of [Open], of the reader it returns and of [Copy] are one of
+// these kinds, or an error of the operating system, or the context's.
 var (
 	// errTruncated says that the input ends too early: a download that broke off.
 	errTruncated = packed.ErrTruncated

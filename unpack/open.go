@@ -54,7 +54,7 @@ func (o OpenOptions) withDefaults() OpenOptions {
 // content decides, never the name.
 //
 // The stream ends with io.EOF only if the whole file was there and every check in it fits; else with an
-// error that wraps errTruncated, errCorrupt or errUnsupported, or with the context's error.
+// error that says which of it is not so, or what of it is not supported, or with the context's error.
 // (A file without compression holds nothing to check: that its end is missing is seen by [Copy].) A file
 // that holds no tar is refused here already, with [ErrNotTar] and a guess at what it is instead.
 //

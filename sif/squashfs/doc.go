@@ -64,7 +64,7 @@
 //
 // # Limits
 //
-// What the format cannot hold is refused with errLimit: more than 65535 different ids, names of more
+// What the format cannot hold is refused: more than 65535 different ids, names of more
 // than 256 bytes (Linux opens those of 255), symbolic links of more than 4095, xattrs outside user.,
 // trusted. and security. (POSIX ACLs among them) or with values of more than 64 KiB, device numbers
 // beyond 4095:1048575. Times are whole seconds from 1970 to 2106.

@@ -2,7 +2,7 @@ package squashfs
 
 import "errors"
 
-// Errors that callers tell apart. Paths that exist already, or that are missing, are reported as
+// Kinds of errors. Paths that exist already, or that are missing, are reported as
 // [io/fs.ErrExist] and [io/fs.ErrNotExist].
 var (
 	// errLimit: the entry is right, but squashfs (or Linux reading it) cannot hold it: too many ids, a

@@ -9,7 +9,7 @@ import (
 )
 
 // Reader reads a squashfs 4.0 filesystem, whoever wrote it. Damaged and hostile ones give errors that
-// are errFormat; memory stays within a few blocks and a few bytes an inode, whatever the file claims.
+// say where; memory stays within a few blocks and a few bytes an inode, whatever the file claims.
 // It is used by one goroutine.
 type Reader struct {
 	r     io.ReaderAt

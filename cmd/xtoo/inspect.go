@@ -153,6 +153,9 @@ func newInspection(path string, c *sif.Container) (*inspection, error) {
 	for _, o := range c.Objects {
 		r.Objects = append(r.Objects, inspectedObject{o.ID, o.Type.String(), o.Name, o.Offset, o.Size})
 	}
+	if y := c.Created.Year(); y < 0 || y > 9999 {
+		return nil, fmt.Errorf("its header says that it was made in the year %d: it is damaged", y)
+	}
 	r.Metadata, r.Config = c.Metadata, c.Config
 	for _, j := range []json.RawMessage{r.Metadata, r.Config} {
 		if j != nil && !json.Valid(j) {

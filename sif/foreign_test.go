@@ -73,7 +73,7 @@ func TestStage3AgainstTar(t *testing.T) {
 	if err := os.Mkdir(want, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
+	testutil.Run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
 	w := walker{skip: notAdded(want), dirTime: true}
 	wantLines := w.lines(t, want)
 	sif, info := writeSIF(t, Image{Layers: []merge.Layer{fileLayer(base)}}, Options{})
@@ -169,7 +169,7 @@ func TestStage3AgainstUmoci(t *testing.T) {
 		t.Fatal(err)
 	}
 	bundle := filepath.Join(t.TempDir(), "bundle")
-	run(t, "umoci", "unpack", "--image", layout(t, top, whole)+":image", bundle)
+	testutil.Run(t, "umoci", "unpack", "--image", layout(t, top, whole)+":image", bundle)
 	want := filepath.Join(bundle, "rootfs")
 	w := walker{skip: notAdded(want)}
 	diffLines(t, "the SIF file", w.lines(t, unsquash(t, sif, info)), w.lines(t, want))
@@ -208,18 +208,18 @@ func TestSiftool(t *testing.T) {
 	testutil.Long(t, "builds siftool from the module cache")
 	testutil.Need(t, "go")
 	tool := filepath.Join(t.TempDir(), "siftool")
-	run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")
+	testutil.Run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")
 	path, info := writeSIF(t, sample(t), Options{})
-	list := run(t, tool, "list", path)
+	list := testutil.Run(t, tool, "list", path)
 	for _, want := range []string{"|Def.FILE", "|JSON.Generic", fmt.Sprintf("|%d-%d", info.PartitionOffset, info.Size), "|FS (Squashfs/*System/arm64)"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("list lacks %s:\n%s", want, list)
 		}
 	}
-	if got := run(t, tool, "dump", "1", path); got != "type: stage4\n" {
+	if got := testutil.Run(t, tool, "dump", "1", path); got != "type: stage4\n" {
 		t.Errorf("definition %q", got)
 	}
-	if header := run(t, tool, "header", path); !strings.Contains(header, "2022-06-16 00:00:00 +0000 UTC") {
+	if header := testutil.Run(t, tool, "header", path); !strings.Contains(header, "2022-06-16 00:00:00 +0000 UTC") {
 		t.Errorf("header:\n%s", header)
 	}
 }

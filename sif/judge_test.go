@@ -190,7 +190,7 @@ func TestMergeAgainstUmoci(t *testing.T) {
 			path, info := writeSIF(t, Image{Layers: layersOf(tars...)}, Options{Jobs: 2})
 			got := walker{skip: own}.lines(t, unsquash(t, path, info))
 			bundle := filepath.Join(t.TempDir(), "bundle")
-			run(t, "umoci", "unpack", "--image", layout(t, tars...)+":image", bundle)
+			testutil.Run(t, "umoci", "unpack", "--image", layout(t, tars...)+":image", bundle)
 			want := walker{skip: own}.lines(t, filepath.Join(bundle, "rootfs"))
 			diffLines(t, "the SIF file", got, want)
 		})

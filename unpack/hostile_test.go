@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
+	"xtoo/internal/testutil"
 )
 
 const size0 = "00000000000\x00"
@@ -208,20 +208,14 @@ func TestLimits(t *testing.T) {
 
 // TestManyEntries keeps track of many members in little time.
 func TestManyEntries(t *testing.T) {
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
 	const n = 50_000
-	for i := range n {
-		h := &tar.Header{Name: fmt.Sprintf("d%d/e%d/file%d", i%7, i%1000, i), Typeflag: tar.TypeReg, ModTime: time.Unix(1, 0)}
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
+	members := make([]testutil.Member, n)
+	for i := range members {
+		members[i] = testutil.File(fmt.Sprintf("d%d/e%d/file%d", i%7, i%1000, i), "")
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	out, sum, err := copyAll(buf.Bytes(), CopyOptions{})
-	if err != nil || sum.Entries != n || !bytes.Equal(out, buf.Bytes()) {
+	data := testutil.Tar(t, members...)
+	out, sum, err := copyAll(data, CopyOptions{})
+	if err != nil || sum.Entries != n || !bytes.Equal(out, data) {
 		t.Fatal(sum, err)
 	}
 }

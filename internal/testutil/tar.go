@@ -16,7 +16,7 @@ var Day = time.Unix(1655337600, 0).UTC()
 
 // A Member is one member of a tar stream that a test makes. What its header leaves open is filled in when it is
 // written: the type (a directory where the name ends in a slash, else a file), the mode (0755, 0644, 0777 for a
-// symbolic link), the time ([Day]) and the size (that of Data).
+// symbolic link), the time ([Day]), the size (that of Data) and the format (PAX where the time has fractions of a second).
 type Member struct {
 	tar.Header
 	Data string
@@ -64,8 +64,11 @@ func (m Member) WithTime(t time.Time) Member {
 }
 
 // WithXattr is the member with one more extended attribute, as a PAX record in the manner of GNU tar.
-func (m Member) WithXattr(name, value string) Member {
-	records := map[string]string{"SCHILY.xattr." + name: value}
+func (m Member) WithXattr(name, value string) Member { return m.WithPAX("SCHILY.xattr."+name, value) }
+
+// WithPAX is the member with one more PAX record.
+func (m Member) WithPAX(key, value string) Member {
+	records := map[string]string{key: value}
 	for k, v := range m.PAXRecords {
 		records[k] = v
 	}
@@ -94,6 +97,9 @@ func (m Member) complete() *tar.Header {
 	}
 	if h.ModTime.IsZero() {
 		h.ModTime = Day
+	}
+	if h.Format == tar.FormatUnknown && h.ModTime.Nanosecond() != 0 {
+		h.Format = tar.FormatPAX // archive/tar rounds to seconds else
 	}
 	if h.Size == 0 {
 		h.Size = int64(len(m.Data))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 )
 
@@ -59,9 +60,9 @@ func checkCaptured(t *testing.T, c captured, lowers []string, saw map[string]str
 	if _, err := Unpack(t.Context(), bytes.NewReader(c.tar), fresh, UnpackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	sameTrees(t, "upper directory and unpacked layer", dump(t, c.upper, nil), dump(t, fresh, nil))
+	testutil.SameTrees(t, "upper directory and unpacked layer", testutil.Dump(t, c.upper, nil), testutil.Dump(t, fresh, nil))
 	o := mountOverlay(t, append([]string{fresh}, lowers...)...)
-	sameTrees(t, "tree after the capture", mergedDump(t, o.merged), saw)
+	testutil.SameTrees(t, "tree after the capture", mergedDump(t, o.merged), saw)
 	o.unmount(t)
 	checkOrder(t, c.tar)
 	// What was captured is unchanged: capturing again over the same layers gives the same.
@@ -116,7 +117,7 @@ func cutLast(path string) (dir, name string, ok bool) {
 // (inherited ones are recorded later), no numbers of names.
 func mergedDump(t *testing.T, root string) map[string]string {
 	t.Helper()
-	tree := dump(t, root, func(x string) bool {
+	tree := testutil.Dump(t, root, func(x string) bool {
 		return !strings.HasPrefix(x, layers.XattrOwner) && !strings.HasPrefix(x, layers.XattrOverlay) && !strings.Contains(x, "=")
 	})
 	for path, line := range tree {

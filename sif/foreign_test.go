@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -74,34 +75,33 @@ func TestStage3AgainstTar(t *testing.T) {
 		t.Fatal(err)
 	}
 	testutil.Run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
-	w := walker{skip: notAdded(want), dirTime: true}
-	wantLines := w.lines(t, want)
+	view := testutil.View{Skip: notAdded(want), Time: testutil.Seconds}
+	wantTree := view.Dump(t, want)
 	sif, info := writeSIF(t, Image{Layers: []merge.Layer{fileLayer(base)}}, Options{})
-	t.Logf("%d members, %+v", len(wantLines), info)
-	diffLines(t, "unsquashfs", w.lines(t, unsquash(t, sif, info)), wantLines)
+	t.Logf("%d members, %+v", len(wantTree), info)
+	testutil.SameTrees(t, "unsquashfs", view.Dump(t, unsquash(t, sif, info)), wantTree)
 	for _, how := range []string{"kernel", "squashfuse"} {
 		t.Run(how, func(t *testing.T) {
 			mounted(t, how, sif, info, func(root string) {
-				got, want := w.lines(t, root), wantLines
+				got, want := view.Dump(t, root), wantTree
 				if how == "squashfuse" {
 					got, want = asSquashfuse(got), asSquashfuse(want)
 				}
-				diffLines(t, how, got, want)
+				testutil.SameTrees(t, how, got, want)
 			})
 		})
 	}
 }
 
+// linksOf finds what a dump says of the names of a file.
+var linksOf = regexp.MustCompile(` (\d+ links), first .*?( (?:security|system|trusted|user)\.|$)`)
+
 // asSquashfuse levels what squashfuse reads otherwise than the kernel: it takes the prefixes "trusted." and
 // "security." for each other, and gives the names of one file different inode numbers.
-func asSquashfuse(lines []string) []string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		if before, after, ok := strings.Cut(l, " of "); ok {
-			_, xattrs, _ := strings.Cut(after, "\" ")
-			l = before + " " + xattrs
-		}
-		out[i] = strings.TrimRight(strings.ReplaceAll(l, " trusted.", " security."), " \"")
+func asSquashfuse(tree map[string]string) map[string]string {
+	out := map[string]string{}
+	for path, line := range tree {
+		out[path] = strings.ReplaceAll(linksOf.ReplaceAllString(line, " $1$2"), " trusted.", " security.")
 	}
 	return out
 }
@@ -171,8 +171,8 @@ func TestStage3AgainstUmoci(t *testing.T) {
 	bundle := filepath.Join(t.TempDir(), "bundle")
 	testutil.Run(t, "umoci", "unpack", "--image", layout(t, top, whole)+":image", bundle)
 	want := filepath.Join(bundle, "rootfs")
-	w := walker{skip: notAdded(want)}
-	diffLines(t, "the SIF file", w.lines(t, unsquash(t, sif, info)), w.lines(t, want))
+	view := testutil.View{Skip: notAdded(want), Time: noDirTimes}
+	testutil.SameTrees(t, "the SIF file", view.Dump(t, unsquash(t, sif, info)), view.Dump(t, want))
 }
 
 // The actions work in the image itself, with its own shell.

@@ -1,16 +1,10 @@
 package sif
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
-	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -62,119 +56,12 @@ func layout(t testing.TB, tars ...[]byte) string {
 	return dir
 }
 
-// A walker renders a tree on disk, a line a name, with everything that an image holds.
-type walker struct {
-	skip    func(name string) bool
-	dirTime bool // the times of directories count
-}
-
-func (w walker) lines(t testing.TB, root string) []string {
-	t.Helper()
-	first := map[[2]uint64]string{}
-	var out []string
-	err := filepath.WalkDir(root, func(p string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, p)
-		if err != nil {
-			return err
-		}
-		if w.skip != nil && w.skip(name) {
-			return nil
-		}
-		var st unix.Stat_t
-		if err := unix.Lstat(p, &st); err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%q %#o %d:%d", name, st.Mode, st.Uid, st.Gid)
-		switch st.Mode & unix.S_IFMT {
-		case unix.S_IFREG:
-			b, err := os.ReadFile(p)
-			if err != nil {
-				return err
-			}
-			sum := sha256.Sum256(b)
-			line += fmt.Sprintf(" size %d %s", st.Size, hex.EncodeToString(sum[:8]))
-		case unix.S_IFLNK:
-			target, err := os.Readlink(p)
-			if err != nil {
-				return err
-			}
-			line += fmt.Sprintf(" -> %q", target)
-		case unix.S_IFCHR, unix.S_IFBLK:
-			line += fmt.Sprintf(" device %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
-		}
-		isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
-		if !isDir || w.dirTime {
-			line += fmt.Sprintf(" time %d", st.Mtim.Sec)
-		}
-		if !isDir {
-			key := [2]uint64{st.Dev, st.Ino}
-			if first[key] == "" {
-				first[key] = name
-			}
-			line += fmt.Sprintf(" link %d of %q", st.Nlink, first[key])
-		}
-		xattrs, err := xattrsOf(p)
-		if err != nil {
-			return fmt.Errorf("xattrs of %s: %w", p, err)
-		}
-		out = append(out, line+xattrs)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+// noDirTimes is the time of what is no directory, in seconds.
+func noDirTimes(st *unix.Stat_t) string {
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return ""
 	}
-	sort.Strings(out)
-	return out
-}
-
-func xattrsOf(p string) (string, error) {
-	buf := make([]byte, 64<<10)
-	n, err := unix.Llistxattr(p, buf)
-	if err != nil {
-		return "", err
-	}
-	names := strings.Split(strings.TrimRight(string(buf[:n]), "\x00"), "\x00")
-	sort.Strings(names)
-	var out string
-	for _, name := range names {
-		if name == "" || name == "security.selinux" {
-			continue
-		}
-		value := make([]byte, 64<<10)
-		n, err := unix.Lgetxattr(p, name, value)
-		if err != nil {
-			return "", err
-		}
-		out += fmt.Sprintf(" %s=%q", name, value[:n])
-	}
-	return out, nil
-}
-
-// diffLines reports the lines that only one side has.
-func diffLines(t testing.TB, what string, got, want []string) {
-	t.Helper()
-	in := func(list []string) map[string]bool {
-		m := map[string]bool{}
-		for _, l := range list {
-			m[l] = true
-		}
-		return m
-	}
-	g, w := in(got), in(want)
-	shown := 0
-	for _, l := range append(slices.Clone(got), want...) {
-		if g[l] != w[l] && shown < 40 {
-			side := "has"
-			if !g[l] {
-				side = "lacks"
-			}
-			t.Errorf("%s %s: %s", what, side, l)
-			shown++
-		}
-	}
+	return testutil.Seconds(st)
 }
 
 // What unsquashfs unpacks from a SIF file is what umoci unpacks from the same layers.
@@ -188,11 +75,11 @@ func TestMergeAgainstUmoci(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			tars := c.Tars(t)
 			path, info := writeSIF(t, Image{Layers: layersOf(tars...)}, Options{Jobs: 2})
-			got := walker{skip: own}.lines(t, unsquash(t, path, info))
+			view := testutil.View{Skip: own, Time: noDirTimes}
+			got := view.Dump(t, unsquash(t, path, info))
 			bundle := filepath.Join(t.TempDir(), "bundle")
 			testutil.Run(t, "umoci", "unpack", "--image", layout(t, tars...)+":image", bundle)
-			want := walker{skip: own}.lines(t, filepath.Join(bundle, "rootfs"))
-			diffLines(t, "the SIF file", got, want)
+			testutil.SameTrees(t, "the SIF file", got, view.Dump(t, filepath.Join(bundle, "rootfs")))
 		})
 	}
 }

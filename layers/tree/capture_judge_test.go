@@ -120,7 +120,7 @@ func TestCaptureGNUTar(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 				t.Fatalf("tar: %v\n%s", err, out)
 			}
-			got := testutil.Dump(t, dir, nil)
+			got := testutil.Dump(t, dir)
 			for path := range got {
 				d, name, _ := cutLast(path)
 				if gone, ok := strings.CutPrefix(name, layers.WhiteoutPrefix); ok {
@@ -128,7 +128,7 @@ func TestCaptureGNUTar(t *testing.T) {
 					got[joinPath(d, gone)] = "whiteout"
 				}
 			}
-			want := testutil.Dump(t, c.upper, nil)
+			want := testutil.Dump(t, c.upper)
 			if strings.Contains(want["."], layers.XattrImplied) {
 				got["."] = want["."] // it is not in the layer
 			}
@@ -166,9 +166,9 @@ func TestUnpackGNUTar(t *testing.T) {
 				t.Fatalf("%v: %v\n%s", format, err, &said)
 			}
 			got, _ := unpackTo(t, "got", data.Bytes())
-			want := testutil.Dump(t, clean, nil)
+			want := testutil.Dump(t, clean)
 			want["."] = strings.Replace(want["."], ` user.xtoo.implied=""`, "", 1)
-			gotTree := testutil.Dump(t, got, nil)
+			gotTree := testutil.Dump(t, got)
 			if !slices.Contains(format, "--format=posix") { // whole seconds, no xattrs
 				for _, tree := range []map[string]string{gotTree, want} {
 					for path, line := range tree {

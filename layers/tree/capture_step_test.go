@@ -60,7 +60,7 @@ func checkCaptured(t *testing.T, c captured, lowers []string, saw map[string]str
 	if _, err := Unpack(t.Context(), bytes.NewReader(c.tar), fresh, UnpackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	testutil.SameTrees(t, "upper directory and unpacked layer", testutil.Dump(t, c.upper, nil), testutil.Dump(t, fresh, nil))
+	testutil.SameTrees(t, "upper directory and unpacked layer", testutil.Dump(t, c.upper), testutil.Dump(t, fresh))
 	o := mountOverlay(t, append([]string{fresh}, lowers...)...)
 	testutil.SameTrees(t, "tree after the capture", mergedDump(t, o.merged), saw)
 	o.unmount(t)
@@ -117,9 +117,9 @@ func cutLast(path string) (dir, name string, ok bool) {
 // (inherited ones are recorded later), no numbers of names.
 func mergedDump(t *testing.T, root string) map[string]string {
 	t.Helper()
-	tree := testutil.Dump(t, root, func(x string) bool {
+	tree := testutil.View{Xattr: func(x string) bool {
 		return !strings.HasPrefix(x, layers.XattrOwner) && !strings.HasPrefix(x, layers.XattrOverlay) && !strings.Contains(x, "=")
-	})
+	}}.Dump(t, root)
 	for path, line := range tree {
 		if strings.HasPrefix(line, "014") { // a socket
 			delete(tree, path)

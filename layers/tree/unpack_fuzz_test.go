@@ -113,7 +113,7 @@ func checkUnpack(t *testing.T, data []byte) {
 	if _, err := Unpack(t.Context(), &b, again, UnpackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	testutil.SameTrees(t, "captured and unpacked again", testutil.Dump(t, again, nil), testutil.Dump(t, dir, nil))
+	testutil.SameTrees(t, "captured and unpacked again", testutil.Dump(t, again), testutil.Dump(t, dir))
 	b.Reset()
 	if _, err := Capture(t.Context(), &b, again, nil, CaptureOptions{}); err != nil {
 		t.Fatal(err)

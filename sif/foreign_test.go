@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
+	"xtoo/internal/testutil/layertest"
 	"xtoo/layers"
 	"xtoo/layers/merge"
 )
@@ -169,7 +170,7 @@ func TestStage3AgainstUmoci(t *testing.T) {
 		t.Fatal(err)
 	}
 	bundle := filepath.Join(t.TempDir(), "bundle")
-	testutil.Run(t, "umoci", "unpack", "--image", layout(t, top, whole)+":image", bundle)
+	testutil.Run(t, "umoci", "unpack", "--image", layertest.Layout(t, top, whole)+":image", bundle)
 	want := filepath.Join(bundle, "rootfs")
 	view := testutil.View{Skip: notAdded(want), Time: noDirTimes}
 	testutil.SameTrees(t, "the SIF file", view.Dump(t, unsquash(t, sif, info)), view.Dump(t, want))

@@ -1,60 +1,14 @@
 package sif
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
 )
-
-// layout writes an OCI layout with one image, tagged "image", of layers given topmost first.
-func layout(t testing.TB, tars ...[]byte) string {
-	t.Helper()
-	dir := t.TempDir()
-	blob := func(mediaType string, b []byte) v1.Descriptor {
-		d := digest.FromBytes(b)
-		name := filepath.Join(dir, "blobs", "sha256", d.Encoded())
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return v1.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(b))}
-	}
-	encode := func(v any) []byte {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	config := v1.Image{Platform: v1.Platform{Architecture: "amd64", OS: "linux"}, RootFS: v1.RootFS{Type: "layers"}}
-	manifest := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest}
-	for _, b := range slices.Backward(tars) {
-		manifest.Layers = append(manifest.Layers, blob(v1.MediaTypeImageLayer, b))
-		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, digest.FromBytes(b))
-	}
-	manifest.Config = blob(v1.MediaTypeImageConfig, encode(config))
-	m := blob(v1.MediaTypeImageManifest, encode(manifest))
-	m.Annotations = map[string]string{v1.AnnotationRefName: "image"}
-	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: []v1.Descriptor{m}}
-	for name, b := range map[string][]byte{"index.json": encode(index), "oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`)} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // noDirTimes is the time of what is no directory, in seconds.
 func noDirTimes(st *unix.Stat_t) string {
@@ -78,7 +32,7 @@ func TestMergeAgainstUmoci(t *testing.T) {
 			view := testutil.View{Skip: own, Time: noDirTimes}
 			got := view.Dump(t, unsquash(t, path, info))
 			bundle := filepath.Join(t.TempDir(), "bundle")
-			testutil.Run(t, "umoci", "unpack", "--image", layout(t, tars...)+":image", bundle)
+			testutil.Run(t, "umoci", "unpack", "--image", layertest.Layout(t, tars...)+":image", bundle)
 			testutil.SameTrees(t, "the SIF file", got, view.Dump(t, filepath.Join(bundle, "rootfs")))
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+
 	"xtoo/internal/testutil"
 )
 

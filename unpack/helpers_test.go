@@ -22,44 +22,17 @@ import (
 	"xtoo/internal/testutil"
 )
 
-// rawHeader makes a header block that archive/tar would refuse to write. fields are offset and text.
-func rawHeader(name string, typ byte, size string, fields ...any) []byte {
-	b := make([]byte, blockSize)
-	copy(b, name)
-	copy(b[100:], "0000644\x000000000\x000000000\x00"+size)
-	copy(b[136:], "12252554400\x00")
-	b[fieldType] = typ
-	copy(b[fieldMagic:], "ustar\x0000")
-	for i := 0; i+1 < len(fields); i += 2 {
-		at, text := fields[i].(int), fields[i+1].(string) //nolint:errcheck // a test would panic, and should
-		copy(b[at:], text)
-	}
-	return sumHeader(b)
-}
+// Short names for what hostile streams are made of.
+const size0 = testutil.RawNoBytes
 
-// sumHeader sets the checksum of a header block.
-func sumHeader(b []byte) []byte {
-	copy(b[fieldChecksum:], "        ")
-	sum := 0
-	for _, c := range b[:blockSize] {
-		sum += int(c)
-	}
-	const digits = "01234567"
-	for i := 5; i >= 0; i-- {
-		b[fieldChecksum+i] = digits[sum&7]
-		sum >>= 3
-	}
-	b[fieldChecksum+6], b[fieldChecksum+7] = 0, ' '
-	return b
-}
-
-// pad fills up to whole blocks.
-func pad(b []byte) []byte { return append(b, make([]byte, padTo(int64(len(b)))-int64(len(b)))...) }
-
-// withEnd puts pieces together and ends the archive.
-func withEnd(pieces ...[]byte) []byte {
-	return append(bytes.Join(pieces, nil), make([]byte, 2*blockSize)...)
-}
+var (
+	rawHeader = testutil.RawHeader
+	sumHeader = testutil.RawSum
+	pad       = testutil.RawPad
+	withEnd   = testutil.RawEnd
+	record    = testutil.RawRecord
+	extended  = testutil.RawExtended
+)
 
 // sample is a small tar with a bit of everything.
 func sample(tb testing.TB) []byte {

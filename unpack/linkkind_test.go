@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"testing"
+
 	"xtoo/internal/testutil"
 )
 

@@ -20,11 +20,13 @@ var Day = time.Unix(1655337600, 0).UTC()
 type Member struct {
 	tar.Header
 	Data string
+
+	anyMode bool // a mode of 0 is meant
 }
 
 // File is a regular file.
 func File(name, data string) Member {
-	return Member{tar.Header{Name: name, Typeflag: tar.TypeReg}, data}
+	return Member{Header: tar.Header{Name: name, Typeflag: tar.TypeReg}, Data: data}
 }
 
 // Dir is a directory.
@@ -85,7 +87,7 @@ func (m Member) complete() *tar.Header {
 			h.Typeflag = tar.TypeDir
 		}
 	}
-	if h.Mode == 0 {
+	if h.Mode == 0 && !m.anyMode {
 		switch h.Typeflag {
 		case tar.TypeDir:
 			h.Mode = 0o755

@@ -54,7 +54,7 @@ func testHostile(t *testing.T) {
 		"minor":               {[]testutil.Member{testutil.Device("d", tar.TypeChar, 0, 1<<20)}, layers.ErrMember},
 		"owner":               {[]testutil.Member{testutil.File("d", "").WithOwner(1<<32-1, 0)}, layers.ErrMember},
 		"group":               {[]testutil.Member{testutil.File("d", "").WithOwner(0, 1<<40)}, layers.ErrMember},
-		"type":                {[]testutil.Member{testutil.Member{Header: tar.Header{Name: "d", Typeflag: 'Q'}}}, layers.ErrMember},
+		"type":                {[]testutil.Member{{Header: tar.Header{Name: "d", Typeflag: 'Q'}}}, layers.ErrMember},
 		"symlink to nothing":  {[]testutil.Member{testutil.Symlink("d", "")}, layers.ErrMember},
 		"long symlink":        {[]testutil.Member{testutil.Symlink("d", strings.Repeat("x", 5000))}, unix.ENAMETOOLONG},
 		"name of 256":         {[]testutil.Member{testutil.File(strings.Repeat("x", 256), "")}, unix.ENAMETOOLONG},
@@ -112,17 +112,9 @@ func testDamaged(t *testing.T) {
 			t.Errorf("no error for an archive cut at %d of %d bytes", n, len(whole))
 		}
 	}
-	// Sizes that no data follows. The header has 12 octal digits at 124 and a checksum at 148.
+	// Sizes that no data follows.
 	huge := func(size string) []byte {
-		b := testutil.Tar(t, testutil.File("huge", "x"))
-		copy(b[124:136], size)
-		sum := 0
-		copy(b[148:156], "        ")
-		for _, c := range b[:512] {
-			sum += int(c)
-		}
-		copy(b[148:156], strings.ToLower(oct6(sum))+"\x00 ")
-		return b
+		return testutil.RawEnd(testutil.RawHeader("huge", tar.TypeReg, size), testutil.RawPad([]byte("x")))
 	}
 	for _, size := range []string{"77777777777\x00", "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf0", "-0000000005\x00"} {
 		dir := newDir(t, "fs")
@@ -139,40 +131,11 @@ func testDamaged(t *testing.T) {
 		}
 	}
 	for _, record := range []string{"99 path=x\n", "8 path=\n", "0 =x\n", "-5 path=x\n", "12 path=a\x00b\n", "17 size=abcdefgh\n", "14 mtime=1.x.\n", "9999999999999999999 a=b\n"} {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		err := w.WriteHeader(&tar.Header{Name: "PaxHeaders.0/x", Typeflag: tar.TypeReg, Size: int64(len(record))})
-		if err == nil {
-			_, err = w.Write([]byte(record))
-		}
-		if err == nil {
-			err = w.WriteHeader(&tar.Header{Name: "x", Typeflag: tar.TypeReg})
-		}
-		if err = errors.Join(err, w.Close()); err != nil {
-			t.Fatal(err)
-		}
-		data := b.Bytes()
-		data[156] = 'x'
-		copy(data[148:156], "        ")
-		sum := 0
-		for _, c := range data[:512] {
-			sum += int(c)
-		}
-		copy(data[148:156], oct6(sum)+"\x00 ")
+		data := testutil.RawEnd(testutil.RawExtended('x', record, testutil.RawHeader("x", tar.TypeReg, testutil.RawNoBytes)))
 		if _, err := Unpack(t.Context(), bytes.NewReader(data), newDir(t, "fs"), UnpackOptions{}); err == nil && record != "8 path=\n" {
 			t.Errorf("extended header %q: no error", record)
 		}
 	}
-}
-
-func oct6(n int) string {
-	s := "000000"
-	for i, b := 5, []byte(s); i >= 0; i-- {
-		b[i] = byte('0' + n&7)
-		n >>= 3
-		s = string(b)
-	}
-	return s
 }
 
 func TestUnpackDeep(t *testing.T) {

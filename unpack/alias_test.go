@@ -1,7 +1,6 @@
 package unpack
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"slices"
@@ -51,12 +50,8 @@ func TestExcludeThroughLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for r := tar.NewReader(&out); ; {
-				h, err := r.Next()
-				if err != nil {
-					break
-				}
-				got = append(got, h.Name)
+			for _, m := range testutil.ReadTar(t, out.Bytes()) {
+				got = append(got, m.Name)
 			}
 			if !slices.Equal(got, c.want) || !slices.Equal(sum.LateExcludes, c.late) || !slices.Equal(sum.UnusedExcludes, c.unused) {
 				t.Errorf("have %q, late %q, unused %q\nwant %q, late %q, unused %q",

@@ -1,7 +1,6 @@
 package unpack
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -22,22 +21,11 @@ import (
 func listTar(tb testing.TB, data []byte) []string {
 	tb.Helper()
 	var list []string
-	r := tar.NewReader(bytes.NewReader(data))
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return list
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		body, err := io.ReadAll(r)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		list = append(list, fmt.Sprintf("%c %o %d:%d %d %s -> %s %.20q %v", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Size, h.Name, h.Linkname, body,
-			h.PAXRecords["SCHILY.xattr.user.a"]))
+	for _, m := range testutil.ReadTar(tb, data) {
+		list = append(list, fmt.Sprintf("%c %o %d:%d %d %s -> %s %.20q %v", m.Typeflag, m.Mode, m.Uid, m.Gid, m.Size, m.Name, m.Linkname, m.Data,
+			m.PAXRecords["SCHILY.xattr.user.a"]))
 	}
+	return list
 }
 
 // names takes the names out of a tar.

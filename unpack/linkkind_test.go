@@ -38,21 +38,14 @@ func TestHardLinksToOtherKinds(t *testing.T) {
 		"./dev2":  {Typeflag: tar.TypeChar, Devmajor: 5, Devminor: 1},
 		"./fifo2": {Typeflag: tar.TypeFifo},
 	}
-	n := 0
-	for r := tar.NewReader(&out); ; n++ {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	members := testutil.ReadTar(t, out.Bytes())
+	for _, h := range members {
 		x := want[h.Name]
 		if h.Typeflag != x.Typeflag || h.Linkname != x.Linkname || h.Uid != x.Uid || h.Devmajor != x.Devmajor || h.Devminor != x.Devminor {
-			t.Errorf("%s is %+v", h.Name, h)
+			t.Errorf("%s is %+v", h.Name, h.Header)
 		}
 	}
-	if n != len(want) {
-		t.Errorf("%d members, want %d", n, len(want))
+	if len(members) != len(want) {
+		t.Errorf("%d members, want %d", len(members), len(want))
 	}
 }

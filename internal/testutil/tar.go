@@ -138,3 +138,24 @@ func MakeTar(members ...Member) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// ReadTar reads a tar stream to its end as archive/tar does. What it cannot read ends the test.
+func ReadTar(t testing.TB, data []byte) []Member {
+	t.Helper()
+	var members []Member
+	r := tar.NewReader(bytes.NewReader(data))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return members
+		}
+		if err != nil {
+			t.Fatalf("after %d members: %v", len(members), err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatalf("member %q: %v", h.Name, err)
+		}
+		members = append(members, Member{Header: *h, Data: string(content)})
+	}
+}

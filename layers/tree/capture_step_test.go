@@ -1,11 +1,8 @@
 package tree
 
 import (
-	"archive/tar"
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -76,14 +73,7 @@ func checkOrder(t *testing.T, data []byte) {
 	t.Helper()
 	var last string
 	seen := map[string]bool{"": true}
-	for r := tar.NewReader(bytes.NewReader(data)); ; {
-		hdr, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, hdr := range testutil.ReadTar(t, data) {
 		name := hdr.Name
 		if name == "./" {
 			if last != "" {

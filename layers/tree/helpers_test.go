@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"os"
@@ -168,19 +167,7 @@ func unpackTo(t testing.TB, name string, data []byte, lowers ...string) (string,
 func list(t testing.TB, data []byte) []string {
 	t.Helper()
 	var lines []string
-	r := tar.NewReader(bytes.NewReader(data))
-	for {
-		hdr, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return lines
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, hdr := range testutil.ReadTar(t, data) {
 		line := fmt.Sprintf("%c %s %o %d:%d %s", hdr.Typeflag, hdr.Name, hdr.Mode, hdr.Uid, hdr.Gid, hdr.ModTime.UTC().Format(time.RFC3339Nano))
 		if hdr.Linkname != "" {
 			line += " -> " + hdr.Linkname
@@ -188,8 +175,8 @@ func list(t testing.TB, data []byte) []string {
 		if hdr.Typeflag == tar.TypeChar || hdr.Typeflag == tar.TypeBlock {
 			line += fmt.Sprintf(" %d:%d", hdr.Devmajor, hdr.Devminor)
 		}
-		if len(content) > 0 {
-			line += fmt.Sprintf(" %q", content[:min(len(content), 40)])
+		if len(hdr.Data) > 0 {
+			line += fmt.Sprintf(" %q", hdr.Data[:min(len(hdr.Data), 40)])
 		}
 		for _, key := range slices.Sorted(maps.Keys(hdr.PAXRecords)) {
 			if strings.HasPrefix(key, "SCHILY.") {
@@ -198,6 +185,7 @@ func list(t testing.TB, data []byte) []string {
 		}
 		lines = append(lines, line)
 	}
+	return lines
 }
 
 // An overlay is a mount over layer directories, and what a build step does with it.

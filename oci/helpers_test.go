@@ -92,7 +92,7 @@ func tarOf(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var members []testutil.Member
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		members = append(members, testutil.File(name, files[name]))
+		members = append(members, testutil.File(name, files[name]).WithTime(epoch))
 	}
 	return testutil.Tar(t, members...)
 }

@@ -26,14 +26,15 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	if err != nil {
 		return append(findings, host.Failed("store", host.StateBad, err))
 	}
-	findings = append(findings, trial(ctx, h, "user namespaces", host.Switches(), diagnoseArgs{}, 0, nil)...)
+	findings = append(findings, trial(ctx, h, host.Finding{Name: "user namespaces", Detail: host.Switches()}, diagnoseArgs{}, 0, nil)...)
 	findings = append(findings, h.Findings()...)
 	if len(findings) > 1 && findings[1].State == host.StateBad {
 		return append(findings, host.StoreFindings(dir, storeDir)...)
 	}
 	inside := diagnoseArgs{Dir: dir, Groups: h.Setgroups, LastUID: h.LastUID()}
-	findings = append(findings, trial(ctx, h, "process namespaces", "pid, ipc and uts namespaces", inside, unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS, nil)...)
-	findings = append(findings, trial(ctx, h, "network namespace", "network: none has a loopback interface of its own", diagnoseArgs{Loopback: true}, unix.CLONE_NEWNET,
+	findings = append(findings, trial(ctx, h, host.Finding{Name: "process namespaces", Detail: "pid, ipc and uts namespaces"}, inside,
+		unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS, nil)...)
+	findings = append(findings, trial(ctx, h, host.Finding{Name: "network namespace", Detail: "network: none has a loopback interface of its own"}, diagnoseArgs{Loopback: true}, unix.CLONE_NEWNET,
 		func(one *host.Finding) {
 			one.State = host.StateWarn
 			one.Hint += " (only projects with network: none need it)"
@@ -42,19 +43,21 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	return append(findings, host.StoreFindings(dir, storeDir)...)
 }
 
-// trial runs the diagnosing stage and returns what it found, behind a finding about the namespaces themselves.
-func trial(ctx context.Context, h *Host, name, detail string, args diagnoseArgs, namespaces uintptr, soften func(*host.Finding)) []host.Finding {
+// trial runs the diagnosing stage and returns what it found, behind a finding about the namespaces themselves: good, if
+// they could be made.
+func trial(ctx context.Context, h *Host, good host.Finding, args diagnoseArgs, namespaces uintptr, soften func(*host.Finding)) []host.Finding {
 	var found []host.Finding
 	p, err := h.Start(ctx, stage.Command{Stage: stageDiagnose, Args: args, Namespaces: namespaces})
 	if err == nil {
 		err = p.Wait(&found)
 	}
 	if err != nil {
-		one := host.Failed(name, host.StateBad, err)
+		one := host.Failed(good.Name, host.StateBad, err)
 		if soften != nil {
 			soften(&one)
 		}
 		return append([]host.Finding{one}, found...)
 	}
-	return append([]host.Finding{{Name: name, State: host.StateOK, Detail: detail}}, found...)
+	good.State = host.StateOK
+	return append([]host.Finding{good}, found...)
 }

@@ -97,7 +97,7 @@ func tryOverlay(dir string) error {
 		err = os.RemoveAll(at("upper/d"))
 	}
 	if err != nil {
-		err = &host.Error{Err: fmt.Errorf("%w: remove and make a directory in it: %w", ErrNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
+		err = &host.Error{Err: fmt.Errorf("%w: remove and make a directory in it: %w", errNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
 	}
 	return errors.Join(err, unix.Unmount(at("upper"), unix.MNT_DETACH))
 }

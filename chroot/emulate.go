@@ -34,18 +34,19 @@ const (
 )
 
 // An Emulation is how the nodes of an architecture are executed on a host: what [Host.Emulate] found out. The zero
-// value executes programs as they are.
+// value executes programs as they are. It is sent to the processes in namespaces, and kept in records, as JSON; the names
+// there are those of the fields.
 type Emulation struct {
 	Arch qemu.Arch
 	How  How
 	// Emulator is its path on the host; empty where none is used, or the host's own registration has it.
-	Emulator string
+	Emulator string `json:"Emulator"`
 	// Flags of the registration that each namespace gets, or Interpreter, the path at which the host's registration
 	// expects the emulator.
-	Flags       string
-	Interpreter string
+	Flags       string `json:"Flags"`
+	Interpreter string `json:"Interpreter"`
 	// Unused is the emulator that the user named, where it is not used.
-	Unused string
+	Unused string `json:"Unused"`
 }
 
 // Emulated reports whether an emulator executes the programs.

@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// Errors that callers tell apart with errors.Is. All of them cross the border between a process and its client.
+// Kinds of errors; what is exported callers tell apart with errors.Is. All of them cross the border between a process and its client.
 var (
-	// ErrNoOverlay: the overlay cannot be mounted in a user namespace here (a kernel before 5.11, an upper
+	// errNoOverlay: the overlay cannot be mounted in a user namespace here (a kernel before 5.11, an upper
 	// directory on a file system without user xattrs or on a network). The upper directory is as it was; the
 	// caller may execute the node on a full copy of the root instead, by giving no Lowers.
-	ErrNoOverlay = errors.New("overlayfs cannot be used")
+	errNoOverlay = errors.New("overlayfs cannot be used")
 
-	// ErrTooManyLayers: more Lowers than the kernel stacks (500).
-	ErrTooManyLayers = errors.New("too many layers")
+	// errTooManyLayers: more Lowers than the kernel stacks (500).
+	errTooManyLayers = errors.New("too many layers")
 
-	// ErrNotExecutable: the process of a node could not be started: the program or its interpreter is missing
+	// errNotExecutable: the process of a node could not be started: the program or its interpreter is missing
 	// from the root, or is for another machine.
-	ErrNotExecutable = errors.New("cannot be executed")
+	errNotExecutable = errors.New("cannot be executed")
 
-	// ErrUnsupported: the runtime specification of a node asks for something that this executor does not do.
-	ErrUnsupported = errors.New("not supported by this executor")
+	// errUnsupported: the runtime specification of a node asks for something that this executor does not do.
+	errUnsupported = errors.New("not supported by this executor")
 
 	// ErrNoEmulation says that there is no way to execute programs of an architecture on this host. It is a
 	// [host.Error] whose hint says what would help.
@@ -29,10 +29,10 @@ var (
 
 // sentinels are those errors.
 func sentinels() []error {
-	return []error{ErrNoOverlay, ErrTooManyLayers, ErrNotExecutable, ErrUnsupported, ErrNoEmulation}
+	return []error{errNoOverlay, errTooManyLayers, errNotExecutable, errUnsupported, ErrNoEmulation}
 }
 
 // unsupported is the error for a part of a runtime specification.
 func unsupported(what string) error {
-	return fmt.Errorf("runtime spec: %s: %w", what, ErrUnsupported)
+	return fmt.Errorf("runtime spec: %s: %w", what, errUnsupported)
 }

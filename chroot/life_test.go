@@ -19,7 +19,6 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 )
 
@@ -168,7 +167,7 @@ func TestNodeCancelAnytime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*time.Millisecond)
 		n := r.freshWork()
 		n.Spec.Process.Args = append([]string{"/bin/guest"}, stubborn(mark)...)
-		n.GracePeriod = time.Millisecond
+		n.gracePeriod = time.Millisecond
 		start := time.Now()
 		_, err := h.Run(ctx, n)
 		cancel()
@@ -212,7 +211,7 @@ func TestParentKilled(t *testing.T) {
 		for _, what := range [][]byte{args, deaf} {
 			cmd := exec.Command("/proc/self/exe")
 			cmd.Args = []string{os.Args[0]}
-			cmd.Env = append(os.Environ(), driverVar+"="+string(what), host.TierVar+"="+tier)
+			cmd.Env = append(os.Environ(), driverVar+"="+string(what), "XTOO_TIER="+tier)
 			out, err := cmd.StdoutPipe()
 			must(t, err)
 			must(t, cmd.Start())

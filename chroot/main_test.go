@@ -96,7 +96,7 @@ func probed(t testing.TB) *Host {
 // single is the single tier, whoever runs the test.
 func single(t testing.TB) *Host {
 	t.Helper()
-	t.Setenv(host.TierVar, string(host.TierSingle))
+	t.Setenv("XTOO_TIER", string(host.TierSingle))
 	return probed(t)
 }
 

@@ -42,7 +42,7 @@ type Node struct {
 	// Hostname ("" means localhost), Domainname, Mounts (types bind, also "" or "none" with the option bind or rbind, and tmpfs),
 	// Linux.Namespaces (a network namespace without path means NetworkNone; user, mount, pid, ipc and uts
 	// are always made), Linux.MaskedPaths, Linux.ReadonlyPaths, Linux.Personality. Annotations and Version are ignored;
-	// everything else that is set is an error that wraps ErrUnsupported. Terminals, seccomp, cgroups, devices, hooks,
+	// everything else that is set is an error. Terminals, seccomp, cgroups, devices, hooks,
 	// sysctls and security labels are among that.
 	Spec *specs.Spec
 
@@ -69,8 +69,8 @@ type Node struct {
 	// zero value executes them as this machine's own.
 	Emulation Emulation
 
-	// GracePeriod is the time between SIGTERM and SIGKILL when the context ends. 0 means a second, which is also the most.
-	GracePeriod time.Duration
+	// gracePeriod is the time between SIGTERM and SIGKILL when the context ends. 0 means a second, which is also the most.
+	gracePeriod time.Duration
 
 	Log *slog.Logger // nil discards
 }
@@ -106,8 +106,8 @@ type nodeArgs struct {
 }
 
 // Run executes a node and waits for its end. The mounts are gone when it returns, and so is every process.
-// A non-zero exit code is no error. An error that wraps [ErrNotExecutable] says that the process could not be started
-// (and which interpreter is missing), [ErrNoOverlay] and [ErrTooManyLayers] that its root could not be mounted. When ctx ends, every process
+// A non-zero exit code is no error. An error says that the process could not be started
+// (and which interpreter is missing), or that its root could not be mounted. When ctx ends, every process
 // gets SIGTERM, then SIGKILL after the grace period; Run returns within two seconds, with the context's error.
 // After any error, what is in Upper and Work is of no use: remove it.
 func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
@@ -150,7 +150,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		return nil, err
 	}
 	if len(n.Lowers) > maxLayers {
-		return nil, fmt.Errorf("stack %d layers: %w: the kernel takes at most %d", len(n.Lowers), ErrTooManyLayers, maxLayers)
+		return nil, fmt.Errorf("stack %d layers: %w: the kernel takes at most %d", len(n.Lowers), errTooManyLayers, maxLayers)
 	}
 	if n.Upper == "" || (n.Work == "" && len(n.Lowers) > 0) {
 		return nil, errors.New("run a node: Upper and Work are needed")
@@ -172,7 +172,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err != nil {
 		return nil, err
 	}
-	grace := n.GracePeriod
+	grace := n.gracePeriod
 	if grace <= 0 || grace > maxGrace {
 		grace = maxGrace
 	}

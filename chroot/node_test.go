@@ -139,9 +139,10 @@ func TestNodeRunFiles(t *testing.T) {
 		"xtoo/secrets/secret": {Content: []byte("s3cret"), Mode: 0o400},
 		"xtoo/host":           {HostPath: onHost},
 		"xtoo/files/link":     {Content: []byte("../host"), Mode: os.ModeSymlink | 0o777},
+		"xtoo/files/empty":    {Mode: os.ModeDir},
 	}
-	out, _ := r.run("stat", "/run/xtoo/script", "/run/xtoo/secrets/secret", "/run/xtoo/host", ";", "cat", "/run/xtoo/secrets/secret", ";", "cat", "/run/xtoo/files/link", ";", "readlink", "/run/xtoo/files/link")
-	contains(t, out, "/run/xtoo/script 100755 0:0", "/run/xtoo/secrets/secret 100400 0:0", "s3cretof the host../host\n")
+	out, _ := r.run("stat", "/run/xtoo/script", "/run/xtoo/secrets/secret", "/run/xtoo/host", "/run/xtoo/files/empty", ";", "cat", "/run/xtoo/secrets/secret", ";", "cat", "/run/xtoo/files/link", ";", "readlink", "/run/xtoo/files/link")
+	contains(t, out, "/run/xtoo/script 100755 0:0", "/run/xtoo/secrets/secret 100400 0:0", "/run/xtoo/files/empty 40755 0:0", "s3cretof the host../host\n")
 	r.node.Spec.Process.Args = []string{"/run/xtoo/script", "hello"}
 	var b strings.Builder
 	r.node.Output = &b
@@ -151,7 +152,7 @@ func TestNodeRunFiles(t *testing.T) {
 		t.Errorf("script: %q", b.String())
 	}
 	for _, bad := range []map[string]RunFile{
-		{"": {}}, {"/x": {}}, {"../x": {}}, {"a/../../x": {}}, {"a//b": {}}, {".": {}}, {"d": {Mode: os.ModeDir}},
+		{"": {}}, {"/x": {}}, {"../x": {}}, {"a/../../x": {}}, {"a//b": {}}, {".": {}}, {"d": {Mode: os.ModeNamedPipe}},
 		{"l": {Content: []byte("/etc"), Mode: os.ModeSymlink}, "l/passwd": {}},
 		{"missing": {HostPath: filepath.Join(r.dir, "nothing")}},
 	} {
@@ -199,8 +200,8 @@ func TestNodeVolumeErrors(t *testing.T) {
 		text string
 	}{
 		{specs.Mount{Destination: "/a", Source: filepath.Join(r.dir, "nothing"), Type: "bind"}, fs.ErrNotExist, "nothing does not exist"},
-		{specs.Mount{Destination: "/a", Source: r.dir, Type: "bind", Options: []string{"shared"}}, ErrUnsupported, `option "shared"`},
-		{specs.Mount{Destination: "/a", Source: r.dir, Type: "nfs"}, ErrUnsupported, `type "nfs"`},
+		{specs.Mount{Destination: "/a", Source: r.dir, Type: "bind", Options: []string{"shared"}}, errUnsupported, `option "shared"`},
+		{specs.Mount{Destination: "/a", Source: r.dir, Type: "nfs"}, errUnsupported, `type "nfs"`},
 		{specs.Mount{Destination: "/a", Type: "bind"}, nil, "no source"},
 		{specs.Mount{Destination: "a", Source: r.dir, Type: "bind"}, nil, "absolute"},
 		{specs.Mount{Destination: "/x/..", Source: r.dir, Type: "bind"}, nil, "below /"},
@@ -347,7 +348,7 @@ func TestNodeManyLayers(t *testing.T) {
 		for len(r.node.Lowers) <= 500 {
 			r.node.Lowers = append(r.node.Lowers, r.Lower)
 		}
-		if _, _, err := r.try("print"); !errors.Is(err, ErrTooManyLayers) {
+		if _, _, err := r.try("print"); !errors.Is(err, errTooManyLayers) {
 			t.Errorf("501 layers: %v", err)
 		}
 	})
@@ -357,7 +358,7 @@ func TestNodeNoOverlay(t *testing.T) {
 	h := probed(t)
 	r := newRoot(t, h)
 	r.node.Lowers = []string{filepath.Join(r.dir, "missing")}
-	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoOverlay) {
+	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoOverlay) {
 		t.Errorf("a missing layer: %v", err)
 	}
 	r.node.Lowers = []string{r.Lower}
@@ -368,10 +369,10 @@ func TestNodeNoOverlay(t *testing.T) {
 	// mqueue is a file system that has no xattrs and is there everywhere.
 	p, err := h.Start(context.Background(), stage.Command{Stage: "test.noxattrs", Args: r.dir, Namespaces: syscall.CLONE_NEWIPC})
 	must(t, err)
-	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
+	if err = p.Wait(nil); !errors.Is(err, errNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
 		t.Errorf("no user xattrs: %v (%s)", err, host.Hint(err))
 	}
-	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || host.Hint(err) == "" {
+	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, errNoOverlay) || host.Hint(err) == "" {
 		t.Errorf("refused: %v (%s)", err, host.Hint(err))
 	}
 }

@@ -66,7 +66,7 @@ func TestNodeNotExecutable(t *testing.T) {
 		} {
 			r.node.Spec.Process.Args = []string{program}
 			_, err := r.h.Run(context.Background(), r.freshWork())
-			if !errors.Is(err, ErrNotExecutable) {
+			if !errors.Is(err, errNotExecutable) {
 				t.Errorf("%s: %v", program, err)
 				continue
 			}
@@ -102,7 +102,7 @@ func TestNodeUnsupported(t *testing.T) {
 	} {
 		s := base()
 		change(s)
-		if _, err := h.Run(context.Background(), Node{Spec: s, Upper: "/x", Work: "/x"}); !errors.Is(err, ErrUnsupported) {
+		if _, err := h.Run(context.Background(), Node{Spec: s, Upper: "/x", Work: "/x"}); !errors.Is(err, errUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

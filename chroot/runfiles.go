@@ -19,7 +19,7 @@ func checkRunFiles(files map[string]RunFile) error {
 			return fmt.Errorf("run a node: %q is no path below /run", name)
 		}
 		if kind := f.Mode.Type(); kind != 0 && kind != fs.ModeSymlink && kind != fs.ModeDir {
-			return fmt.Errorf("run a node: the file /run/%s: %w: %v", name, ErrUnsupported, f.Mode)
+			return fmt.Errorf("run a node: the file /run/%s: %w: %v", name, errUnsupported, f.Mode)
 		}
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 			if above, ok := files[dir]; ok && !above.Mode.IsDir() {

@@ -23,9 +23,6 @@ const (
 	None Compression = "none"
 )
 
-// Compressions lists what --compression takes, the default first.
-var Compressions = []Compression{Gzip, Zstd, None}
-
 // gzipBlock is how much each core compresses at a time. It is part of the format: with another one
 // the same layer has other bytes.
 const gzipBlock = 1 << 20

@@ -46,7 +46,7 @@ func TestRoundTrip(t *testing.T) {
 	members := []Member{
 		{Path: "", Mode: unix.S_IFDIR | 0o711, ModTime: day},
 		{Path: "d", Mode: unix.S_IFDIR | 0o2755, UID: 1, GID: 1<<32 - 2, ModTime: time.Unix(-5, 1)},
-		{Path: "d/file", Mode: unix.S_IFREG | 0o4711, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "security.capability": "x", XattrACL: acl}},
+		{Path: "d/file", Mode: unix.S_IFREG | 0o4711, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "security.capability": "x", xattrACL: acl}},
 		{Path: "d/link", Kind: HardLink, Mode: unix.S_IFREG | 0o4711, Target: "d/file", ModTime: day},
 		{Path: "d/symlink", Mode: unix.S_IFLNK | 0o777, Target: "/../x", ModTime: day},
 		{Path: "c", Mode: unix.S_IFCHR | 0o600, Major: 4095, Minor: 1<<20 - 1, ModTime: day},
@@ -151,7 +151,7 @@ func TestCapability(t *testing.T) {
 func TestXattrNames(t *testing.T) {
 	for name, want := range map[string][3]bool{ // ours, a label, in layers
 		"user.x": {false, false, true}, "trusted.x": {false, false, true}, "security.capability": {false, false, true},
-		XattrACL: {false, false, true}, XattrDefaultACL: {false, false, true}, "system.nfs4_acl": {}, "btrfs.compression": {}, "user": {false, false, true},
+		xattrACL: {false, false, true}, XattrDefaultACL: {false, false, true}, "system.nfs4_acl": {}, "btrfs.compression": {}, "user": {false, false, true},
 		"security.selinux": {false, true, false}, "security.ima": {false, true, false}, XattrOwner: {true, false, false}, XattrDevice: {true, false, false},
 		XattrImplied: {true, false, false}, XattrKept + "a": {true, false, false}, "user.overlay.x": {true, false, false}, "trusted.overlay.x": {true, false, false},
 		"user.xtoo.other": {false, false, true}, "user.overlayx": {false, false, true},

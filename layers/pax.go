@@ -68,7 +68,7 @@ func attribute(records map[string]string, key, value string) (name, is string, e
 
 // aclAttribute is attribute for an access control list as text.
 func aclAttribute(records map[string]string, key, text string) (name, value string, err error) {
-	name = XattrACL
+	name = xattrACL
 	if key == paxDefaultACL {
 		name = XattrDefaultACL
 	}

@@ -279,8 +279,8 @@ func TestScriptFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := plan.Projects[0].Nodes[0]
-		if got := strings.Join(n.Interpreter, "|"); got != c.interp || string(n.Body) != c.body {
-			t.Errorf("%s: %q runs under %s, want %s", c.name, n.Body, got, c.interp)
+		if got := strings.Join(n.Interpreter, "|"); got != c.interp || string(n.body) != c.body {
+			t.Errorf("%s: %q runs under %s, want %s", c.name, n.body, got, c.interp)
 		}
 	}
 }

@@ -91,10 +91,10 @@ func hash(open func() (io.ReadCloser, error)) (digest.Digest, int64, error) {
 func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
 	in := &Inputs{Components: n.components()}
 	if keep == nil {
-		in.Script = Content{n.ScriptDigest(), int64(len(n.Body))}
+		in.Script = Content{sha256Digest(sha256.Sum256(n.body)), int64(len(n.body))}
 	} else {
 		var err error
-		in.Script.Digest, in.Script.Size, err = keep.take(ctx, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(n.Body)), nil })
+		in.Script.Digest, in.Script.Size, err = keep.take(ctx, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(n.body)), nil })
 		if err != nil {
 			return nil, fmt.Errorf("%s: script of node %s: %w", n.Pos, n.Path, err)
 		}
@@ -122,9 +122,6 @@ func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
 func sortComponents(list []Component) {
 	slices.SortFunc(list, func(a, b Component) int { return cmp.Compare(a.Name, b.Name) })
 }
-
-// ScriptDigest is the digest of the script's bytes.
-func (n *Node) ScriptDigest() digest.Digest { return sha256Digest(sha256.Sum256(n.Body)) }
 
 // components are those of a node that need no reading. There is room for the others.
 func (n *Node) components() []Component {

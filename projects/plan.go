@@ -65,7 +65,7 @@ type Node struct {
 	Path    string // names from the top of the project's tree: "base/sync"
 	Pos     schema.Position
 
-	Body        []byte   // the script: the file's content, or the inline text, templates rendered
+	body        []byte   // the script: the file's content, or the inline text, templates rendered
 	Interpreter []string // program and at most one argument, as the kernel would run them
 	Volumes     []Volume // by target
 	Network     Network

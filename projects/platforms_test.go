@@ -111,8 +111,8 @@ func TestSeveralBases(t *testing.T) {
 				t.Errorf("%s: no %s in\n%s", c.platform, e, env)
 			}
 		}
-		if string(q.Nodes[0].Body) != c.body || below.values["kernel"].String() != c.below {
-			t.Errorf("%s: script %q, below %s", c.platform, q.Nodes[0].Body, below.values["kernel"])
+		if string(q.Nodes[0].body) != c.body || below.values["kernel"].String() != c.below {
+			t.Errorf("%s: script %q, below %s", c.platform, q.Nodes[0].body, below.values["kernel"])
 		}
 		if q.SIF != filepath.Join(tree.from.dir, "a", c.sif) || q.SIFName() != c.sif || below.SIF != filepath.Join(tree.from.dir, "a/b", c.sifBelow) {
 			t.Errorf("%s: SIF %s %s %s", c.platform, q.SIF, q.SIFName(), below.SIF)
@@ -323,8 +323,8 @@ func TestArch(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := resolve(t, tree, Given{Arch: map[*Base]qemu.Arch{tree.projects[0].Bases[0]: pi}})
-	if n := plan.Projects[0].Nodes[0]; string(n.Body) != "echo arm-32bit" || plan.Projects[0].Arch != pi {
-		t.Errorf("%q", n.Body)
+	if n := plan.Projects[0].Nodes[0]; string(n.body) != "echo arm-32bit" || plan.Projects[0].Arch != pi {
+		t.Errorf("%q", n.body)
 	}
 }
 

@@ -176,11 +176,11 @@ func (all *common) components(q *PlannedProject) {
 }
 
 func (r *resolver) node(n *Node, script *Script, all *common) {
-	if n.Body, n.Interpreter = script.body, script.interp; script.run != nil {
+	if n.body, n.Interpreter = script.body, script.interp; script.run != nil {
 		body, err := script.run.render(all.scope)
 		if err == nil {
-			n.Body = []byte(body)
-			n.Interpreter, err = interpreter(n.Body)
+			n.body = []byte(body)
+			n.Interpreter, err = interpreter(n.body)
 		}
 		if err != nil {
 			r.probs.Addf(script.run.pos, "script %q: %v", script.path, err)

@@ -108,7 +108,7 @@ func TestValues(t *testing.T) {
 
 	plan := resolve(t, tree, Given{})
 	one, two := plan.find("a/b").Nodes[0], plan.find("a/b").Nodes[1]
-	if got, want := string(one.Body), "echo vim git vim,git 'vim' 'git' a.example.org <vim><git>"; got != want {
+	if got, want := string(one.body), "echo vim git vim,git 'vim' 'git' a.example.org <vim><git>"; got != want {
 		t.Errorf("body %q, want %q", got, want)
 	}
 	var seen []string
@@ -230,8 +230,8 @@ values:
 		t.Errorf("plan: %+v", plan.Projects)
 	}
 	node := plan.find("a/b").Nodes[0]
-	if string(node.Body) != "echo /dev/sda" {
-		t.Errorf("body %q", node.Body)
+	if string(node.body) != "echo /dev/sda" {
+		t.Errorf("body %q", node.body)
 	}
 	if s := node.Secrets()["pw"]; s == nil || s.Reveal() != "geheim, sehr" {
 		t.Errorf("secret %v", s)

@@ -77,7 +77,7 @@ type Registration struct {
 	Name        string
 	Interpreter string
 	Flags       string // "POCF", in any order
-	Enabled     bool
+	enabled     bool
 
 	offset      int
 	magic, mask []byte
@@ -85,7 +85,7 @@ type Registration struct {
 
 // Runs reports whether the kernel hands programs of the architecture to this interpreter.
 func (r Registration) Runs(a Arch) bool {
-	if !r.Enabled || len(r.magic) == 0 {
+	if !r.enabled || len(r.magic) == 0 {
 		return false
 	}
 	head, _ := a.ELF.magic()
@@ -150,7 +150,7 @@ func parseRegistration(name, text string) Registration {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch key {
 		case "enabled":
-			r.Enabled = true
+			r.enabled = true
 		case "interpreter":
 			r.Interpreter = value
 		case "flags:":

@@ -72,7 +72,7 @@ func FuzzRegistration(f *testing.F) {
 	arm64, _ := Lookup("arm64", "")
 	f.Fuzz(func(_ *testing.T, text string) {
 		r := parseRegistration("x", text)
-		r.Enabled = true
+		r.enabled = true
 		_ = r.Runs(arm64)
 	})
 }

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errors of [Find]. Test for them with errors.Is.
+// Kinds of errors of [Find].
 var (
-	// ErrNoEmulator: there is no emulator for the architecture on this machine.
-	ErrNoEmulator = errors.New("no emulator found")
-	// ErrUnusable: there is one, but it cannot be used, and the error says why.
-	ErrUnusable = errors.New("cannot be used as an emulator")
+	// errNoEmulator: there is no emulator for the architecture on this machine.
+	errNoEmulator = errors.New("no emulator found")
+	// errUnusable: there is one, but it cannot be used, and the error says why.
+	errUnusable = errors.New("cannot be used as an emulator")
 )
 
 // staticSuffix ends the name of an emulator that needs no shared libraries, as distributions package it.
@@ -39,10 +39,11 @@ type Emulator struct {
 // have them; of those found a static one is preferred.
 //
 // Only static emulators can be used: the root in which programs are executed has its own shared libraries, at the
-// same paths, for another machine. The error wraps [ErrNoEmulator] or [ErrUnusable].
+// same paths, for another machine. The error says which of both it is: no emulator,
+// or one that cannot be used, and why.
 func Find(a Arch, given []string) (Emulator, error) {
 	if a.Emulator == "" {
-		return Emulator{}, fmt.Errorf("%s: %w: none is known for it", a, ErrNoEmulator)
+		return Emulator{}, fmt.Errorf("%s: %w: none is known for it", a, errNoEmulator)
 	}
 	path, err := findGiven(a, given)
 	if err == nil && path != "" {
@@ -76,7 +77,7 @@ func Find(a Arch, given []string) (Emulator, error) {
 	if first != nil {
 		return Emulator{}, first
 	}
-	return Emulator{}, fmt.Errorf("%w for %s: neither %s%s nor %[3]s is on the PATH", ErrNoEmulator, a.Name, a.Emulator, staticSuffix)
+	return Emulator{}, fmt.Errorf("%w for %s: neither %s%s nor %[3]s is on the PATH", errNoEmulator, a.Name, a.Emulator, staticSuffix)
 }
 
 // findGiven looks through what the user named. An empty path means that nothing there is for the architecture.
@@ -88,7 +89,7 @@ func findGiven(a Arch, given []string) (string, error) {
 		}
 		info, err := os.Stat(p)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w: %w", g, ErrUnusable, reason(err))
+			return "", fmt.Errorf("%s: %w: %w", g, errUnusable, reason(err))
 		}
 		if !info.IsDir() {
 			if emulates(filepath.Base(p), a) {
@@ -129,10 +130,10 @@ func searchDirs() []string {
 }
 
 // Usable reports why a file cannot be an emulator here: it is not there, not executable by this user, no program
-// of this machine, or one that needs shared libraries. The error wraps [ErrUnusable].
+// of this machine, or one that needs shared libraries.
 func Usable(path string) error {
 	if err := usable(path); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrUnusable, err)
+		return fmt.Errorf("%s: %w: %w", path, errUnusable, err)
 	}
 	return nil
 }

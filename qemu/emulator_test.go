@@ -54,12 +54,12 @@ func TestFind(t *testing.T) {
 	find := func(given ...string) (string, error) {
 		t.Helper()
 		e, err := Find(a, given)
-		if e.Given != (len(given) > 0) && !errors.Is(err, ErrNoEmulator) {
+		if e.Given != (len(given) > 0) && !errors.Is(err, errNoEmulator) {
 			t.Errorf("given %q: %+v, %v", given, e, err)
 		}
 		return e.Path, err
 	}
-	if _, err := find(); !errors.Is(err, ErrNoEmulator) || !strings.Contains(err.Error(), "qemu-xtootest-static") {
+	if _, err := find(); !errors.Is(err, errNoEmulator) || !strings.Contains(err.Error(), "qemu-xtootest-static") {
 		t.Errorf("nothing there: %v", err)
 	}
 	plain := program(t, filepath.Join(dir, "a", "qemu-xtootest"))
@@ -83,7 +83,7 @@ func TestFind(t *testing.T) {
 	if err := os.Remove(plain); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := find(); got != "" || !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), "shared libraries") {
+	if got, err := find(); got != "" || !errors.Is(err, errUnusable) || !strings.Contains(err.Error(), "shared libraries") {
 		t.Errorf("none is static: %q, %v", got, err)
 	}
 	// What the user named goes before all, wherever it is, unless it is another architecture's.
@@ -104,7 +104,7 @@ func TestFind(t *testing.T) {
 	if got, err := find(filepath.Dir(inDir)); got != inDir || err != nil {
 		t.Errorf("given a directory: %q, %v", got, err)
 	}
-	if _, err := find(filepath.Join(dir, "missing")); !errors.Is(err, ErrUnusable) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := find(filepath.Join(dir, "missing")); !errors.Is(err, errUnusable) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("given what is not there: %v", err)
 	}
 }
@@ -135,7 +135,7 @@ func TestUsable(t *testing.T) {
 		file("empty", nil, 0o755):                    "it is no ELF program",
 	} {
 		err := Usable(path)
-		if want == "" && err != nil || want != "" && (!errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), want)) {
+		if want == "" && err != nil || want != "" && (!errors.Is(err, errUnusable) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}

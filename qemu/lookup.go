@@ -11,14 +11,14 @@ import (
 	"xtoo/internal/nearest"
 )
 
-// Errors of this package. Test for them with errors.Is.
+// Kinds of errors of this package.
 var (
-	// ErrUnknown: a name, a platform or an ELF header that the table does not have.
-	ErrUnknown = errors.New("unknown architecture")
-	// ErrNoPrograms: there was no program to tell the architecture from.
-	ErrNoPrograms = errors.New("no programs to tell the architecture from")
-	// ErrMismatch: programs are for another architecture than was declared.
-	ErrMismatch = errors.New("architecture mismatch")
+	// errUnknown: a name, a platform or an ELF header that the table does not have.
+	errUnknown = errors.New("unknown architecture")
+	// errNoPrograms: there was no program to tell the architecture from.
+	errNoPrograms = errors.New("no programs to tell the architecture from")
+	// errMismatch: programs are for another architecture than was declared.
+	errMismatch = errors.New("architecture mismatch")
 )
 
 // Lookup finds an architecture by Funtoo's names or an alias of them, in any case.
@@ -29,11 +29,11 @@ var (
 // empty arch finds the subarch wherever it is. The suffix "-pure64" of Funtoo's stage3s without 32-bit
 // libraries is understood, and kept.
 //
-// The error wraps [ErrUnknown] and offers the nearest names.
+// The error offers the nearest names.
 func Lookup(arch, subarch string) (Arch, error) {
 	a, s := strings.ToLower(strings.TrimSpace(arch)), strings.ToLower(strings.TrimSpace(subarch))
 	if a == "" && s == "" {
-		return Arch{}, fmt.Errorf("%w: no name given", ErrUnknown)
+		return Arch{}, fmt.Errorf("%w: no name given", errUnknown)
 	}
 	if both, ok := subarchAliases()[a]; ok {
 		a = both[0]
@@ -51,7 +51,7 @@ func Lookup(arch, subarch string) (Arch, error) {
 		if s == "" {
 			a, s, _ = strings.Cut(a, "/")
 			if s == "" {
-				return Arch{}, fmt.Errorf("%w %q: no subarch behind the slash", ErrUnknown, arch)
+				return Arch{}, fmt.Errorf("%w %q: no subarch behind the slash", errUnknown, arch)
 			}
 		}
 	}
@@ -68,9 +68,9 @@ func Lookup(arch, subarch string) (Arch, error) {
 		if s == "" || s == a {
 			return found, nil
 		}
-		return Arch{}, fmt.Errorf("%w: %q is a subarch of %s, and cannot have the subarch %q", ErrUnknown, arch, found.Name, subarch)
+		return Arch{}, fmt.Errorf("%w: %q is a subarch of %s, and cannot have the subarch %q", errUnknown, arch, found.Name, subarch)
 	}
-	return Arch{}, fmt.Errorf("%w %q%s", ErrUnknown, arch, suggest(a, names(), "known are "+strings.Join(descs(), ", ")))
+	return Arch{}, fmt.Errorf("%w %q%s", errUnknown, arch, suggest(a, names(), "known are "+strings.Join(descs(), ", ")))
 }
 
 // of is the row of a subarch which a platform, given by the name platform, has; without a subarch it is a itself.
@@ -80,13 +80,13 @@ func (a Arch) of(platform, subarch string) (Arch, error) {
 	}
 	found, err := Lookup(a.Name, subarch)
 	if err == nil && found.Variant != a.Variant && strings.Contains(platform, "/v") {
-		return Arch{}, fmt.Errorf("%w: %s is %s, not %s", ErrUnknown, found, found.PlatformString(), platform)
+		return Arch{}, fmt.Errorf("%w: %s is %s, not %s", errUnknown, found, found.PlatformString(), platform)
 	}
 	return found, err
 }
 
 // ByPlatform finds the default row of an OCI platform: the first one with this architecture and variant.
-// An empty variant is that of the default subarch. The error wraps [ErrUnknown].
+// An empty variant is that of the default subarch. Another one is an error.
 func ByPlatform(architecture, variant string) (Arch, error) {
 	for _, a := range All() {
 		if a.Architecture == architecture && (variant == "" || a.Variant == variant) {
@@ -100,24 +100,14 @@ func ByPlatform(architecture, variant string) (Arch, error) {
 		}
 	}
 	p := Arch{Architecture: architecture, Variant: variant}.PlatformString()
-	return Arch{}, fmt.Errorf("%w: platform %s", ErrUnknown, p)
-}
-
-// ByELF finds the default row of what an ELF header says. The error wraps [ErrUnknown].
-func ByELF(e ELF) (Arch, error) {
-	for _, f := range families() {
-		if f.arch.ELF == e {
-			return f.row(f.subarchs[0]), nil
-		}
-	}
-	return Arch{}, fmt.Errorf("%w: programs for %s", ErrUnknown, e)
+	return Arch{}, fmt.Errorf("%w: platform %s", errUnknown, p)
 }
 
 // Detect tells the architecture of a root from its programs, counted by their ELF headers: the one that
 // most of them are for. Headers that the table does not have (firmware, BPF) are passed over unless there
 // is nothing else. A header does not tell subarchs apart, so the default one is returned.
 //
-// The error wraps [ErrNoPrograms] or [ErrUnknown].
+// No programs at all are an error, as are programs that the table does not have.
 func Detect(counts map[ELF]int) (Arch, error) {
 	best, most := Arch{}, 0
 	for _, f := range families() { // the order of the table breaks a tie
@@ -135,10 +125,10 @@ func Detect(counts map[ELF]int) (Arch, error) {
 		}
 	}
 	if len(other) == 0 {
-		return Arch{}, ErrNoPrograms
+		return Arch{}, errNoPrograms
 	}
 	sort.Strings(other)
-	return Arch{}, fmt.Errorf("%w: programs for %s", ErrUnknown, strings.Join(other, "; "))
+	return Arch{}, fmt.Errorf("%w: programs for %s", errUnknown, strings.Join(other, "; "))
 }
 
 // Doubt says what [Detect] cannot know of an architecture that it found, and that matters: which of several the
@@ -151,16 +141,16 @@ func (a Arch) Doubt() string {
 }
 
 // Check compares what was declared with the programs that are there, counted by their ELF headers. A root
-// without programs agrees with everything. The error wraps [ErrMismatch] or [ErrUnknown] and names both.
+// without programs agrees with everything. The error names both.
 func (a Arch) Check(counts map[ELF]int) error {
 	found, err := Detect(counts)
 	switch {
-	case errors.Is(err, ErrNoPrograms):
+	case errors.Is(err, errNoPrograms):
 		return nil
 	case err != nil:
 		return fmt.Errorf("declared as %s: %w", a, err)
 	case found.Name != a.Name:
-		return fmt.Errorf("%w: declared as %s, but its programs are for %s (%s)", ErrMismatch, a, found.Name, found.ELF)
+		return fmt.Errorf("%w: declared as %s, but its programs are for %s (%s)", errMismatch, a, found.Name, found.ELF)
 	}
 	return nil
 }
@@ -201,7 +191,7 @@ func (f family) find(name string) (Arch, error) {
 		}
 		known = append(known, s.name)
 	}
-	return Arch{}, fmt.Errorf("%w: %s has no subarch %q%s", ErrUnknown, f.arch.Name, name,
+	return Arch{}, fmt.Errorf("%w: %s has no subarch %q%s", errUnknown, f.arch.Name, name,
 		suggest(name, known, "known are "+strings.Join(known, ", ")))
 }
 
@@ -215,7 +205,7 @@ func bySubarch(name string) (Arch, error) {
 			known = append(known, s.name)
 		}
 	}
-	return Arch{}, fmt.Errorf("%w: no subarch is named %q%s", ErrUnknown, name, suggest(name, known, ""))
+	return Arch{}, fmt.Errorf("%w: no subarch is named %q%s", errUnknown, name, suggest(name, known, ""))
 }
 
 // byPlatformString reads "linux/arm64/v8", "arm/v7", "linux/amd64".

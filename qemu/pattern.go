@@ -29,7 +29,7 @@ const (
 //     subarchs that have this platform;
 //   - a subarch, alone or behind its arch ("raspi4", "arm-64bit/raspi4", "x86-64-v3"), names itself.
 //
-// The error is that of [Lookup]: it wraps [ErrUnknown] and offers the nearest names.
+// The error is that of [Lookup]: it offers the nearest names.
 func ParsePattern(s string) (Pattern, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	a, err := Lookup(s, "")

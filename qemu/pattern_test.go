@@ -107,7 +107,7 @@ func TestPatternErrors(t *testing.T) {
 		{"vax", "known are x86-64bit"},
 	} {
 		p, err := ParsePattern(c.pattern)
-		if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), c.want) || p != (Pattern{}) {
+		if !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), c.want) || p != (Pattern{}) {
 			t.Errorf("%q: %v, %v, want %s", c.pattern, p, err, c.want)
 		}
 	}

@@ -70,7 +70,7 @@ func (m *memory) Add(e squashfs.Entry, data io.Reader) error {
 	f := &memoryFile{Entry: e, names: []string{e.Path}}
 	if e.Mode&unix.S_IFMT == unix.S_IFREG && e.Size > 0 {
 		if e.Size > 64<<20 {
-			return fmt.Errorf("add %q: %w", e.Path, squashfs.ErrLimit)
+			return fmt.Errorf("add %q: %d bytes are too many", e.Path, e.Size)
 		}
 		b := make([]byte, e.Size)
 		if _, err := io.ReadFull(data, b); err != nil {
@@ -130,9 +130,9 @@ var ownNames = sync.OnceValue(func() map[string]bool {
 func own(name string) bool { return ownNames()[name] || strings.HasPrefix(name, dirName) }
 
 // pack packs layers into a memory.
-func pack(tars ...[]byte) (*memory, Info, error) {
+func pack(tars ...[]byte) (*memory, written, error) {
 	var mem *memory
-	var info Info
+	var info written
 	_, err := packImage(context.Background(), Image{Layers: layersOf(tars...), Created: testTime}, Options{Log: slog.New(slog.DiscardHandler)}, &info, func() (filesystem, error) {
 		mem = &memory{files: map[string]*memoryFile{}}
 		return mem, nil
@@ -141,7 +141,7 @@ func pack(tars ...[]byte) (*memory, Info, error) {
 }
 
 // writeSIF writes an image into a file of the test's own directory.
-func writeSIF(t testing.TB, img Image, o Options) (string, Info) {
+func writeSIF(t testing.TB, img Image, o Options) (string, written) {
 	t.Helper()
 	if img.Arch == "" && img.Config.Architecture == "" {
 		img.Arch = "amd64"
@@ -153,7 +153,7 @@ func writeSIF(t testing.TB, img Image, o Options) (string, Info) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := Write(context.Background(), f, img, o)
+	info, err := write(context.Background(), f, img, o)
 	if err != nil {
 		f.Close()
 		t.Fatal(err)
@@ -165,10 +165,10 @@ func writeSIF(t testing.TB, img Image, o Options) (string, Info) {
 }
 
 // unsquash unpacks the partition of a SIF file with unsquashfs.
-func unsquash(t testing.TB, sif string, info Info) string {
+func unsquash(t testing.TB, sif string, info written) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "root")
-	testutil.Run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.PartitionOffset), "-dest", dir, sif)
+	testutil.Run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.partitionOffset), "-dest", dir, sif)
 	return dir
 }
 

@@ -24,7 +24,7 @@ const (
 
 // writeContainer lays out the SIF file. The library places the objects one after the other; the partition
 // comes last, and writes itself where the library has put the file's offset.
-func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info *Info) error {
+func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info *written) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func writeContainer(ctx context.Context, f *os.File, img Image, o Options, info 
 	if err != nil {
 		return err
 	}
-	info.Size = info.PartitionOffset + info.PartitionSize
+	info.size = info.partitionOffset + info.partitionSize
 	// A restart or a large duplicate file may have left something behind the end.
-	return errors.Join(c.UnloadContainer(), f.Truncate(info.Size))
+	return errors.Join(c.UnloadContainer(), f.Truncate(info.size))
 }
 
 // inPlace is a data object that writes itself into the file at the file's offset, so that it is on disk once. The
@@ -87,7 +87,7 @@ func (write inPlace) WriteTo(w io.Writer) (int64, error) {
 }
 
 // writePartition writes the filesystem at the offset of f and returns its size in bytes.
-func writePartition(ctx context.Context, f *os.File, img Image, o Options, info *Info) (int64, error) {
+func writePartition(ctx context.Context, f *os.File, img Image, o Options, info *written) (int64, error) {
 	base, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return 0, err
@@ -95,7 +95,6 @@ func writePartition(ctx context.Context, f *os.File, img Image, o Options, info 
 	size, err := packImage(ctx, img, o, info, func() (filesystem, error) {
 		return squashfs.NewWriter(squashfs.FileOutput(f, base), squashfs.Options{
 			Compression: o.Compression,
-			Level:       o.Level,
 			Jobs:        o.Jobs,
 			ModTime:     img.Created,
 		})
@@ -103,6 +102,6 @@ func writePartition(ctx context.Context, f *os.File, img Image, o Options, info 
 	if err != nil {
 		return 0, err
 	}
-	info.PartitionOffset, info.PartitionSize = base, size
+	info.partitionOffset, info.partitionSize = base, size
 	return size, nil
 }

@@ -38,14 +38,14 @@ func notAdded(root string) func(string) bool {
 }
 
 // mounted calls f with the partition of a SIF file mounted by the kernel, or by squashfuse.
-func mounted(t *testing.T, how, sif string, info Info, f func(root string)) {
+func mounted(t *testing.T, how, sif string, info written, f func(root string)) {
 	t.Helper()
 	dir := t.TempDir()
 	var cmd *exec.Cmd
 	switch how {
 	case "kernel":
 		testutil.Need(t, "mount")
-		cmd = exec.Command("mount", "-t", "squashfs", "-o", fmt.Sprintf("loop,ro,offset=%d", info.PartitionOffset), sif, dir)
+		cmd = exec.Command("mount", "-t", "squashfs", "-o", fmt.Sprintf("loop,ro,offset=%d", info.partitionOffset), sif, dir)
 	case "squashfuse":
 		testutil.Need(t, "squashfuse")
 		fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
@@ -53,7 +53,7 @@ func mounted(t *testing.T, how, sif string, info Info, f func(root string)) {
 			testutil.SkipOrFail(t, "squashfuse: %v", err)
 		}
 		fuse.Close()
-		cmd = exec.Command("squashfuse", "-o", fmt.Sprintf("offset=%d", info.PartitionOffset), sif, dir)
+		cmd = exec.Command("squashfuse", "-o", fmt.Sprintf("offset=%d", info.partitionOffset), sif, dir)
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		testutil.SkipOrFail(t, "%s: %v: %s", how, err, out)
@@ -162,8 +162,8 @@ func TestStage3AgainstUmoci(t *testing.T) {
 	top := changes(t, base)
 	sif, info := writeSIF(t, Image{Layers: append(layersOf(top), fileLayer(base))}, Options{})
 	t.Logf("%+v", info)
-	if info.SecondPasses != 1 {
-		t.Errorf("%d second passes", info.SecondPasses)
+	if info.secondPasses != 1 {
+		t.Errorf("%d second passes", info.secondPasses)
 	}
 	whole, err := os.ReadFile(base)
 	if err != nil {
@@ -212,7 +212,7 @@ func TestSiftool(t *testing.T) {
 	testutil.Run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")
 	path, info := writeSIF(t, sample(t), Options{})
 	list := testutil.Run(t, tool, "list", path)
-	for _, want := range []string{"|Def.FILE", "|JSON.Generic", fmt.Sprintf("|%d-%d", info.PartitionOffset, info.Size), "|FS (Squashfs/*System/arm64)"} {
+	for _, want := range []string{"|Def.FILE", "|JSON.Generic", fmt.Sprintf("|%d-%d", info.partitionOffset, info.size), "|FS (Squashfs/*System/arm64)"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("list lacks %s:\n%s", want, list)
 		}

@@ -40,15 +40,15 @@ func TestGoldenSIF(t *testing.T) {
 			},
 		},
 		Definition: []byte("Bootstrap: xtoo\nFrom: next/host\n"),
-		Labels:     map[string]string{"org.example.a": "3", "a": "4"},
-		Help:       "a help\n",
+		labels:     map[string]string{"org.example.a": "3", "a": "4"},
+		help:       "a help\n",
 	}
 	f, err := os.Create(filepath.Join(t.TempDir(), "golden.sif"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	info, err := Write(t.Context(), f, img, Options{})
+	info, err := write(t.Context(), f, img, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +56,8 @@ func TestGoldenSIF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size != int64(len(data)) || !strings.HasPrefix(string(data[32:]), "SIF_MAGIC") {
-		t.Errorf("%d bytes instead of %d, and %q", len(data), info.Size, data[32:42])
+	if info.size != int64(len(data)) || !strings.HasPrefix(string(data[32:]), "SIF_MAGIC") {
+		t.Errorf("%d bytes instead of %d, and %q", len(data), info.size, data[32:42])
 	}
 	testutil.Golden(t, "sif", digest.FromBytes(data))
 }

@@ -6,30 +6,30 @@ import (
 )
 
 // Metadata is the object inspect-metadata.json, what `apptainer inspect` shows.
-type Metadata struct {
+type inspectMetadata struct {
 	Data struct {
-		Attributes Attributes `json:"attributes"`
+		Attributes inspectAttributes `json:"attributes"`
 	} `json:"data"`
 	Type string `json:"type"` // "container"
 }
 
 // Attributes are the parts of [Metadata]. Scripts are whole files.
-type Attributes struct {
-	Apps        map[string]*Attributes `json:"apps,omitempty"`
-	Environment map[string]string      `json:"environment,omitempty"` // by path: /.singularity.d/env/10-docker2singularity.sh
-	Labels      map[string]string      `json:"labels,omitempty"`
-	Runscript   string                 `json:"runscript,omitempty"`
-	Test        string                 `json:"test,omitempty"`
-	Helpfile    string                 `json:"helpfile,omitempty"`
-	Deffile     string                 `json:"deffile,omitempty"`
-	Startscript string                 `json:"startscript,omitempty"`
+type inspectAttributes struct {
+	Apps        map[string]*inspectAttributes `json:"apps,omitempty"`
+	Environment map[string]string             `json:"environment,omitempty"` // by path: /.singularity.d/env/10-docker2singularity.sh
+	Labels      map[string]string             `json:"labels,omitempty"`
+	Runscript   string                        `json:"runscript,omitempty"`
+	Test        string                        `json:"test,omitempty"`
+	Helpfile    string                        `json:"helpfile,omitempty"`
+	Deffile     string                        `json:"deffile,omitempty"`
+	Startscript string                        `json:"startscript,omitempty"`
 }
 
 func inspectJSON(img Image) ([]byte, error) {
 	m := newMetadata(img)
-	var out Metadata
+	var out inspectMetadata
 	out.Type = "container"
-	out.Data.Attributes = Attributes{
+	out.Data.Attributes = inspectAttributes{
 		Environment: map[string]string{},
 		Labels:      m.labels,
 		Runscript:   m.runscript,

@@ -11,8 +11,8 @@ import (
 	"github.com/sylabs/sif/v2/pkg/sif"
 )
 
-// ErrFormat is what [Open] reports for a file that is no SIF file, or a damaged one.
-var ErrFormat = errors.New("not a valid SIF file")
+// errFormat is what [Open] reports for a file that is no SIF file, or a damaged one.
+var errFormat = errors.New("not a valid SIF file")
 
 // Limits of what Open believes.
 const (
@@ -43,7 +43,7 @@ type Object struct {
 }
 
 // Open reads the header and the small objects of the SIF file in r, which has size bytes. The file may be
-// hostile: whatever it holds, Open fails with [ErrFormat] or returns what lies within the file. What is in the
+// hostile: whatever it holds, Open fails or returns what lies within the file. What is in the
 // partition is not looked at; squashfs.NewReader checks it.
 func Open(r io.ReaderAt, size int64) (*Container, error) {
 	if err := checkHeader(r, size); err != nil {
@@ -51,7 +51,7 @@ func Open(r io.ReaderAt, size int64) (*Container, error) {
 	}
 	img, err := sif.LoadContainer(readOnly{io.NewSectionReader(r, 0, size)}, sif.OptLoadWithCloseOnUnload(false))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		return nil, fmt.Errorf("%w: %w", errFormat, err)
 	}
 	c := &Container{Arch: img.PrimaryArch(), LaunchScript: img.LaunchScript(), ID: img.ID(), Created: img.CreatedAt().UTC()}
 	var failed error
@@ -67,7 +67,7 @@ func Open(r io.ReaderAt, size int64) (*Container, error) {
 
 func (c *Container) object(r io.ReaderAt, size int64, d sif.Descriptor) error {
 	if d.Offset() < 0 || d.Size() < 0 || d.Offset() > size || d.Size() > size-d.Offset() {
-		return fmt.Errorf("%w: object %d (%d bytes at %d) is not within the file", ErrFormat, d.ID(), d.Size(), d.Offset())
+		return fmt.Errorf("%w: object %d (%d bytes at %d) is not within the file", errFormat, d.ID(), d.Size(), d.Offset())
 	}
 	c.Objects = append(c.Objects, Object{ID: d.ID(), Type: d.DataType(), Name: d.Name(), Offset: d.Offset(), Size: d.Size()})
 	var into *[]byte
@@ -81,7 +81,7 @@ func (c *Container) object(r io.ReaderAt, size int64, d sif.Descriptor) error {
 	case d.DataType() == sif.DataPartition:
 		fs, typ, arch, err := d.PartitionMetadata()
 		if err != nil {
-			return fmt.Errorf("%w: object %d: %w", ErrFormat, d.ID(), err)
+			return fmt.Errorf("%w: object %d: %w", errFormat, d.ID(), err)
 		}
 		if typ == sif.PartPrimSys && fs == sif.FsSquash && c.Partition == nil {
 			c.Partition = io.NewSectionReader(r, d.Offset(), d.Size())
@@ -93,7 +93,7 @@ func (c *Container) object(r io.ReaderAt, size int64, d sif.Descriptor) error {
 		return nil
 	}
 	if d.Size() > maxObject {
-		return fmt.Errorf("%w: object %d of %d bytes is larger than %d", ErrFormat, d.ID(), d.Size(), maxObject)
+		return fmt.Errorf("%w: object %d of %d bytes is larger than %d", errFormat, d.ID(), d.Size(), maxObject)
 	}
 	*into = make([]byte, d.Size())
 	if _, err := r.ReadAt(*into, d.Offset()); err != nil && !errors.Is(err, io.EOF) {
@@ -114,21 +114,21 @@ const (
 func checkHeader(r io.ReaderAt, size int64) error {
 	var h [headerSize]byte
 	if size < headerSize {
-		return fmt.Errorf("%w: shorter than its header", ErrFormat)
+		return fmt.Errorf("%w: shorter than its header", errFormat)
 	}
 	if _, err := r.ReadAt(h[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read SIF header: %w", err)
 	}
 	if !bytes.HasPrefix(h[headerMagic:], []byte("SIF_MAGIC\x00")) {
-		return fmt.Errorf("%w: no magic", ErrFormat)
+		return fmt.Errorf("%w: no magic", errFormat)
 	}
 	number := func(i int) int64 { return int64(binary.LittleEndian.Uint64(h[headerNumbers+8*i:])) }
 	total, offset, length := number(1), number(2), number(3)
 	if total < 0 || total > maxDescriptors || length != total*descSize {
-		return fmt.Errorf("%w: %d descriptors in %d bytes", ErrFormat, total, length)
+		return fmt.Errorf("%w: %d descriptors in %d bytes", errFormat, total, length)
 	}
 	if offset < headerSize || offset > size || length > size-offset {
-		return fmt.Errorf("%w: descriptors (%d bytes at %d) are not within the file", ErrFormat, length, offset)
+		return fmt.Errorf("%w: descriptors (%d bytes at %d) are not within the file", errFormat, length, offset)
 	}
 	return nil
 }

@@ -52,20 +52,20 @@ type metadata struct {
 func newMetadata(img Image) metadata {
 	m := metadata{
 		labels:      map[string]string{},
-		runscript:   withDefault(img.Runscript, runscript(img.Config.Config)),
-		startscript: withDefault(img.Startscript, startscript(img.Config.Config)),
-		test:        withDefault(img.Test, defaultTest),
-		help:        img.Help,
+		runscript:   withDefault(img.runscript, runscript(img.Config.Config)),
+		startscript: withDefault(img.startscript, startscript(img.Config.Config)),
+		test:        withDefault(img.test, defaultTest),
+		help:        img.help,
 		definition:  string(img.Definition),
 	}
 	maps.Copy(m.labels, img.Config.Config.Labels)
-	maps.Copy(m.labels, img.Labels)
+	maps.Copy(m.labels, img.labels)
 	m.env = append(m.env, script(dirName+"/env/01-base.sh", envBase))
 	if len(img.Config.Config.Env) > 0 {
 		m.env = append(m.env, script(dirName+"/env/10-docker2singularity.sh", ociEnvironment(img.Config.Config.Env)))
 	}
 	m.env = append(m.env,
-		script(dirName+"/env/90-environment.sh", withDefault(img.Environment, envCustom)),
+		script(dirName+"/env/90-environment.sh", withDefault(img.environment, envCustom)),
 		script(dirName+"/env/95-apps.sh", envApps),
 		script(dirName+"/env/99-base.sh", envLast))
 	return m

@@ -25,7 +25,6 @@ func BenchmarkWrite(b *testing.B) {
 	if path == "" {
 		b.Skip("XTOO_BENCH_LAYER names no layer")
 	}
-	level, _ := strconv.Atoi(os.Getenv("XTOO_BENCH_LEVEL")) // 0, the default, when there is none
 	for b.Loop() {
 		start := time.Now()
 		f, err := os.Create(filepath.Join(b.TempDir(), "out.sif"))
@@ -33,7 +32,7 @@ func BenchmarkWrite(b *testing.B) {
 			b.Fatal(err)
 		}
 		img := Image{Arch: "amd64", Layers: []merge.Layer{{Open: func() (io.ReadCloser, error) { return openLayer(path) }}}}
-		info, err := Write(context.Background(), f, img, Options{Compression: os.Getenv("XTOO_BENCH_COMPRESSION"), Level: level})
+		info, err := write(context.Background(), f, img, Options{Compression: os.Getenv("XTOO_BENCH_COMPRESSION")})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -122,7 +121,7 @@ func TestMillionEntries(t *testing.T) {
 	_, info := writeSIF(t, Image{Layers: []merge.Layer{millionLayer(1000000, "new"), millionLayer(500000, "old")}}, Options{})
 	peak := peakRSS(t)
 	t.Logf("%v, peak %d MB (%d MB before), %+v", time.Since(start), peak>>20, before>>20, info)
-	if info.Hidden != 500000 || info.Entries < 1000000 {
+	if info.hidden != 500000 || info.entries < 1000000 {
 		t.Errorf("%+v", info)
 	}
 	if peak > 300e6 {

@@ -84,9 +84,9 @@ func TestActions(t *testing.T) {
 			args: []string{"sh", "-c", `printf '%s|' "$PATH" "$NOTE" "$KEEP" "$EMPTY" "$LANG" "$PS1"`},
 			want: "/usr/bin:/bin:/image|" + awkward + "|mine|image|C|Singularity> |"},
 		{name: "prompt of Apptainer", action: "exec", env: []string{"APPTAINER_NAME=x"}, args: []string{"sh", "-c", `printf %s "$PS1"`}, want: "Apptainer> "},
-		{name: "prompt of the image", action: "exec", img: Image{Environment: "PS1='mine> '"}, args: []string{"sh", "-c", `printf %s "$PS1"`}, want: "mine> "},
+		{name: "prompt of the image", action: "exec", img: Image{environment: "PS1='mine> '"}, args: []string{"sh", "-c", `printf %s "$PS1"`}, want: "mine> "},
 		{name: "nothing leaks", action: "exec", args: []string{"sh", "-c", "set | grep -c ^_singularity"}, want: "0\n", code: 1},
-		{name: "environment of the project", img: Image{Environment: "export COLOUR='dark blue'"}, action: "exec", args: []string{"sh", "-c", `printf %s "$COLOUR"`}, want: "dark blue"},
+		{name: "environment of the project", img: Image{environment: "export COLOUR='dark blue'"}, action: "exec", args: []string{"sh", "-c", `printf %s "$COLOUR"`}, want: "dark blue"},
 		{name: "libraries", action: "exec", env: []string{"LD_LIBRARY_PATH=/a"}, args: []string{"sh", "-c", `printf %s "${LD_LIBRARY_PATH#/a:*/.singularity.d}"`}, want: "/libs"},
 
 		{name: "run: command", config: v1.ImageConfig{Cmd: []string{"printf", "[%s]", awkward, "*"}}, action: "run", want: "[" + awkward + "][*]"},
@@ -98,7 +98,7 @@ func TestActions(t *testing.T) {
 		{name: "run: nothing, no bash", bin: map[string]string{"bin/sh": "echo sh"}, action: "run", want: "sh\n"},
 		{name: "run: nothing, arguments", bin: shells, action: "run", args: []string{"printf", "[%s]", "x"}, want: "[x]"},
 		{name: "run: init", config: v1.ImageConfig{Entrypoint: []string{"/sbin/init"}}, bin: shells, action: "run", want: "<bash><--login>"},
-		{name: "run: own script", img: Image{Runscript: "echo mine \"$@\""}, action: "run", args: []string{"x"}, want: "mine x\n"},
+		{name: "run: own script", img: Image{runscript: "echo mine \"$@\""}, action: "run", args: []string{"x"}, want: "mine x\n"},
 		{name: "run: app", bin: map[string]string{"scif/apps/foo/scif/runscript": say, "scif/apps/foo/scif/env/90-environment.sh": ""}, env: []string{"SINGULARITY_APPNAME=foo"}, action: "run", args: []string{"x"}, want: "<runscript><x>"},
 		{name: "run: app that is not there", env: []string{"APPTAINER_APPNAME=foo"}, action: "run", code: 1},
 
@@ -109,9 +109,9 @@ func TestActions(t *testing.T) {
 
 		{name: "start", action: "start", want: "continue\n"},
 		{name: "start: init", config: v1.ImageConfig{Entrypoint: []string{"/bin/init", "a b"}}, bin: map[string]string{"bin/init": say}, action: "start", args: []string{"c"}, want: "continue\n<init><a b><c>"},
-		{name: "start: own script", img: Image{Startscript: "#!/bin/sh\necho started"}, action: "start", want: "continue\nstarted\n"},
+		{name: "start: own script", img: Image{startscript: "#!/bin/sh\necho started"}, action: "start", want: "continue\nstarted\n"},
 		{name: "test", action: "test"},
-		{name: "test: own script", img: Image{Test: "echo tested \"$1\"; exit 7"}, action: "test", args: []string{"x"}, want: "tested x\n", code: 7},
+		{name: "test: own script", img: Image{test: "echo tested \"$1\"; exit 7"}, action: "test", args: []string{"x"}, want: "tested x\n", code: 7},
 		{name: "test: app that has none", bin: map[string]string{"scif/apps/foo/x": ""}, env: []string{"APPTAINER_APPNAME=foo"}, action: "test", code: 1},
 	} {
 		for _, shell := range []string{"dash", "bash"} {

@@ -24,53 +24,46 @@ type Image struct {
 	Created time.Time
 	// Definition is the definition file object and .singularity.d/Singularity.
 	Definition []byte
-	// Labels are added to, and win over, those of Config.
-	Labels map[string]string
+	// labels are added to, and win over, those of Config.
+	labels map[string]string
 
 	// Texts of scripts, each in place of the default described in the package comment when not empty.
-	Runscript, Startscript, Test, Environment string
-	// Help is .singularity.d/runscript.help; none when empty.
-	Help string
+	runscript, startscript, test, environment string
+	// help is .singularity.d/runscript.help; none when empty.
+	help string
 }
 
 // Options of [Write]. The zero value works.
 type Options struct {
 	Compression string // of the filesystem: gzip (the default, which every host reads), zstd or xz
-	Level       int    // of the compression; 0 is its default
 	Jobs        int    // blocks compressed at once; default: as many as Go runs threads. Never changes the output
-	// Epoch, unless zero, replaces times of entries that are later. The layers of xtoo need no such thing:
-	// their times are clamped where they are made.
-	Epoch time.Time
 	// Log hears of what foreign images make necessary; nil discards.
 	Log *slog.Logger
-	// Progress is called now and then, from the goroutine that called Write.
-	Progress func(Progress)
 }
 
-// Progress is how far a [Write] has come.
-type Progress struct {
-	Layer, Layers int   // the layer being read, from 1, and how many there are
-	Read          int64 // bytes of uncompressed tar read so far, from all layers
-	Entries       int64 // names in the filesystem so far
-}
-
-// Info is what [Write] has done.
-type Info struct {
-	Size            int64 // of the SIF file, in bytes
-	PartitionOffset int64 // where the filesystem begins, in bytes
-	PartitionSize   int64
-	Entries         int64 // names in the filesystem that an entry describes, those of this package included
-	Hidden          int64 // members of layers that upper layers hide
-	DroppedXattrs   int64 // extended attributes that squashfs cannot hold, access control lists included
-	ClampedTimes    int64 // times before 1970 or after 2106
-	SecondPasses    int   // layers read again because a link needed what an upper layer hides
-	Scans           int   // layers read twice because of duplicate members
+// written is what [Write] has done.
+type written struct {
+	size            int64 // of the SIF file, in bytes
+	partitionOffset int64 // where the filesystem begins, in bytes
+	partitionSize   int64
+	entries         int64 // names in the filesystem that an entry describes, those of this package included
+	hidden          int64 // members of layers that upper layers hide
+	droppedXattrs   int64 // extended attributes that squashfs cannot hold, access control lists included
+	clampedTimes    int64 // times before 1970 or after 2106
+	secondPasses    int   // layers read again because a link needed what an upper layer hides
+	scans           int   // layers read twice because of duplicate members
 }
 
 // Write writes img as a SIF file into f, which must be open for reading and writing; what f held before is
 // lost. Write neither closes f nor syncs it. After an error the content of f is undefined: write to a
-// temporary file and rename it. The bytes depend on img, Options.Compression, Level and Epoch alone.
-func Write(ctx context.Context, f *os.File, img Image, o Options) (Info, error) {
+// temporary file and rename it. The bytes depend on img and Options.Compression alone.
+func Write(ctx context.Context, f *os.File, img Image, o Options) error {
+	_, err := write(ctx, f, img, o)
+	return err
+}
+
+// write is Write, and says what it has done.
+func write(ctx context.Context, f *os.File, img Image, o Options) (written, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -84,22 +77,22 @@ func Write(ctx context.Context, f *os.File, img Image, o Options) (Info, error) 
 		img.Created = time.Unix(0, 0)
 	}
 	img.Created = img.Created.Truncate(time.Second).UTC()
-	var info Info
+	var info written
 	if err := writeContainer(ctx, f, img, o, &info); err != nil {
-		return Info{}, fmt.Errorf("write SIF: %w", err)
+		return written{}, fmt.Errorf("write SIF: %w", err)
 	}
-	if info.DroppedXattrs > 0 {
-		o.Log.Warn("extended attributes that squashfs cannot hold were left out", "count", info.DroppedXattrs)
+	if info.droppedXattrs > 0 {
+		o.Log.Warn("extended attributes that squashfs cannot hold were left out", "count", info.droppedXattrs)
 	}
-	if info.ClampedTimes > 0 {
-		o.Log.Warn("times that squashfs cannot hold were changed", "count", info.ClampedTimes)
+	if info.clampedTimes > 0 {
+		o.Log.Warn("times that squashfs cannot hold were changed", "count", info.clampedTimes)
 	}
 	return info, nil
 }
 
 // packImage gives all that is visible in img, and what Singularity wants to find, to the filesystem that open
 // makes. It returns the filesystem's size. A second filesystem takes the place of the first when the merge starts anew.
-func packImage(ctx context.Context, img Image, o Options, info *Info, open func() (filesystem, error)) (size int64, err error) {
+func packImage(ctx context.Context, img Image, o Options, info *written, open func() (filesystem, error)) (size int64, err error) {
 	top, err := overlay(img)
 	if err != nil {
 		return 0, err
@@ -116,12 +109,6 @@ func packImage(ctx context.Context, img Image, o Options, info *Info, open func(
 			s.Abort()
 		}
 	}
-	mo := merge.Options{Log: o.Log}
-	if o.Progress != nil {
-		mo.Progress = func(p merge.Progress) {
-			o.Progress(Progress{Layer: max(1, p.Layer-1), Layers: len(img.Layers), Read: p.Read, Entries: p.Entries})
-		}
-	}
 	view, err := merge.Layers(ctx, stack, func() (merge.Sink, error) {
 		abort()
 		fs, err := open()
@@ -129,9 +116,9 @@ func packImage(ctx context.Context, img Image, o Options, info *Info, open func(
 			s = nil
 			return nil, err
 		}
-		s = &sink{filesystem: fs, epoch: o.Epoch}
+		s = &sink{filesystem: fs}
 		return s, nil
-	}, mo)
+	}, merge.Options{Log: o.Log})
 	if err != nil {
 		abort()
 		return 0, err
@@ -141,9 +128,9 @@ func packImage(ctx context.Context, img Image, o Options, info *Info, open func(
 		abort()
 		return 0, err
 	}
-	*info = Info{
-		Entries: view.Entries + added, Hidden: view.Hidden, SecondPasses: view.SecondPasses, Scans: view.Scans,
-		DroppedXattrs: s.droppedXattrs, ClampedTimes: s.clampedTimes,
+	*info = written{
+		entries: view.Entries + added, hidden: view.Hidden, secondPasses: view.SecondPasses, scans: view.Scans,
+		droppedXattrs: s.droppedXattrs, clampedTimes: s.clampedTimes,
 	}
 	return s.Close()
 }

@@ -21,8 +21,6 @@ type filesystem interface {
 // A sink gives what a merge finds visible to a filesystem.
 type sink struct {
 	filesystem
-	epoch time.Time // times later than this are set to it, unless it is zero
-
 	droppedXattrs, clampedTimes int64
 }
 
@@ -37,11 +35,8 @@ func (s *sink) Add(m *layers.Member, data io.Reader) error {
 // Link implements merge.Sink.
 func (s *sink) Link(path, target string) error { return s.filesystem.Link(path, target) }
 
-// time brings t into what squashfs holds, whole seconds in 32 bits, and before the epoch asked for.
+// time brings t into what squashfs holds: whole seconds in 32 bits.
 func (s *sink) time(t time.Time) time.Time {
-	if !s.epoch.IsZero() && t.After(s.epoch) {
-		t = s.epoch
-	}
 	switch sec := t.Unix(); {
 	case sec < 0:
 		s.clampedTimes++

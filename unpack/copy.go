@@ -13,24 +13,24 @@ import (
 	"xtoo/layers"
 )
 
-// Limits bound what a stream may hold. Zero values mean the defaults.
-type Limits struct {
-	Entries  int64 // members; default 2 million, which takes some 100 MB to keep track of
-	FileSize int64 // bytes of one file, holes included; default 64 GiB
-	Bytes    int64 // bytes of the stream; default 1 TiB
+// bounds are for what a stream may hold. Zero values mean the defaults.
+type bounds struct {
+	entries  int64 // members; default 2 million, which takes some 100 MB to keep track of
+	fileSize int64 // bytes of one file, holes included; default 64 GiB
+	bytes    int64 // bytes of the stream; default 1 TiB
 }
 
-func (l Limits) withDefaults() Limits {
-	if l.Entries <= 0 {
-		l.Entries = 2_000_000
+func (l bounds) withDefaults() bounds {
+	if l.entries <= 0 {
+		l.entries = 2_000_000
 	}
-	if l.FileSize <= 0 {
-		l.FileSize = 64 << 30
+	if l.fileSize <= 0 {
+		l.fileSize = 64 << 30
 	}
-	if l.Bytes <= 0 {
-		l.Bytes = 1 << 40
+	if l.bytes <= 0 {
+		l.bytes = 1 << 40
 	}
-	l.FileSize = min(l.FileSize, math.MaxInt64-blockSize)
+	l.fileSize = min(l.fileSize, math.MaxInt64-blockSize)
 	return l
 }
 
@@ -48,8 +48,8 @@ type CopyOptions struct {
 	// Copy closes what it returns.
 	Reopen func(context.Context) (io.ReadCloser, error)
 
-	// Limits bound what the stream may hold.
-	Limits Limits
+	// limits bound what the stream may hold.
+	limits bounds
 }
 
 // Summary is what [Copy] saw.
@@ -59,8 +59,8 @@ type Summary struct {
 	Bytes   int64     // written
 
 	Excluded      int64 // members left out
-	ExcludedBytes int64 // of the stream, headers included
-	Relinked      int64 // hard links to excluded members, now files or links to another name
+	excludedBytes int64 // of the stream, headers included
+	relinked      int64 // hard links to excluded members, now files or links to another name
 
 	// UnusedExcludes are the exclude patterns that matched nothing, in the order given.
 	UnusedExcludes []string
@@ -75,44 +75,17 @@ type Summary struct {
 
 	// TrailingData says that something other than zeros follows the end of the archive. It is kept, but
 	// no reader of tar will see it.
-	TrailingData bool
-}
-
-// Machine is what most programs and libraries are made for: of those in the standard places or, if
-// there are none, of all. It reports false without any; between equals the smaller number wins.
-func (s Summary) Machine() (Machine, bool) {
-	counts := s.StandardMachines
-	if len(counts) == 0 {
-		counts = s.Machines
-	}
-	var best Machine
-	most := 0
-	for m, n := range counts {
-		if n > most || n == most && m.less(best) {
-			best, most = m, n
-		}
-	}
-	return best, most > 0
-}
-
-func (m Machine) less(o Machine) bool {
-	if m.Machine != o.Machine {
-		return m.Machine < o.Machine
-	}
-	if m.Class != o.Class {
-		return m.Class < o.Class
-	}
-	return m.Data < o.Data
+	trailingData bool
 }
 
 // Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to the
 // end of src: padding, and whatever else follows the end of the archive, included.
 //
-// It refuses, with an error that names the member and wraps [ErrHostile], what should be in no stage3:
+// It refuses, with an error that names the member, what should be in no stage3:
 // absolute names, "..", names of whiteouts, duplicates, members below something that is no directory,
 // hard links to what is not there, impossible numbers, unknown kinds, and headers that can be read in
-// two ways. A stream that ends too early gives [ErrTruncated], one that makes no sense [ErrCorrupt] or
-// [ErrNotTar]; errors of src and dst are passed on. A malformed pattern gives [ErrPattern] before
+// two ways. A stream that ends too early is an error, as is one that makes no sense, or is no tar
+// ([ErrNotTar]); errors of src and dst are passed on. A malformed pattern is an error before
 // anything is read. Excluded members are checked like all others.
 //
 // A hard link whose target is excluded becomes the file, with the target's contents and metadata under
@@ -124,11 +97,11 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 	if err != nil {
 		return Summary{}, err
 	}
-	limits := o.Limits.withDefaults()
+	limits := o.limits.withDefaults()
 	out := &countWriter{w: dst}
 	c := &copier{
 		ctx: ctx, limits: limits, patterns: patterns, links: make(map[string]string),
-		w: newWindow(ctx, out, src, limits.Bytes), paths: newPaths(),
+		w: newWindow(ctx, out, src, limits.bytes), paths: newPaths(),
 		relink: relinker{out: out, reopen: o.Reopen, groups: make(map[key]*linkGroup)},
 		sum:    Summary{Machines: make(map[Machine]int), StandardMachines: make(map[Machine]int)},
 	}
@@ -147,7 +120,7 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 
 type copier struct {
 	ctx      context.Context
-	limits   Limits
+	limits   bounds
 	patterns []*pattern
 	links    map[string]string // symbolic links and their targets, where there are patterns
 	w        *window
@@ -181,7 +154,7 @@ const maxBlame = 1 << 30
 // blame finds the better reason for an error: decompressors verify data after they have given it out,
 // so that damage to a file may first show as a member that makes no sense.
 func (c *copier) blame(err error) error {
-	if c.w.failed || !errors.Is(err, ErrHostile) && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotTar) {
+	if c.w.failed || !errors.Is(err, errHostile) && !errors.Is(err, errCorrupt) && !errors.Is(err, ErrNotTar) {
 		return err
 	}
 	for range maxBlame / windowSize {
@@ -191,7 +164,7 @@ func (c *copier) blame(err error) error {
 		}
 		for c.w.end < len(c.w.buf) && !c.w.eof {
 			ferr := c.w.fill()
-			if errors.Is(ferr, ErrCorrupt) || errors.Is(ferr, ErrTruncated) || c.ctx.Err() != nil {
+			if errors.Is(ferr, errCorrupt) || errors.Is(ferr, errTruncated) || c.ctx.Err() != nil {
 				return ferr
 			}
 			if ferr != nil {
@@ -204,15 +177,15 @@ func (c *copier) blame(err error) error {
 
 // member checks one member, decides about it, and passes it on.
 func (c *copier) member(m member) error {
-	if c.members++; c.members > c.limits.Entries {
-		return fmt.Errorf("tar stream %w: it has more than %d members", ErrHostile, c.limits.Entries)
+	if c.members++; c.members > c.limits.entries {
+		return fmt.Errorf("tar stream %w: it has more than %d members", errHostile, c.limits.entries)
 	}
 	if m.global {
 		c.w.keep()
 		return nil
 	}
 	refused := func(err error) error {
-		return fmt.Errorf("tar member %q %w: %w", m.hdr.Name, ErrHostile, err)
+		return fmt.Errorf("tar member %q %w: %w", m.hdr.Name, errHostile, err)
 	}
 	e, k, err := checkMember(m, c.limits)
 	if err != nil {
@@ -294,7 +267,7 @@ func (c *copier) drop(m member, id, target key) error {
 		return err
 	}
 	c.sum.Excluded++
-	c.sum.ExcludedBytes += c.w.off() - start
+	c.sum.excludedBytes += c.w.off() - start
 	return nil
 }
 
@@ -307,7 +280,7 @@ func (c *copier) restore(m member, clean string, target key) error {
 	if err != nil {
 		return fmt.Errorf("tar member %q, a hard link to the excluded %q: %w", m.hdr.Name, m.hdr.Linkname, err)
 	}
-	c.sum.Relinked++
+	c.sum.relinked++
 	c.count(hdr)
 	c.machine(clean, head)
 	return nil
@@ -317,18 +290,18 @@ func (c *copier) restore(m member, clean string, target key) error {
 func (c *copier) trailer() error {
 	b, err := c.w.need(2 * blockSize)
 	if errors.Is(err, io.EOF) {
-		return damage(ErrTruncated, c.w.off()+int64(len(b)), "the second end-of-archive block is missing")
+		return damage(errTruncated, c.w.off()+int64(len(b)), "the second end-of-archive block is missing")
 	}
 	if err != nil {
 		return err
 	}
 	if !isZero(b[blockSize:]) {
-		return damage(ErrCorrupt, c.w.off(), "a single zero block between members")
+		return damage(errCorrupt, c.w.off(), "a single zero block between members")
 	}
 	c.w.pos += 2 * blockSize
 	for {
-		if !c.sum.TrailingData {
-			c.sum.TrailingData = len(bytes.TrimLeft(c.w.buf[c.w.pos:c.w.end], "\x00")) > 0
+		if !c.sum.trailingData {
+			c.sum.trailingData = len(bytes.TrimLeft(c.w.buf[c.w.pos:c.w.end], "\x00")) > 0
 		}
 		c.w.pos = c.w.end
 		c.w.keep()
@@ -343,7 +316,7 @@ func (c *copier) trailer() error {
 		}
 	}
 	if c.w.off()%blockSize != 0 {
-		return damage(ErrTruncated, c.w.off(), "its length is no multiple of 512")
+		return damage(errTruncated, c.w.off(), "its length is no multiple of 512")
 	}
 	return c.w.flush()
 }

@@ -8,7 +8,7 @@
 // index at its end says where each block lies.
 //
 // [Copy] is the gate that a stage3 passes once. What it lets through holds no absolute name, no "..",
-// no write through a link, no duplicate, no name that would read as a whiteout (see [ErrHostile]), and
+// no write through a link, no duplicate, no name that would read as a whiteout (see errHostile), and
 // is read alike by every reader of tar: where two readings of a header are possible, it is refused.
 // Whoever reads the stream after that may trust it.
 //

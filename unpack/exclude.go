@@ -15,18 +15,12 @@ type pattern struct {
 	of    *pattern // the pattern this one was derived from, because of a symbolic link; nil if it was given
 }
 
-// CheckExclude verifies exclude patterns: see [CopyOptions]. Its error wraps [ErrPattern].
-func CheckExclude(patterns []string) error {
-	_, err := compileExclude(patterns)
-	return err
-}
-
 func compileExclude(texts []string) ([]*pattern, error) {
 	var all []*pattern
 	for _, text := range texts {
 		p, err := compilePattern(text)
 		if err != nil {
-			return nil, fmt.Errorf("%w %q: %w", ErrPattern, text, err)
+			return nil, fmt.Errorf("%w %q: %w", errPattern, text, err)
 		}
 		all = append(all, p)
 	}

@@ -50,8 +50,8 @@ func FuzzCopy(f *testing.F) {
 	seedTars(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = fixSums(data)
-		limits := Limits{FileSize: 1 << 20, Entries: 1000}
-		out, sum, err := copyAll(data, CopyOptions{Limits: limits})
+		limits := bounds{fileSize: 1 << 20, entries: 1000}
+		out, sum, err := copyAll(data, CopyOptions{limits: limits})
 		if !bytes.HasPrefix(data, out) {
 			t.Fatal("the copy differs")
 		}
@@ -66,7 +66,7 @@ func FuzzCopy(f *testing.F) {
 			t.Fatalf("%d entries, archive/tar reads %d", sum.Entries, n)
 		}
 		opened := 0
-		part, psum, err := copyAll(data, CopyOptions{Limits: limits, Exclude: []string{"/a", "/**/n", "/usr", "/bin/s*"}, Reopen: reopenBytes(data, &opened)})
+		part, psum, err := copyAll(data, CopyOptions{limits: limits, Exclude: []string{"/a", "/**/n", "/usr", "/bin/s*"}, Reopen: reopenBytes(data, &opened)})
 		if err != nil {
 			t.Fatalf("with excludes: %v", err)
 		}
@@ -76,7 +76,7 @@ func FuzzCopy(f *testing.F) {
 		if n := readWhole(t, part); n != psum.Entries {
 			t.Fatalf("%d entries kept, archive/tar reads %d", psum.Entries, n)
 		}
-		again, _, err := copyAll(part, CopyOptions{Limits: limits})
+		again, _, err := copyAll(part, CopyOptions{limits: limits})
 		if err != nil || !bytes.Equal(again, part) {
 			t.Fatalf("the result is refused: %v", err)
 		}
@@ -184,7 +184,7 @@ func FuzzExclude(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, name string) {
 		p, err := compileExclude([]string{text})
 		if err != nil {
-			if !errors.Is(err, ErrPattern) {
+			if !errors.Is(err, errPattern) {
 				t.Fatal(err)
 			}
 			return

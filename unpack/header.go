@@ -61,7 +61,7 @@ func nextMember(w *window) (member, error) {
 		}
 		if isZero(blk) {
 			if ext.any() {
-				return m, damage(ErrCorrupt, m.off, "extension headers that belong to no member")
+				return m, damage(errCorrupt, m.off, "extension headers that belong to no member")
 			}
 			return m, errTrailer
 		}
@@ -69,7 +69,7 @@ func nextMember(w *window) (member, error) {
 			if w.off() == 0 {
 				return m, notTar(blk, packed.None)
 			}
-			return m, damage(ErrCorrupt, w.off(), "no header where the next member should begin (wrong checksum)")
+			return m, damage(errCorrupt, w.off(), "no header where the next member should begin (wrong checksum)")
 		}
 		size, ok := parseNumber(blk[fieldSize : fieldSize+12])
 		if !ok || size < 0 {
@@ -196,7 +196,7 @@ func needBlock(w *window, start int64) ([]byte, error) {
 			return nil, notTar(blk, packed.None)
 		}
 		if w.off() == start && len(blk) == 0 {
-			return nil, damage(ErrTruncated, w.off(), "the end-of-archive blocks are missing")
+			return nil, damage(errTruncated, w.off(), "the end-of-archive blocks are missing")
 		}
 		return nil, truncated(w, start)
 	}
@@ -238,12 +238,12 @@ func passSparseMap(w *window, start int64, more bool) error {
 }
 
 func truncated(w *window, start int64) error {
-	return damage(ErrTruncated, w.base+int64(w.end), fmt.Sprintf("it ends within the member that begins at byte %d", start))
+	return damage(errTruncated, w.base+int64(w.end), fmt.Sprintf("it ends within the member that begins at byte %d", start))
 }
 
 // badHeader refuses a member whose name is not known yet.
 func badHeader(off int64, err error) error {
-	return fmt.Errorf("tar header at byte %d %w: %w", off, ErrHostile, err)
+	return fmt.Errorf("tar header at byte %d %w: %w", off, errHostile, err)
 }
 
 // damage is an error of the tar stream itself.

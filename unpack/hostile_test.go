@@ -139,11 +139,11 @@ func TestHostile(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, ErrHostile) || !strings.Contains(err.Error(), tc.want) {
+			if !errors.Is(err, errHostile) || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("want %q, got: %v", tc.want, err)
 			}
 			// What is left out is checked as well.
-			if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/**"}}); !errors.Is(err, ErrHostile) {
+			if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/**"}}); !errors.Is(err, errHostile) {
 				t.Fatalf("excluded: %v", err)
 			}
 		})
@@ -157,12 +157,12 @@ func TestDamagedTar(t *testing.T) {
 		data []byte
 		want error
 	}{
-		"no end":          {second, ErrTruncated},
-		"half an end":     {append(bytes.Clone(second), zeroBlock[:]...), ErrTruncated},
-		"odd length":      {append(bytes.Clone(good), 0), ErrTruncated},
-		"single zero":     {withEnd(second, zeroBlock[:], second), ErrCorrupt},
-		"wrong checksum":  {withEnd(second, bytes.Repeat([]byte("x"), 512)), ErrCorrupt},
-		"dangling header": {withEnd(extended('x', record("path", "b"), nil)), ErrCorrupt},
+		"no end":          {second, errTruncated},
+		"half an end":     {append(bytes.Clone(second), zeroBlock[:]...), errTruncated},
+		"odd length":      {append(bytes.Clone(good), 0), errTruncated},
+		"single zero":     {withEnd(second, zeroBlock[:], second), errCorrupt},
+		"wrong checksum":  {withEnd(second, bytes.Repeat([]byte("x"), 512)), errCorrupt},
+		"dangling header": {withEnd(extended('x', record("path", "b"), nil)), errCorrupt},
 		"nothing":         {nil, ErrNotTar},
 		"text":            {[]byte(strings.Repeat("text ", 500)), ErrNotTar},
 	} {
@@ -174,12 +174,12 @@ func TestDamagedTar(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	data := sample(t)
-	for _, l := range []Limits{{Entries: 3}, {FileSize: 100}, {Bytes: 1000}} {
-		if _, _, err := copyAll(data, CopyOptions{Limits: l}); !errors.Is(err, ErrHostile) {
+	for _, l := range []bounds{{entries: 3}, {fileSize: 100}, {bytes: 1000}} {
+		if _, _, err := copyAll(data, CopyOptions{limits: l}); !errors.Is(err, errHostile) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
-	if _, _, err := copyAll(data, CopyOptions{Limits: Limits{Entries: 7, FileSize: 1000, Bytes: int64(len(data))}}); err != nil {
+	if _, _, err := copyAll(data, CopyOptions{limits: bounds{entries: 7, fileSize: 1000, bytes: int64(len(data))}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"xtoo/internal/streams/packed"
 )
 
-// DefaultMemory is what the decoding of an .xz may hold, in bytes, unless [OpenOptions] says otherwise.
-const DefaultMemory = 128 << 20
+// defaultMemory is what the decoding of an .xz may hold, in bytes, unless [OpenOptions] says otherwise.
+const defaultMemory = 128 << 20
 
 // streamChunks is how many chunks a sequential decoder may run ahead.
 const streamChunks = 16
@@ -28,10 +28,10 @@ type OpenOptions struct {
 	// Jobs is how many cores decoding may use. Default: all.
 	Jobs int
 
-	// Memory bounds, in bytes, the dictionaries and the decoded data that blocks of an .xz hold while
+	// memory bounds, in bytes, the dictionaries and the decoded data that blocks of an .xz hold while
 	// they are decoded side by side: fewer are, where it is not enough for all cores. One block is
-	// always decoded, whatever dictionary (up to 128 MiB) it needs. Default: [DefaultMemory].
-	Memory int64
+	// always decoded, whatever dictionary (up to 128 MiB) it needs. Default: defaultMemory.
+	memory int64
 
 	// Log receives what is decided about a file, at debug level. Default: nothing is logged.
 	Log *slog.Logger
@@ -41,8 +41,8 @@ func (o OpenOptions) withDefaults() OpenOptions {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
-	if o.Memory <= 0 {
-		o.Memory = DefaultMemory
+	if o.memory <= 0 {
+		o.memory = defaultMemory
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -54,7 +54,7 @@ func (o OpenOptions) withDefaults() OpenOptions {
 // content decides, never the name.
 //
 // The stream ends with io.EOF only if the whole file was there and every check in it fits; else with an
-// error that wraps [ErrTruncated], [ErrCorrupt] or [ErrUnsupported], or with the context's error.
+// error that says which of it is not so, or what of it is not supported, or with the context's error.
 // (A file without compression holds nothing to check: that its end is missing is seen by [Copy].) A file
 // that holds no tar is refused here already, with [ErrNotTar] and a guess at what it is instead.
 //

@@ -55,7 +55,7 @@ func TestTruncated(t *testing.T) {
 				switch {
 				case err == nil:
 					t.Fatalf("cut to %d of %d bytes: taken for good", n, len(packed))
-				case errors.Is(err, ErrTruncated):
+				case errors.Is(err, errTruncated):
 				case errors.Is(err, ErrNotTar) && (n == 0 || name == "tar" && n < blockSize || name == "zstMulti" && n < 4 || strings.Contains(err.Error(), "nothing at all")):
 				default:
 					t.Fatalf("cut to %d of %d bytes: %v", n, len(packed), err)
@@ -91,8 +91,8 @@ func TestFlipped(t *testing.T) {
 				if err == nil && !bytes.Equal(got, data) {
 					t.Fatalf("bit %d of byte %d: wrong data passes", i%8, i/8)
 				}
-				if err != nil && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrCorrupt) &&
-					!errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrNotTar) {
+				if err != nil && !errors.Is(err, errTruncated) && !errors.Is(err, errCorrupt) &&
+					!errors.Is(err, errUnsupported) && !errors.Is(err, ErrNotTar) {
 					t.Fatalf("bit %d of byte %d: unexpected kind of error: %v", i%8, i/8, err)
 				}
 			}
@@ -108,7 +108,7 @@ func TestTrailingGarbage(t *testing.T) {
 		}
 		for _, garbage := range []string{"x", "garbage!", "\x00", strings.Repeat("y", 5000)} {
 			_, _, err := unpackFile(t, tempFile(t), append(p.pack(t, data), garbage...))
-			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTruncated) {
+			if !errors.Is(err, errCorrupt) && !errors.Is(err, errTruncated) {
 				t.Errorf("%s followed by %.8q: %v", name, garbage, err)
 			}
 		}
@@ -316,7 +316,7 @@ func TestDictionary(t *testing.T) {
 	testutil.Need(t, "xz")
 	data := testutil.Tar(t, testutil.File("./a", "b"))
 	path := tempFile(t)
-	for dict, want := range map[string]error{"128MiB": nil, "192MiB": ErrUnsupported} {
+	for dict, want := range map[string]error{"128MiB": nil, "192MiB": errUnsupported} {
 		file := testutil.Tool{Stdin: bytes.NewReader(data)}.Run(t, "xz", "-c", "--lzma2=dict="+dict+",mf=hc4,mode=fast")
 		if _, _, err := unpackFile(t, path, []byte(file)); !errors.Is(err, want) {
 			t.Errorf("dictionary of %s: %v", dict, err)
@@ -366,11 +366,11 @@ func TestStage3(t *testing.T) {
 // hostile counts in headers must not size anything: the largest tar header alone would ask for 8 EiB.
 func TestAbsurdSize(t *testing.T) {
 	data := withEnd(rawHeader("a", tar.TypeReg, "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff"))
-	if _, _, err := copyAll(data, CopyOptions{}); !errors.Is(err, ErrHostile) {
+	if _, _, err := copyAll(data, CopyOptions{}); !errors.Is(err, errHostile) {
 		t.Error(err)
 	}
 	data = withEnd(rawHeader("a", tar.TypeReg, "77777777777\x00"))
-	if _, _, err := copyAll(data, CopyOptions{}); !errors.Is(err, ErrTruncated) {
+	if _, _, err := copyAll(data, CopyOptions{}); !errors.Is(err, errTruncated) {
 		t.Error(err)
 	}
 }

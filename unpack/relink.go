@@ -63,7 +63,7 @@ func (r *relinker) write(ctx context.Context, link *tar.Header, target key) (*ta
 		return nil, nil, fmt.Errorf("read %q again: %w", g.name, streams.NoEOF(err))
 	}
 	if h.Name != g.name || h.Typeflag != g.kind {
-		return nil, nil, fmt.Errorf("read %q again: %w: the stream is not the same as before", g.name, ErrCorrupt)
+		return nil, nil, fmt.Errorf("read %q again: %w: the stream is not the same as before", g.name, errCorrupt)
 	}
 	h.Name = link.Name
 	if h.Typeflag == tar.TypeGNUSparse {

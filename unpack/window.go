@@ -89,7 +89,7 @@ func (w *window) fill() error {
 		n, err := w.src.Read(w.buf[w.end:])
 		w.end += n
 		if w.base+int64(w.end) > w.limit {
-			return fmt.Errorf("tar stream %w: it is longer than the limit of %d bytes", ErrHostile, w.limit)
+			return fmt.Errorf("tar stream %w: it is longer than the limit of %d bytes", errHostile, w.limit)
 		}
 		if errors.Is(err, io.EOF) {
 			w.eof = true

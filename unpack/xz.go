@@ -45,7 +45,7 @@ func planXZ(blocks []xzBlock, dict int64, o OpenOptions) (decoders, chunks int) 
 	}
 	largest = largest/streams.ChunkSize + 1
 	for n := int64(min(o.Jobs, len(blocks))); n > 1; n-- {
-		share := (o.Memory/n - dict) / streams.ChunkSize
+		share := (o.memory/n - dict) / streams.ChunkSize
 		if share >= largest-largest/n+minChunks {
 			// Room beyond one block lets a decoder begin the next one while a slow one holds it up.
 			return int(n), int(min(share, largest+largest/4+minChunks))
@@ -136,5 +136,5 @@ func (r *xzBlockReader) failed(err error) error {
 	if errors.As(err, &onDisk) {
 		return err
 	}
-	return packed.AtByte(ErrCorrupt, packed.XZ, r.block.off, fmt.Sprintf("the block there does not decode: %v", err))
+	return packed.AtByte(errCorrupt, packed.XZ, r.block.off, fmt.Sprintf("the block there does not decode: %v", err))
 }

@@ -29,7 +29,7 @@ func TestPlanXZ(t *testing.T) {
 		{0, 0, 0, 4, 0, 1},
 		{9, 1 << 62, 128 * mib, 4, 0, 1},
 	} {
-		o := OpenOptions{Jobs: tc.jobs, Memory: tc.memory}.withDefaults()
+		o := OpenOptions{Jobs: tc.jobs, memory: tc.memory}.withDefaults()
 		blocks := make([]xzBlock, tc.blocks)
 		for i := range blocks {
 			blocks[i].size = tc.size
@@ -38,7 +38,7 @@ func TestPlanXZ(t *testing.T) {
 		if n != tc.decoders {
 			t.Errorf("%+v: %d decoders", tc, n)
 		}
-		if n > 1 && int64(n)*(tc.dict+int64(chunks)*streams.ChunkSize) > o.Memory || chunks < minChunks {
+		if n > 1 && int64(n)*(tc.dict+int64(chunks)*streams.ChunkSize) > o.memory || chunks < minChunks {
 			t.Errorf("%+v: %d decoders, %d chunks each", tc, n, chunks)
 		}
 	}

@@ -47,7 +47,7 @@ func readDicts(r io.ReaderAt, blocks []xzBlock) (int64, error) {
 		}
 		dict, ok := blockDict(buf[:n])
 		if !ok {
-			return 0, packed.AtByte(ErrCorrupt, packed.XZ, b.off, "malformed block header")
+			return 0, packed.AtByte(errCorrupt, packed.XZ, b.off, "malformed block header")
 		}
 		b.dict = dict
 		largest = max(largest, dict)

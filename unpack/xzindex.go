@@ -49,7 +49,7 @@ func (b xzBlock) padded() int64 { return (b.unpadded + 3) &^ 3 }
 // returned lie in the file side by side and fill their streams exactly.
 func readXZIndex(r io.ReaderAt, size int64) ([]xzBlock, error) {
 	if size == 0 {
-		return nil, packed.AtByte(ErrTruncated, packed.XZ, 0, "nothing there")
+		return nil, packed.AtByte(errTruncated, packed.XZ, 0, "nothing there")
 	}
 	var streams [][]xzBlock
 	total := 0
@@ -92,10 +92,10 @@ func skipXZPadding(r io.ReaderAt, pos int64) (int64, error) {
 		}
 	}
 	if end == 0 {
-		return 0, packed.AtByte(ErrCorrupt, packed.XZ, 0, "only stream padding, no stream")
+		return 0, packed.AtByte(errCorrupt, packed.XZ, 0, "only stream padding, no stream")
 	}
 	if (pos-end)%4 != 0 {
-		return 0, packed.AtByte(ErrTruncated, packed.XZ, pos, "the stream padding is no multiple of four bytes")
+		return 0, packed.AtByte(errTruncated, packed.XZ, pos, "the stream padding is no multiple of four bytes")
 	}
 	return end, nil
 }
@@ -104,7 +104,7 @@ func skipXZPadding(r io.ReaderAt, pos int64) (int64, error) {
 func readXZStream(r io.ReaderAt, end int64) ([]xzBlock, int64, error) {
 	const tooShort = "no room for a complete xz stream"
 	if end < 2*xzHeaderSize+8 {
-		return nil, 0, packed.AtByte(ErrTruncated, packed.XZ, end, tooShort)
+		return nil, 0, packed.AtByte(errTruncated, packed.XZ, end, tooShort)
 	}
 	// Stream Footer, section 2.1.2: CRC32, Backward Size, Stream Flags, magic.
 	var foot [xzHeaderSize]byte
@@ -112,16 +112,16 @@ func readXZStream(r io.ReaderAt, end int64) ([]xzBlock, int64, error) {
 		return nil, 0, err
 	}
 	if string(foot[10:]) != xzFooter {
-		return nil, 0, packed.AtByte(ErrTruncated, packed.XZ, end,
+		return nil, 0, packed.AtByte(errTruncated, packed.XZ, end,
 			"no xz footer there: the file is incomplete, or something was appended to it")
 	}
 	if crc32.ChecksumIEEE(foot[4:10]) != binary.LittleEndian.Uint32(foot[:]) {
-		return nil, 0, packed.AtByte(ErrCorrupt, packed.XZ, end-xzHeaderSize, "wrong checksum of the stream footer")
+		return nil, 0, packed.AtByte(errCorrupt, packed.XZ, end-xzHeaderSize, "wrong checksum of the stream footer")
 	}
 	indexSize := (int64(binary.LittleEndian.Uint32(foot[4:])) + 1) * 4
 	indexOff := end - xzHeaderSize - indexSize
 	if indexOff < xzHeaderSize {
-		return nil, 0, packed.AtByte(ErrCorrupt, packed.XZ, end-xzHeaderSize, "the index is said to be larger than the file")
+		return nil, 0, packed.AtByte(errCorrupt, packed.XZ, end-xzHeaderSize, "the index is said to be larger than the file")
 	}
 	if indexSize > xzMaxIndex {
 		return nil, 0, errXZComplex
@@ -137,7 +137,7 @@ func readXZStream(r io.ReaderAt, end int64) ([]xzBlock, int64, error) {
 	}
 	start := indexOff - span - xzHeaderSize
 	if start < 0 {
-		return nil, 0, packed.AtByte(ErrCorrupt, packed.XZ, indexOff, "the blocks are said to be larger than the file")
+		return nil, 0, packed.AtByte(errCorrupt, packed.XZ, indexOff, "the blocks are said to be larger than the file")
 	}
 	// Stream Header, section 2.1.1: magic, Stream Flags, CRC32.
 	var head [xzHeaderSize]byte
@@ -145,10 +145,10 @@ func readXZStream(r io.ReaderAt, end int64) ([]xzBlock, int64, error) {
 		return nil, 0, err
 	}
 	if string(head[:6]) != xzMagic || crc32.ChecksumIEEE(head[6:8]) != binary.LittleEndian.Uint32(head[8:]) {
-		return nil, 0, packed.AtByte(ErrCorrupt, packed.XZ, start, "no stream header where the index says there is one")
+		return nil, 0, packed.AtByte(errCorrupt, packed.XZ, start, "no stream header where the index says there is one")
 	}
 	if head[6] != flags[0] || head[7] != flags[1] {
-		return nil, 0, packed.AtByte(ErrCorrupt, packed.XZ, start, "the stream's header and footer differ")
+		return nil, 0, packed.AtByte(errCorrupt, packed.XZ, start, "the stream's header and footer differ")
 	}
 	off := start + xzHeaderSize
 	for i := range blocks {
@@ -162,7 +162,7 @@ func readXZStream(r io.ReaderAt, end int64) ([]xzBlock, int64, error) {
 // returns the records and the space that the blocks take together. off is for messages.
 func parseXZIndex(index []byte, off int64, flags [2]byte) ([]xzBlock, int64, error) {
 	bad := func(what string) ([]xzBlock, int64, error) {
-		return nil, 0, packed.AtByte(ErrCorrupt, packed.XZ, off, what)
+		return nil, 0, packed.AtByte(errCorrupt, packed.XZ, off, what)
 	}
 	if len(index) < 8 {
 		return bad("the index is too short")
@@ -227,7 +227,7 @@ func readFullAt(r io.ReaderAt, b []byte, off int64) error {
 		return nil
 	}
 	if errors.Is(err, io.EOF) {
-		return packed.AtByte(ErrTruncated, packed.XZ, off+int64(n), "the file became shorter while it was read")
+		return packed.AtByte(errTruncated, packed.XZ, off+int64(n), "the file became shorter while it was read")
 	}
 	return err
 }

@@ -21,20 +21,21 @@ const (
 	TierSingle Tier = "single" // one id: the user's own, as 0
 )
 
-// TierVar names the environment variable that [Probe] obeys: "single" takes the single tier where the mapped one
+// tierVar names the environment variable that [Probe] obeys: "single" takes the single tier where the mapped one
 // could be had (to test that both give the same bytes), "mapped" makes the single tier an error.
-const TierVar = "XTOO_TIER"
+const tierVar = "XTOO_TIER"
 
 // A Host is what this machine offers to this user. It holds nothing open and may be used by any number of
 // goroutines; its fields are not to be changed. One without programs to write its maps can be sent as JSON.
 type Host struct {
 	Tier Tier
 	// UIDs and GIDs are the maps of every user namespace that this Host makes, as runtime-spec has them.
-	UIDs, GIDs []specs.LinuxIDMapping
+	UIDs []specs.LinuxIDMapping `json:"UIDs"`
+	GIDs []specs.LinuxIDMapping `json:"GIDs"`
 	// Reason says in words why the tier is what it is: which ranges there are, or what is missing.
 	Reason string
 	// Hint says what would raise the tier; empty in the mapped tier.
-	Hint string
+	Hint string `json:"Hint"`
 
 	// Setgroups says that supplementary groups can be dropped and set in the namespaces.
 	Setgroups bool
@@ -44,7 +45,7 @@ type Host struct {
 
 // Probe finds the tier and the id maps of this user. It reads a few small files and starts no process, so it does
 // not see everything that may forbid a namespace: that is found when one is made. An error means that nothing can be built here; it wraps [ErrNoNamespaces] and has a hint.
-func Probe() (*Host, error) { return probe(settings{}, os.Getenv(TierVar)) }
+func Probe() (*Host, error) { return probe(settings{}, os.Getenv(tierVar)) }
 
 func probe(f settings, want string) (*Host, error) {
 	if err := namespacesOff(f); err != nil {
@@ -59,12 +60,12 @@ func probe(f settings, want string) (*Host, error) {
 		}
 	case TierSingle:
 		h = singleHost()
-		h.Reason, h.Hint = "forced by "+TierVar+"=single", "unset "+TierVar
+		h.Reason, h.Hint = "forced by "+tierVar+"=single", "unset "+tierVar
 	default:
-		return nil, fmt.Errorf("environment variable %s=%q: must be %q or %q", TierVar, want, TierMapped, TierSingle)
+		return nil, fmt.Errorf("environment variable %s=%q: must be %q or %q", tierVar, want, TierMapped, TierSingle)
 	}
 	if Tier(want) == TierMapped && h.Tier != TierMapped {
-		return nil, &Error{Err: fmt.Errorf("%s=mapped, but only one id can be had: %s", TierVar, h.Reason), Hint: h.Hint}
+		return nil, &Error{Err: fmt.Errorf("%s=mapped, but only one id can be had: %s", tierVar, h.Reason), Hint: h.Hint}
 	}
 	return h, nil
 }

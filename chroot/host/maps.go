@@ -60,7 +60,7 @@ func (h *Host) writeMap(ctx context.Context, program string, pid int, m []specs.
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", program, errors.Join(ctx.Err(), err))
 	}
-	hint := "check that /etc/subuid and /etc/subgid give this user the ranges, or build with one id: " + TierVar + "=single"
+	hint := "check that /etc/subuid and /etc/subgid give this user the ranges, or build with one id: " + tierVar + "=single"
 	if state, kind := privilegeOf(program); state != StateOK {
 		hint = kind
 	}

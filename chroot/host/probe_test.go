@@ -94,7 +94,7 @@ func TestExplainStart(t *testing.T) {
 }
 
 func TestProbeTier(t *testing.T) {
-	t.Setenv(TierVar, "")
+	t.Setenv(tierVar, "")
 	h, err := Probe()
 	if err != nil {
 		testutil.SkipOrFail(t, "no user namespaces here: %v (%s)", err, Hint(err))
@@ -102,13 +102,13 @@ func TestProbeTier(t *testing.T) {
 	if h.Reason == "" || len(h.UIDs) == 0 || h.UIDs[0].ContainerID != 0 {
 		t.Errorf("%+v", h)
 	}
-	t.Setenv(TierVar, "single")
+	t.Setenv(tierVar, "single")
 	one, err := Probe()
 	must(t, err)
 	if one.Tier != TierSingle || countIDs(one.UIDs) != 1 || one.UIDs[0].HostID != uint32(os.Geteuid()) {
 		t.Errorf("%+v", one)
 	}
-	t.Setenv(TierVar, "mapped")
+	t.Setenv(tierVar, "mapped")
 	if _, err = Probe(); (err == nil) != (h.Tier == TierMapped) {
 		t.Errorf("mapped where the tier is %s: %v", h.Tier, err)
 	}

@@ -213,7 +213,7 @@ func probe(t testing.TB) *host.Host {
 // single is the single tier, whoever runs the test.
 func single(t testing.TB) *host.Host {
 	t.Helper()
-	t.Setenv(host.TierVar, string(host.TierSingle))
+	t.Setenv("XTOO_TIER", string(host.TierSingle))
 	return probe(t)
 }
 

@@ -5,7 +5,6 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,7 +57,7 @@ func (f *File) CommitAs(path string) error {
 	if err := f.Place(path); err != nil {
 		return err
 	}
-	return SyncDir(filepath.Dir(f.path))
+	return syncDir(filepath.Dir(f.path))
 }
 
 // Place is CommitAs without syncing, for what can be had again: nobody sees a part of it, but a power cut may cost it,
@@ -101,22 +100,9 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return f.Commit()
 }
 
-// WriteFrom writes what r yields as the whole content of path.
-func WriteFrom(path string, r io.Reader, perm fs.FileMode) error {
-	f, err := Create(path, perm)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	if _, err := io.Copy(f.File, r); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return f.Commit()
-}
-
-// SyncDir makes the names in dir durable. File systems that cannot sync a directory (some network
+// syncDir makes the names in dir durable. File systems that cannot sync a directory (some network
 // ones answer EINVAL) are left to their own ways.
-func SyncDir(dir string) error {
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -105,7 +105,7 @@ func goldenKeys(t *testing.T) map[string]goldenPair {
 		st := b.evaluate(p, n, in, c)
 		all[n.Path] = goldenPair{st.key, st.content()}
 		// Its key becomes part of the next one's; its layer does of the next one's content key.
-		if c, err = c.after(st, nodeRecord{DiffID: digest.FromString(n.Path), Script: n.ScriptDigest()}); err != nil {
+		if c, err = c.after(st, nodeRecord{DiffID: digest.FromString(n.Path), Script: in.script.Digest}); err != nil {
 			t.Fatal(err)
 		}
 	}

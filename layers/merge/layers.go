@@ -50,19 +50,7 @@ type Sink interface {
 type Options struct {
 	// Log hears, at debug level, of what foreign images make necessary; nil discards.
 	Log *slog.Logger
-	// Progress is called now and then, from the goroutine that called Layers.
-	Progress func(Progress)
 }
-
-// Progress is how far a merge has come.
-type Progress struct {
-	Layer   int   // the layer being read, from 1
-	Read    int64 // bytes of uncompressed tar read so far, from all layers
-	Entries int64 // names given to the sink so far
-}
-
-// progressStep is how many bytes are read between two calls of Options.Progress.
-const progressStep = 8 << 20
 
 // Layers merges layers, the topmost first, into the sink that open makes. When a layer turns out to have several members
 // of one name, open is called a second time, and what the first sink was given counts no longer. Errors name the layer
@@ -77,20 +65,12 @@ func Layers(ctx context.Context, stack []Layer, open func() (Sink, error), o Opt
 		}
 	}
 	scanFrom := len(stack)
-	var read int64
 	for {
 		sink, err := open()
 		if err != nil {
 			return nil, err
 		}
 		m := newMerger(sink)
-		shown := read
-		m.onRead = func(n int) {
-			if read += int64(n); read-shown >= progressStep && o.Progress != nil {
-				shown = read
-				o.Progress(Progress{Layer: m.at + 1, Read: read, Entries: m.view.Entries})
-			}
-		}
 		err = m.all(ctx, stack, scanFrom)
 		if errors.Is(err, errDuplicate) && m.at < scanFrom {
 			scanFrom = m.at

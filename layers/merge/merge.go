@@ -33,8 +33,6 @@ type merger struct {
 		open   uint32 // the deepest directory on the way that no upper layer hides
 		valid  bool
 	}
-
-	onRead func(int)
 }
 
 func newMerger(sink Sink) *merger {
@@ -69,7 +67,7 @@ func (m *merger) read(ctx context.Context, l Layer, scanned bool) error {
 			return fmt.Errorf("scan: %w", err)
 		}
 	}
-	if err := eachMember(ctx, l, l.DiffID, m.onRead, m.member); err != nil {
+	if err := eachMember(ctx, l, l.DiffID, m.member); err != nil {
 		return err
 	}
 	if err := m.readAgain(ctx, l); err != nil {
@@ -302,7 +300,7 @@ func (m *merger) readAgain(ctx context.Context, l Layer) error {
 		return nil
 	}
 	m.view.SecondPasses++
-	return eachMember(ctx, l, "", m.onRead, func(seq uint32, e *layers.Member, data io.Reader) error {
+	return eachMember(ctx, l, "", func(seq uint32, e *layers.Member, data io.Reader) error {
 		s := want[seq]
 		if s == nil {
 			return nil

@@ -20,7 +20,7 @@ var errStop = errors.New("stop")
 var errDigest = errors.New("the content is not what the diff id says")
 
 // eachMember calls f for each member of the layer, counted from 0, and compares a digest that is not empty.
-func eachMember(ctx context.Context, l Layer, want digest.Digest, onRead func(int), f func(seq uint32, m *layers.Member, data io.Reader) error) (err error) {
+func eachMember(ctx context.Context, l Layer, want digest.Digest, f func(seq uint32, m *layers.Member, data io.Reader) error) (err error) {
 	var sum hash.Hash
 	if want != "" {
 		if err := want.Validate(); err != nil {
@@ -35,7 +35,7 @@ func eachMember(ctx context.Context, l Layer, want digest.Digest, onRead func(in
 	// Decompressing and checking the digest go on while the sink is busy with the members before.
 	ahead := streams.ReadAhead(ctx, rc, sum)
 	defer func() { err = errors.Join(err, ahead.Close()) }()
-	in := layers.NewReader(ctx, &notifier{ahead, onRead})
+	in := layers.NewReader(ctx, ahead)
 	for seq := uint32(0); ; seq++ {
 		m, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -56,16 +56,4 @@ func eachMember(ctx context.Context, l Layer, want digest.Digest, onRead func(in
 		}
 	}
 	return nil
-}
-
-// A notifier tells how much is read through it.
-type notifier struct {
-	r      io.Reader
-	onRead func(int)
-}
-
-func (n *notifier) Read(p []byte) (int, error) {
-	k, err := n.r.Read(p)
-	n.onRead(k)
-	return k, err
 }

@@ -18,7 +18,7 @@ type scan struct {
 // scanLayer reads the headers of a layer.
 func (m *merger) scanLayer(ctx context.Context, l Layer) (*scan, error) {
 	s := &scan{}
-	return s, eachMember(ctx, l, "", m.onRead, func(seq uint32, e *layers.Member, _ io.Reader) error {
+	return s, eachMember(ctx, l, "", func(seq uint32, e *layers.Member, _ io.Reader) error {
 		if e.Kind != layers.Entry && e.Kind != layers.HardLink {
 			return nil
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
 	"time"
 
 	"xtoo/layers/inode"
@@ -14,21 +12,17 @@ import (
 
 // What [Capture] refuses.
 var (
-	// ErrWhiteoutName: a file's own name begins with ".wh.", which in a layer means that something is deleted.
-	ErrWhiteoutName = errors.New(`a name that begins with ".wh." cannot be in a layer`)
-	// ErrOverlay: the upper directory was mounted with redirect_dir or metacopy, so that it does not say what
+	// errWhiteoutName: a file's own name begins with ".wh.", which in a layer means that something is deleted.
+	errWhiteoutName = errors.New(`a name that begins with ".wh." cannot be in a layer`)
+	// errOverlay: the upper directory was mounted with redirect_dir or metacopy, so that it does not say what
 	// the merged tree held.
-	ErrOverlay = errors.New("the upper directory refers to files of lower layers (redirect_dir or metacopy)")
+	errOverlay = errors.New("the upper directory refers to files of lower layers (redirect_dir or metacopy)")
 )
 
 // CaptureOptions are the options of [Capture].
 type CaptureOptions struct {
 	// Epoch is SOURCE_DATE_EPOCH: later times are set to it. The zero Time leaves times as they are.
 	Epoch time.Time
-	// Created are mount points that were made for the build, as paths in the tree. Those that are still empty
-	// directories or empty files, and that the layers below do not have, are not captured. Whoever made them has
-	// set their directory's time back.
-	Created []string
 }
 
 // CaptureResult says what [Capture] has found.
@@ -63,10 +57,7 @@ type CaptureResult struct {
 //
 // After an error upper is in no defined state and w has a part of a stream: both are thrown away.
 func Capture(ctx context.Context, w io.Writer, upper string, lowers []string, o CaptureOptions) (CaptureResult, error) {
-	c := &capturer{ctx: ctx, epoch: o.Epoch, created: map[string]bool{}, groups: map[inodeID]*group{}}
-	for _, p := range o.Created {
-		c.created[strings.TrimPrefix(path.Clean("/"+p), "/")] = true
-	}
+	c := &capturer{ctx: ctx, epoch: o.Epoch, groups: map[inodeID]*group{}}
 	if err := c.capture(w, upper, lowers); err != nil {
 		return c.res, fmt.Errorf("capture %s: %w", upper, err)
 	}
@@ -79,12 +70,11 @@ type inodeID struct{ dev, ino uint64 }
 // capturer is the state of one Capture. It walks the upper directory three times: to find the hard links, to
 // bring it into its canonical form, and to write what is left.
 type capturer struct {
-	ctx     context.Context // lives as long as one call
-	epoch   time.Time       // zero: none
-	created map[string]bool
-	groups  map[inodeID]*group
-	res     CaptureResult
-	bufs    [2][]byte
+	ctx    context.Context // lives as long as one call
+	epoch  time.Time       // zero: none
+	groups map[inodeID]*group
+	res    CaptureResult
+	bufs   [2][]byte
 }
 
 func (c *capturer) capture(w io.Writer, upper string, lowers []string) error {

@@ -81,7 +81,7 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		}
 		return had, wrapPath(path, err)
 	case strings.HasPrefix(name, layers.WhiteoutPrefix):
-		return false, fmt.Errorf("%s: %w", path, ErrWhiteoutName)
+		return false, fmt.Errorf("%s: %w", path, errWhiteoutName)
 	}
 	h, err := inode.Open(dir, name, &st)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 	for _, x := range m.Disk.Extra {
 		switch {
 		case x == layers.XattrRedirect || x == layers.XattrMetacopy:
-			return false, fmt.Errorf("%s: %w", path, ErrOverlay)
+			return false, fmt.Errorf("%s: %w", path, errOverlay)
 		case strings.Contains(x, "=") && !layers.IsOurs(x):
 			c.skip(path, "xattr "+x)
 		}
@@ -114,11 +114,8 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		g.compared(same, &was)
 		same = false
 	}
-	switch {
-	case same:
+	if same {
 		c.res.Pruned++
-		return false, wrapPath(path, unix.Unlinkat(dir, name, 0))
-	case !had && c.created[path] && m.IsRegular() && m.Size == 0:
 		return false, wrapPath(path, unix.Unlinkat(dir, name, 0))
 	}
 	return true, c.settle(h, path, m, at.in)
@@ -143,10 +140,8 @@ func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, at plac
 	if err != nil {
 		return false, err
 	}
-	if left == 0 && (same || (!had && c.created[path])) {
-		if same {
-			c.res.Pruned++
-		}
+	if left == 0 && same {
+		c.res.Pruned++
 		return false, wrapPath(path, unix.Unlinkat(h.Dir, h.Name, unix.AT_REMOVEDIR))
 	}
 	return true, c.settle(h, path, m, at.in)

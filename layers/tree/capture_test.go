@@ -218,10 +218,10 @@ func TestCaptureAwkward(t *testing.T) {
 func mustACL(t *testing.T, text string) string {
 	t.Helper()
 	m, err := layers.MemberOf(&tar.Header{Name: "x", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.acl.access": text}})
-	if err != nil || m.Xattrs[layers.XattrACL] == "" {
+	if err != nil || m.Xattrs["system.posix_acl_access"] == "" {
 		t.Fatal(m, err)
 	}
-	return m.Xattrs[layers.XattrACL]
+	return m.Xattrs["system.posix_acl_access"]
 }
 
 // TestCaptureSame builds the same steps in both tiers and compares the bytes.

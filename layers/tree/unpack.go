@@ -12,8 +12,8 @@ import (
 	"xtoo/layers/inode"
 )
 
-// ErrNotEmpty is what [Unpack] says of a directory that is not empty.
-var ErrNotEmpty = errors.New("the directory is not empty")
+// errNotEmpty is what [Unpack] says of a directory that is not empty.
+var errNotEmpty = errors.New("the directory is not empty")
 
 // UnpackOptions are the options of [Unpack]. The zero value is right for a layer that stands on its own, as the
 // base layer of an image and every layer that [Capture] wrote do.
@@ -105,7 +105,7 @@ func (u *unpacker) begin(dir string) error {
 		return err
 	}
 	if len(names) > 0 {
-		return ErrNotEmpty
+		return errNotEmpty
 	}
 	return u.dirs.setRoot(implyRoot)
 }

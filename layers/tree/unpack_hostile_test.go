@@ -181,7 +181,7 @@ func TestUnpackErrors(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, "there"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Unpack(t.Context(), bytes.NewReader(data), dir, UnpackOptions{}); !errors.Is(err, ErrNotEmpty) {
+		if _, err := Unpack(t.Context(), bytes.NewReader(data), dir, UnpackOptions{}); !errors.Is(err, errNotEmpty) {
 			t.Errorf("to a directory that is not empty: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

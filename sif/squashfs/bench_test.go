@@ -13,7 +13,7 @@ func BenchmarkTar(b *testing.B) {
 		b.Skip("XTOO_BENCH_TAR names no tar")
 	}
 	for _, o := range benchOptions(b) {
-		b.Run(o.Compression+"-"+string(rune('0'+o.Level)), func(b *testing.B) {
+		b.Run(o.Compression+"-"+string(rune('0'+o.level)), func(b *testing.B) {
 			for range b.N {
 				benchTar(b, name, o)
 			}
@@ -23,12 +23,12 @@ func BenchmarkTar(b *testing.B) {
 
 func benchOptions(b *testing.B) []Options {
 	if os.Getenv("XTOO_BENCH_LEVELS") == "" {
-		return []Options{{Compression: Gzip}}
+		return []Options{{Compression: compressGzip}}
 	}
 	return []Options{
-		{Compression: Gzip, Level: 5}, {Compression: Gzip, Level: 6}, {Compression: Gzip, Level: 7},
-		{Compression: Gzip, Level: 8}, {Compression: Gzip, Level: 9}, {Compression: Zstd, Level: 3},
-		{Compression: Zstd, Level: 7},
+		{Compression: compressGzip, level: 5}, {Compression: compressGzip, level: 6}, {Compression: compressGzip, level: 7},
+		{Compression: compressGzip, level: 8}, {Compression: compressGzip, level: 9}, {Compression: compressZstd, level: 3},
+		{Compression: compressZstd, level: 7},
 	}
 }
 

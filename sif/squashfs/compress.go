@@ -30,28 +30,28 @@ var ownLevels = [...]deflate.Effort{{Depth: 8, Nice: 24}, {Depth: 16, Nice: 40},
 // newCompressor takes checked options.
 func newCompressor(o Options) (compressor, error) {
 	switch o.Compression {
-	case Gzip:
-		if i := o.Level - firstOwnLevel; i >= 0 {
+	case compressGzip:
+		if i := o.level - firstOwnLevel; i >= 0 {
 			return deflateCompressor{deflate.NewEncoder(ownLevels[i])}, nil
 		}
-		z, err := zlib.NewWriterLevel(nil, o.Level)
+		z, err := zlib.NewWriterLevel(nil, o.level)
 		if err != nil {
 			return nil, fmt.Errorf("make compressor: %w", err)
 		}
 		return &zlibCompressor{z: z}, nil
-	case Zstd:
+	case compressZstd:
 		// The kernel decodes with a window of one block, and checks no checksum.
 		z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
-			zstd.WithSingleSegment(true), zstd.WithWindowSize(max(o.BlockSize, metadataSize)),
-			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.Level)), zstd.WithLowerEncoderMem(true))
+			zstd.WithSingleSegment(true), zstd.WithWindowSize(max(o.blockSize, metadataSize)),
+			zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.level)), zstd.WithLowerEncoderMem(true))
 		if err != nil {
 			return nil, fmt.Errorf("make compressor: %w", err)
 		}
 		return &zstdCompressor{z}, nil
-	case Xz:
-		return &xzCompressor{xz.WriterConfig{DictCap: max(o.BlockSize, metadataSize), CheckSum: xz.CRC32}}, nil
+	case compressXz:
+		return &xzCompressor{xz.WriterConfig{DictCap: max(o.blockSize, metadataSize), CheckSum: xz.CRC32}}, nil
 	}
-	return nil, fmt.Errorf("squashfs compression %q: %w", o.Compression, ErrUnsupported)
+	return nil, fmt.Errorf("squashfs compression %q: %w", o.Compression, errUnsupported)
 }
 
 // compressionOptions returns the superblock's compression id and the options that follow it (nil: the
@@ -59,12 +59,12 @@ func newCompressor(o Options) (compressor, error) {
 // stream matters to its reader).
 func compressionOptions(o Options) (id uint16, opts []byte) {
 	switch o.Compression {
-	case Zstd:
-		if o.Level != defaultZstdLevel {
-			opts = le.AppendUint32(nil, uint32(o.Level))
+	case compressZstd:
+		if o.level != defaultZstdLevel {
+			opts = le.AppendUint32(nil, uint32(o.level))
 		}
 		return idZstd, opts
-	case Xz:
+	case compressXz:
 		return idXz, nil
 	}
 	return idGzip, nil

@@ -57,7 +57,7 @@ const holeTail = 4096
 func (s *contents) add(data io.Reader, size uint64) (uint32, error) {
 	count := size/uint64(s.blockSize) + 1
 	if count > uint64(math.MaxUint32-s.blocks.n) || s.list.n == math.MaxUint32-1 {
-		return 0, fmt.Errorf("file of %d bytes: too many blocks: %w", size, ErrLimit)
+		return 0, fmt.Errorf("file of %d bytes: too many blocks: %w", size, errLimit)
 	}
 	id, c := s.list.add()
 	*c = content{size: size, blocks: s.blocks.n, frag: noFragment}
@@ -181,7 +181,7 @@ func (s *contents) addTail(c *content, tail *block, started bool) error {
 	}
 	if s.frag == nil {
 		if s.fragments.n == noFragment {
-			return fmt.Errorf("too many fragment blocks: %w", ErrLimit)
+			return fmt.Errorf("too many fragment blocks: %w", errLimit)
 		}
 		_, f := s.fragments.add()
 		s.frag = tail

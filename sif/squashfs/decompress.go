@@ -20,18 +20,18 @@ type decompressor interface {
 func newDecompressor(compression uint16) (name string, d decompressor, err error) {
 	switch compression {
 	case idGzip:
-		return Gzip, &zlibDecompressor{}, nil
+		return compressGzip, &zlibDecompressor{}, nil
 	case idZstd:
 		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true),
 			zstd.WithDecoderMaxMemory(maxBlockSize), zstd.WithDecoderMaxWindow(maxBlockSize), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return "", nil, fmt.Errorf("make decompressor: %w", err)
 		}
-		return Zstd, &zstdDecompressor{z}, nil
+		return compressZstd, &zstdDecompressor{z}, nil
 	case idXz:
-		return Xz, xzDecompressor{}, nil
+		return compressXz, xzDecompressor{}, nil
 	}
-	return "", nil, fmt.Errorf("compression %d: %w", compression, ErrUnsupported)
+	return "", nil, fmt.Errorf("compression %d: %w", compression, errUnsupported)
 }
 
 // readAll fills dst[:0] from r, up to its capacity.

@@ -58,13 +58,13 @@
 //
 // # Memory
 //
-// About 170 bytes an entry plus its name, 4 bytes a data block, and 2×BlockSize for each of
-// 4×Jobs+1 MiB/BlockSize+4 blocks in flight: 5 MiB with the defaults on two cores. Packing a Linux root
+// About 170 bytes an entry plus its name, 4 bytes a data block, and 2×blockSize for each of
+// 4×Jobs+1 MiB/blockSize+4 blocks in flight: 5 MiB with the defaults on two cores. Packing a Linux root
 // of 16,000 files takes 28 MiB in all, 1,000,000 small files some 230 MiB.
 //
 // # Limits
 //
-// What the format cannot hold is refused with [ErrLimit]: more than 65535 different ids, names of more
+// What the format cannot hold is refused: more than 65535 different ids, names of more
 // than 256 bytes (Linux opens those of 255), symbolic links of more than 4095, xattrs outside user.,
 // trusted. and security. (POSIX ACLs among them) or with values of more than 64 KiB, device numbers
 // beyond 4095:1048575. Times are whole seconds from 1970 to 2106.

@@ -47,11 +47,11 @@ func (w *Writer) inode(e *Entry) (inode, error) {
 			return in, fmt.Errorf("symbolic link to %q: not a target", e.Target)
 		}
 		if len(e.Target) > maxTarget {
-			return in, fmt.Errorf("symbolic link to %d bytes: %w (%d)", len(e.Target), ErrLimit, maxTarget)
+			return in, fmt.Errorf("symbolic link to %d bytes: %w (%d)", len(e.Target), errLimit, maxTarget)
 		}
 	case modeBlock, modeChar:
 		if e.Major > maxMajor || e.Minor > maxMinor {
-			return in, fmt.Errorf("device number %d:%d: %w (%d:%d)", e.Major, e.Minor, ErrLimit, maxMajor, maxMinor)
+			return in, fmt.Errorf("device number %d:%d: %w (%d:%d)", e.Major, e.Minor, errLimit, maxMajor, maxMinor)
 		}
 		in.data = uint64(encodeDevice(e.Major, e.Minor))
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func isLimit(err error) bool { return errors.Is(err, ErrLimit) }
+func isLimit(err error) bool { return errors.Is(err, errLimit) }
 
 // TestRefused gives one wrong call after another; the rest of the filesystem must come out right.
 func TestRefused(t *testing.T) {
@@ -31,16 +31,16 @@ func TestRefused(t *testing.T) {
 			{Entry: dir("d"), want: fs.ErrExist}, {Entry: dir("f"), want: fs.ErrExist}, {Entry: file("/f", 1), want: fs.ErrExist},
 			{Entry: file("d/", 0), want: fs.ErrExist}, {Entry: file("f/x", 0), want: fs.ErrExist}, {Entry: file("l/x/y", 0), want: fs.ErrExist},
 			{Entry: file(".", 0), want: fs.ErrExist}, {Entry: file("new/../x", 0)}, {Entry: file("..", 0)}, {Entry: file("a\x00b", 0)},
-			{Entry: file("new/"+strings.Repeat("n", 257), 0), want: ErrLimit}, {Entry: file("new/x", -1)}, {Entry: file("new/x", 1)},
+			{Entry: file("new/"+strings.Repeat("n", 257), 0), want: errLimit}, {Entry: file("new/x", -1)}, {Entry: file("new/x", 1)},
 			{Entry: Entry{Path: "new/x", Mode: 0o644}}, {Entry: Entry{Path: "new/x", Mode: modeFile | 0o200644}},
 			{Entry: Entry{Path: "new/x", Mode: modeSymlink}}, {Entry: Entry{Path: "new/x", Mode: modeSymlink, Target: "a\x00"}},
-			{Entry: Entry{Path: "new/x", Mode: modeSymlink, Target: strings.Repeat("t", 4096)}, want: ErrLimit},
-			{Entry: Entry{Path: "new/x", Mode: modeChar, Major: 4096}, want: ErrLimit},
-			{Entry: Entry{Path: "new/x", Mode: modeBlock, Minor: 1 << 20}, want: ErrLimit},
-			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"system.posix_acl_access": "x"}}, want: ErrLimit},
+			{Entry: Entry{Path: "new/x", Mode: modeSymlink, Target: strings.Repeat("t", 4096)}, want: errLimit},
+			{Entry: Entry{Path: "new/x", Mode: modeChar, Major: 4096}, want: errLimit},
+			{Entry: Entry{Path: "new/x", Mode: modeBlock, Minor: 1 << 20}, want: errLimit},
+			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"system.posix_acl_access": "x"}}, want: errLimit},
 			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"user.": "x"}}},
-			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"user.x": strings.Repeat("x", 1<<16+1)}}, want: ErrLimit},
-			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"user." + strings.Repeat("x", 251): ""}}, want: ErrLimit},
+			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"user.x": strings.Repeat("x", 1<<16+1)}}, want: errLimit},
+			{Entry: Entry{Path: "new/x", Mode: modeFile, Xattrs: map[string]string{"user." + strings.Repeat("x", 251): ""}}, want: errLimit},
 			{Entry: Entry{Path: "f"}, link: "l", want: fs.ErrExist}, {Entry: Entry{Path: "new/x"}, link: "no", want: fs.ErrNotExist},
 			{Entry: Entry{Path: "new/x"}, link: "d", want: fs.ErrInvalid}, {Entry: Entry{Path: "new/x"}, link: ".", want: fs.ErrInvalid},
 			{Entry: Entry{Path: "l/x"}, link: "f", want: fs.ErrExist}, {Entry: Entry{Path: "../x"}, link: "f"}, {Entry: Entry{Path: "new/x"}, link: "../f"},
@@ -81,8 +81,8 @@ func TestLimitsHold(t *testing.T) {
 
 func TestOptionsRefused(t *testing.T) {
 	for _, o := range []Options{
-		{Compression: "lzo"}, {Level: 10}, {Level: -1}, {Compression: Xz, Level: 1}, {Compression: Zstd, Level: 23},
-		{BlockSize: 2048}, {BlockSize: 100000}, {BlockSize: 1 << 21}, {Jobs: -1},
+		{Compression: "lzo"}, {level: 10}, {level: -1}, {Compression: compressXz, level: 1}, {Compression: compressZstd, level: 23},
+		{blockSize: 2048}, {blockSize: 100000}, {blockSize: 1 << 21}, {Jobs: -1},
 	} {
 		if _, err := NewWriter(FileOutput(nil, 0), o); err == nil {
 			t.Errorf("%+v was taken", o)
@@ -194,13 +194,13 @@ func TestEnded(t *testing.T) {
 	}
 	w.Abort()
 	w.Abort()
-	if err := w.Add(dir("d"), nil); !errors.Is(err, ErrClosed) {
+	if err := w.Add(dir("d"), nil); !errors.Is(err, errClosed) {
 		t.Errorf("Add: %v", err)
 	}
-	if err := w.Link("a", "f"); !errors.Is(err, ErrClosed) {
+	if err := w.Link("a", "f"); !errors.Is(err, errClosed) {
 		t.Errorf("Link: %v", err)
 	}
-	if _, err := w.Close(); !errors.Is(err, ErrClosed) {
+	if _, err := w.Close(); !errors.Is(err, errClosed) {
 		t.Errorf("Close: %v", err)
 	}
 	noGoroutines(t, before)

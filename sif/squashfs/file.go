@@ -34,8 +34,8 @@ type File struct {
 	parent    uint32
 }
 
-// Root returns the root directory.
-func (r *Reader) Root() (*File, error) {
+// root returns the root directory.
+func (r *Reader) root() (*File, error) {
 	f, err := r.inode(r.sb.root)
 	if err != nil {
 		return nil, err

@@ -25,9 +25,9 @@ func seeds(f *testing.F) {
 	for i := range 400 {
 		items = append(items, item{Entry: file(fmt.Sprintf("many/%0*d", 20+i%9, i), 0)})
 	}
-	for _, c := range []string{Gzip, Zstd, Xz} {
+	for _, c := range []string{compressGzip, compressZstd, compressXz} {
 		for _, its := range [][]item{items, items[:9], nil} {
-			b, err := os.ReadFile(build(f, Options{Compression: c, BlockSize: 4096, Jobs: 1}, its...))
+			b, err := os.ReadFile(build(f, Options{Compression: c, blockSize: 4096, Jobs: 1}, its...))
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func FuzzReader(f *testing.F) {
 		if !ok {
 			return
 		}
-		again := open(t, build(t, Options{BlockSize: 4096, Jobs: 1}, items...))
+		again := open(t, build(t, Options{blockSize: 4096, Jobs: 1}, items...))
 		if err := again.Verify(ctx); err != nil {
 			t.Fatalf("what was read does not verify when written: %v", err)
 		}
@@ -98,14 +98,14 @@ func readItems(ctx context.Context, t *testing.T, r *Reader) (items []item, ok b
 			if total += f.Size; total > 1<<20 {
 				return io.ErrShortBuffer
 			}
-			if it.data, err = io.ReadAll(f.Open()); err != nil {
+			if it.data, err = io.ReadAll(f.data()); err != nil {
 				return err
 			}
 			if int64(len(it.data)) != f.Size {
 				t.Fatalf("%q gives %d bytes, not %d", f.Path, len(it.data), f.Size)
 			}
 		}
-		if g, err := r.Lookup(f.Path); err == nil && g.ref != f.ref && f.indexed == 0 {
+		if g, err := r.lookup(f.Path); err == nil && g.ref != f.ref && f.indexed == 0 {
 			t.Fatalf("Lookup %q finds another inode", f.Path)
 		}
 		items = append(items, it)
@@ -135,7 +135,7 @@ func FuzzWriter(f *testing.F) {
 	f.Add([]byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var taken []item
-		image := buildWith(t, Options{BlockSize: 4096, Jobs: 2}, func(w *Writer) {
+		image := buildWith(t, Options{blockSize: 4096, Jobs: 2}, func(w *Writer) {
 			for ; len(b) >= 4; b = b[4:] {
 				it := fuzzItem(b)
 				var err error

@@ -17,9 +17,9 @@ import (
 // TestGoldenSquashfs: the bytes of a filesystem with everything in it, in each compression.
 func TestGoldenSquashfs(t *testing.T) {
 	t.Parallel()
-	testutil.Golden(t, "squashfs-gzip", goldenSquashfs(t, Gzip))
-	testutil.Golden(t, "squashfs-zstd", goldenSquashfs(t, Zstd))
-	testutil.Golden(t, "squashfs-xz", goldenSquashfs(t, Xz))
+	testutil.Golden(t, "squashfs-gzip", goldenSquashfs(t, compressGzip))
+	testutil.Golden(t, "squashfs-zstd", goldenSquashfs(t, compressZstd))
+	testutil.Golden(t, "squashfs-xz", goldenSquashfs(t, compressXz))
 }
 
 func goldenSquashfs(t *testing.T, compression string) digest.Digest {

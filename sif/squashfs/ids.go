@@ -13,7 +13,7 @@ func (t *idTable) index(id uint32) (uint16, error) {
 		return i, nil
 	}
 	if len(t.ids) == maxIDs {
-		return 0, fmt.Errorf("uid or gid %d is one too many: %w (%d different ones)", id, ErrLimit, maxIDs)
+		return 0, fmt.Errorf("uid or gid %d is one too many: %w (%d different ones)", id, errLimit, maxIDs)
 	}
 	if t.at == nil {
 		t.at = map[uint32]uint16{}

@@ -67,7 +67,7 @@ func (iw *inodeWriter) directory(dir uint32) error {
 func (iw *inodeWriter) put(in *inode, b []byte) error {
 	in.ref = iw.inodes.ref()
 	if in.ref>>16 > math.MaxUint32 {
-		return fmt.Errorf("squashfs inode table of more than 4 GiB: %w", ErrLimit)
+		return fmt.Errorf("squashfs inode table of more than 4 GiB: %w", errLimit)
 	}
 	in.state |= stateWritten
 	_, err := iw.inodes.Write(b)
@@ -215,12 +215,12 @@ func (iw *inodeWriter) listing(list []uint32) (*listing, error) {
 			return nil, err
 		}
 		if l.size += uint64(len(b)); l.size+3 > math.MaxUint32 {
-			return nil, fmt.Errorf("listing of more than 4 GiB: %w", ErrLimit)
+			return nil, fmt.Errorf("listing of more than 4 GiB: %w", errLimit)
 		}
 		list = list[run:]
 	}
 	if iw.dirs.pos > math.MaxUint32 {
-		return nil, fmt.Errorf("directory table of more than 4 GiB: %w", ErrLimit)
+		return nil, fmt.Errorf("directory table of more than 4 GiB: %w", errLimit)
 	}
 	return l, nil
 }

@@ -33,8 +33,8 @@ func judged() map[string][]item {
 
 func eachJudged(t *testing.T, check func(t *testing.T, image string, want map[string]facts)) {
 	for name, items := range judged() {
-		for _, c := range []string{Gzip, Zstd, Xz} {
-			if c == Xz && name == "many" {
+		for _, c := range []string{compressGzip, compressZstd, compressXz} {
+			if c == compressXz && name == "many" {
 				continue // slow, and no different
 			}
 			t.Run(name+"-"+c, func(t *testing.T) {
@@ -142,7 +142,7 @@ func (s *sparseReader) Read(p []byte) (int, error) {
 func TestHuge(t *testing.T) {
 	testutil.Long(t, "writes and reads several GiB of zeros")
 	const size = 4<<30 + 12345
-	image := buildWith(t, Options{Compression: Zstd}, func(w *Writer) {
+	image := buildWith(t, Options{Compression: compressZstd}, func(w *Writer) {
 		if err := w.Add(file("huge", size), &sparseReader{size: size}); err != nil {
 			t.Fatal(err)
 		}
@@ -154,14 +154,14 @@ func TestHuge(t *testing.T) {
 	if st.Size() > 64<<10 {
 		t.Errorf("holes take %d bytes", st.Size())
 	}
-	f, err := open(t, image).Lookup("huge")
+	f, err := open(t, image).lookup("huge")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if f.Size != size || f.sparse < size-10*defaultBlockSize {
 		t.Errorf("size %d, holes %d", f.Size, f.sparse)
 	}
-	sameData(t, f.Open(), &sparseReader{size: size})
+	sameData(t, f.data(), &sparseReader{size: size})
 	if os.Geteuid() != 0 {
 		return
 	}
@@ -219,7 +219,7 @@ func TestBigDirectory(t *testing.T) {
 	if err := r.Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	big, err := r.Lookup("big")
+	big, err := r.lookup("big")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestBigDirectory(t *testing.T) {
 	}
 	for i := range n {
 		if i%97 == 0 {
-			if _, err := r.Lookup("big/" + name(i)); err != nil {
+			if _, err := r.lookup("big/" + name(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -280,7 +280,7 @@ func TestManyIDs(t *testing.T) {
 	if err := r.Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f, err := r.Lookup("65000")
+	f, err := r.lookup("65000")
 	if err != nil || f.UID != 65001 || f.GID != 65000 {
 		t.Errorf("%+v, %v", f, err)
 	}

@@ -9,20 +9,20 @@ import (
 
 // Compressions that [Options] may name.
 const (
-	Gzip = "gzip" // zlib streams: every kernel reads them
-	Zstd = "zstd" // kernel 4.14 and later
-	Xz   = "xz"   // kernel 2.6.38 and later; small and slow
+	compressGzip = "gzip" // zlib streams: every kernel reads them
+	compressZstd = "zstd" // kernel 4.14 and later
+	compressXz   = "xz"   // kernel 2.6.38 and later; small and slow
 )
 
 // Options of a [Writer]. The zero value works.
 type Options struct {
 	// Compression is gzip (the default), zstd or xz.
 	Compression string
-	// Level is 1 to 9 for gzip (default 7, which makes smaller files than mksquashfs does), 1 to 22 for
+	// level is 1 to 9 for gzip (default 7, which makes smaller files than mksquashfs does), 1 to 22 for
 	// zstd (default 15). xz has none. 0 means the default.
-	Level int
-	// BlockSize in bytes: a power of two from 4096 to 1 MiB; default 128 KiB.
-	BlockSize int
+	level int
+	// blockSize in bytes: a power of two from 4096 to 1 MiB; default 128 KiB.
+	blockSize int
 	// ModTime is the filesystem's own time, and the time of directories that no entry describes. Zero
 	// means 1970.
 	ModTime time.Time
@@ -40,33 +40,33 @@ const (
 // withDefaults returns a checked copy in which nothing is left out.
 func (o Options) withDefaults() (Options, error) {
 	if o.Compression == "" {
-		o.Compression = Gzip
+		o.Compression = compressGzip
 	}
-	if o.BlockSize == 0 {
-		o.BlockSize = defaultBlockSize
+	if o.blockSize == 0 {
+		o.blockSize = defaultBlockSize
 	}
 	if o.Jobs == 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
-	if o.BlockSize < minBlockSize || o.BlockSize > maxBlockSize || bits.OnesCount(uint(o.BlockSize)) != 1 {
-		return o, fmt.Errorf("squashfs block size %d: not a power of two from %d to %d", o.BlockSize, minBlockSize, maxBlockSize)
+	if o.blockSize < minBlockSize || o.blockSize > maxBlockSize || bits.OnesCount(uint(o.blockSize)) != 1 {
+		return o, fmt.Errorf("squashfs block size %d: not a power of two from %d to %d", o.blockSize, minBlockSize, maxBlockSize)
 	}
 	if o.Jobs < 0 {
 		return o, fmt.Errorf("squashfs jobs %d: less than one", o.Jobs)
 	}
-	top := map[string]int{Gzip: 9, Zstd: 22, Xz: 0}
+	top := map[string]int{compressGzip: 9, compressZstd: 22, compressXz: 0}
 	best, ok := top[o.Compression]
 	if !ok {
-		return o, fmt.Errorf("squashfs compression %q: %w (gzip, zstd and xz are)", o.Compression, ErrUnsupported)
+		return o, fmt.Errorf("squashfs compression %q: %w (gzip, zstd and xz are)", o.Compression, errUnsupported)
 	}
-	if o.Level < 0 || o.Level > best {
-		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.Level, o.Compression, best)
+	if o.level < 0 || o.level > best {
+		return o, fmt.Errorf("squashfs compression level %d: %s has 1 to %d (0 is its default)", o.level, o.Compression, best)
 	}
-	if o.Level == 0 && o.Compression == Gzip {
-		o.Level = defaultGzipLevel
+	if o.level == 0 && o.Compression == compressGzip {
+		o.level = defaultGzipLevel
 	}
-	if o.Level == 0 && o.Compression == Zstd {
-		o.Level = defaultZstdLevel
+	if o.level == 0 && o.Compression == compressZstd {
+		o.level = defaultZstdLevel
 	}
 	return o, nil
 }

@@ -42,7 +42,7 @@ type block struct {
 }
 
 func newPipeline(out Output, pos uint64, o Options) (*pipeline, error) {
-	p := &pipeline{out: out, pos: pos, high: pos, size: o.BlockSize, limit: 4*o.Jobs + holdBlocks(o.BlockSize) + 4}
+	p := &pipeline{out: out, pos: pos, high: pos, size: o.blockSize, limit: 4*o.Jobs + holdBlocks(o.blockSize) + 4}
 	p.free = make(chan *block, p.limit)
 	p.queue = make(chan *block, 2*p.limit)
 	p.work = make(chan *block, p.limit)

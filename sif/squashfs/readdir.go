@@ -129,7 +129,7 @@ func (r *Reader) open(e *dirEntry, path string) (*File, error) {
 // names in byte order. When fn returns fs.SkipDir for a directory its contents are left out; any other
 // error ends the walk and is returned.
 func (r *Reader) Walk(fn func(f *File) error) error {
-	root, err := r.Root()
+	root, err := r.root()
 	if err != nil {
 		return err
 	}
@@ -193,9 +193,9 @@ func (r *Reader) Walk(fn func(f *File) error) error {
 	return nil
 }
 
-// Lookup finds a path, following no symbolic links. It uses the directory index as the kernel does.
-func (r *Reader) Lookup(path string) (*File, error) {
-	f, err := r.Root()
+// lookup finds a path, following no symbolic links. It uses the directory index as the kernel does.
+func (r *Reader) lookup(path string) (*File, error) {
+	f, err := r.root()
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Reader reads a squashfs 4.0 filesystem, whoever wrote it. Damaged and hostile ones give errors that
-// are [ErrFormat]; memory stays within a few blocks and a few bytes an inode, whatever the file claims.
+// say where; memory stays within a few blocks and a few bytes an inode, whatever the file claims.
 // It is used by one goroutine.
 type Reader struct {
 	r     io.ReaderAt
@@ -29,11 +29,11 @@ type Info struct {
 	Compression string // gzip, zstd or xz
 	BlockSize   int    // bytes
 	Inodes      uint32
-	Fragments   uint32 // fragment blocks
-	IDs         int    // different uids and gids
+	fragments   uint32 // fragment blocks
+	ids         int    // different uids and gids
 	ModTime     time.Time
 	Size        int64 // bytes, without the padding at the end
-	Exportable  bool  // has an export table
+	exportable  bool  // has an export table
 }
 
 // NewReader looks at the superblock and the tables of the filesystem in the first size bytes of r.
@@ -61,7 +61,7 @@ func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 }
 
 func formatError(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrFormat}, args...)...)
+	return fmt.Errorf("%w: "+format, append([]any{errFormat}, args...)...)
 }
 
 // checkSuperblock checks every field that something is sized or found by.
@@ -93,9 +93,9 @@ func (r *Reader) checkSuperblock(size int64) error {
 // Info returns what the superblock says.
 func (r *Reader) Info() Info {
 	return Info{
-		Compression: r.name, BlockSize: int(r.sb.blockSize), Inodes: r.sb.inodes, Fragments: r.sb.fragments,
-		IDs: int(r.sb.ids), ModTime: time.Unix(int64(r.sb.time), 0).UTC(), Size: int64(r.sb.used),
-		Exportable: r.sb.exportTable != noTable,
+		Compression: r.name, BlockSize: int(r.sb.blockSize), Inodes: r.sb.inodes, fragments: r.sb.fragments,
+		ids: int(r.sb.ids), ModTime: time.Unix(int64(r.sb.time), 0).UTC(), Size: int64(r.sb.used),
+		exportable: r.sb.exportTable != noTable,
 	}
 }
 

@@ -14,12 +14,12 @@ import (
 // with numbers (seq 1 3000), 20000 random bytes under two names and a link, a hole, devices, 700 names in
 // one directory, and xattrs, one of them long enough to be stored out of line once it comes again.
 func TestForeign(t *testing.T) {
-	for _, c := range []string{Gzip, Zstd, Xz} {
+	for _, c := range []string{compressGzip, compressZstd, compressXz} {
 		r := open(t, "testdata/mksquashfs-"+c+".sqfs")
 		if err := r.Verify(t.Context()); err != nil {
 			t.Errorf("%s: %v", c, err)
 		}
-		if i := r.Info(); i.Compression != c || i.BlockSize != 4096 || !i.Exportable {
+		if i := r.Info(); i.Compression != c || i.BlockSize != 4096 || !i.exportable {
 			t.Errorf("%+v", i)
 		}
 		all := readFacts(t, r)
@@ -39,7 +39,7 @@ func TestForeign(t *testing.T) {
 		if all["rnd"].Data != all["rnd2"].Data || all["rnd"].Data == all["numbers"].Data {
 			t.Errorf("%s: data is wrong", c)
 		}
-		if f, err := r.Lookup("many/file-with-a-name-699"); err != nil || f.Links != 1 {
+		if f, err := r.lookup("many/file-with-a-name-699"); err != nil || f.Links != 1 {
 			t.Errorf("%s: %v", c, err)
 		}
 	}
@@ -48,7 +48,7 @@ func TestForeign(t *testing.T) {
 // TestDamage changes and cuts a filesystem everywhere: errors, and nothing worse.
 func TestDamage(t *testing.T) {
 	notUnderRace(t)
-	for _, c := range []string{Gzip, Zstd, Xz} {
+	for _, c := range []string{compressGzip, compressZstd, compressXz} {
 		b, err := os.ReadFile("testdata/mksquashfs-" + c + ".sqfs")
 		if err != nil {
 			t.Fatal(err)
@@ -63,10 +63,10 @@ func TestDamage(t *testing.T) {
 				d[i] ^= x
 				if r, err := NewReader(bytes.NewReader(d), int64(len(d))); err == nil {
 					err = r.Verify(t.Context())
-					if err != nil && !errors.Is(err, ErrFormat) {
+					if err != nil && !errors.Is(err, errFormat) {
 						t.Errorf("%s: byte %d ^ %#x: %v", c, i, x, err)
 					}
-				} else if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrUnsupported) {
+				} else if !errors.Is(err, errFormat) && !errors.Is(err, errUnsupported) {
 					t.Errorf("%s: byte %d ^ %#x: %v", c, i, x, err)
 				}
 			}
@@ -77,7 +77,7 @@ func TestDamage(t *testing.T) {
 			}
 		}
 		for n := 0; n < len(b); n += 101 {
-			if _, err := NewReader(bytes.NewReader(b[:n]), int64(n)); !errors.Is(err, ErrFormat) {
+			if _, err := NewReader(bytes.NewReader(b[:n]), int64(n)); !errors.Is(err, errFormat) {
 				t.Errorf("%s: cut at %d: %v", c, n, err)
 			}
 		}

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// Open returns the data of a regular file, Size bytes; of anything else, nothing. Several may be open
+// data returns the content of a regular file, Size bytes; of anything else, nothing. Several may be open
 // at once.
-func (f *File) Open() io.Reader {
+func (f *File) data() io.Reader {
 	return &dataReader{f: f, blocks: f.blocks, pos: f.start, left: uint64(f.Size)}
 }
 

@@ -92,7 +92,7 @@ func checkPath(path string) error {
 			return fmt.Errorf("path %q: holds \"..\"", path)
 		}
 		if len(name) > maxName {
-			return fmt.Errorf("path %q: name of %d bytes: %w (%d)", path, len(name), ErrLimit, maxName)
+			return fmt.Errorf("path %q: name of %d bytes: %w (%d)", path, len(name), errLimit, maxName)
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (t *tree) add(path string, in uint32, implicit inode) error {
 
 func (t *tree) newInode() (uint32, *inode, error) {
 	if t.inodes.n == math.MaxUint32-1 {
-		return 0, nil, fmt.Errorf("too many inodes: %w", ErrLimit)
+		return 0, nil, fmt.Errorf("too many inodes: %w", errLimit)
 	}
 	i, in := t.inodes.add()
 	return i, in, nil
@@ -164,7 +164,7 @@ func (t *tree) newInode() (uint32, *inode, error) {
 
 func (t *tree) insert(dir uint32, name string, in uint32) (uint32, error) {
 	if t.nodes.n == math.MaxUint32-1 {
-		return 0, fmt.Errorf("too many names: %w", ErrLimit)
+		return 0, fmt.Errorf("too many names: %w", errLimit)
 	}
 	i, n := t.nodes.add()
 	d := t.nodes.at(dir)

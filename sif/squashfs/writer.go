@@ -53,7 +53,7 @@ func NewWriter(out Output, o Options) (*Writer, error) {
 	if w.pipe, err = newPipeline(out, start, o); err != nil {
 		return nil, err
 	}
-	w.files = newContents(w.pipe, o.BlockSize)
+	w.files = newContents(w.pipe, o.blockSize)
 	return w, nil
 }
 
@@ -141,7 +141,7 @@ func (w *Writer) fail(err error) error {
 func (w *Writer) ready() error {
 	switch {
 	case w.ended:
-		return ErrClosed
+		return errClosed
 	case w.err != nil:
 		return fmt.Errorf("squashfs writer failed before: %w", w.err)
 	}
@@ -198,8 +198,8 @@ func (w *Writer) Close() (size int64, err error) {
 func (w *Writer) writeTables(a *appender) (*superblock, error) {
 	id, opts := compressionOptions(w.o)
 	sb := &superblock{
-		time: unixTime(w.o.ModTime), blockSize: uint32(w.o.BlockSize), fragments: w.files.fragments.n,
-		compression: id, blockLog: uint16(bits.TrailingZeros(uint(w.o.BlockSize))), ids: uint16(len(w.ids.ids)),
+		time: unixTime(w.o.ModTime), blockSize: uint32(w.o.blockSize), fragments: w.files.fragments.n,
+		compression: id, blockLog: uint16(bits.TrailingZeros(uint(w.o.blockSize))), ids: uint16(len(w.ids.ids)),
 		flags: flagDuplicates | flagExportable | flagAlwaysFragments, inodes: w.tree.inodes.n,
 	}
 	if sb.fragments == 0 {

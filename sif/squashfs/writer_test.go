@@ -78,10 +78,10 @@ func zoo() []item {
 
 func TestRoundTrip(t *testing.T) {
 	for _, o := range []Options{
-		{}, {Compression: Gzip, Level: 1}, {Compression: Zstd, ModTime: day}, {Compression: Zstd, Level: 3},
-		{Compression: Xz}, {BlockSize: 4096}, {BlockSize: 1 << 20, Compression: Zstd}, {BlockSize: 1 << 20},
+		{}, {Compression: compressGzip, level: 1}, {Compression: compressZstd, ModTime: day}, {Compression: compressZstd, level: 3},
+		{Compression: compressXz}, {blockSize: 4096}, {blockSize: 1 << 20, Compression: compressZstd}, {blockSize: 1 << 20},
 	} {
-		t.Run(fmt.Sprintf("%s-%d-%d", o.Compression, o.Level, o.BlockSize), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s-%d-%d", o.Compression, o.level, o.blockSize), func(t *testing.T) {
 			items := zoo()
 			r := open(t, build(t, o, items...))
 			if err := r.Verify(t.Context()); err != nil {
@@ -90,7 +90,7 @@ func TestRoundTrip(t *testing.T) {
 			want := expect(t, o, items...)
 			sameFacts(t, "reader", readFacts(t, r), want, nil)
 			for p := range want {
-				if f, err := r.Lookup(p); err != nil || f.Path != p {
+				if f, err := r.lookup(p); err != nil || f.Path != p {
 					t.Errorf("Lookup %q: %v, %v", p, f, err)
 				}
 			}
@@ -111,14 +111,14 @@ func TestEmpty(t *testing.T) {
 
 // TestSameBytes holds the promise that bytes depend on calls and options alone.
 func TestSameBytes(t *testing.T) {
-	for _, c := range []string{Gzip, Zstd, Xz} {
+	for _, c := range []string{compressGzip, compressZstd, compressXz} {
 		var first [32]byte
 		items := manyFiles()
-		if c == Xz {
+		if c == compressXz {
 			items = zoo() // xz is slow
 		}
 		for i, jobs := range []int{1, 2, 7, 7, 1} {
-			if c == Xz && i > 2 {
+			if c == compressXz && i > 2 {
 				break
 			}
 			b, err := os.ReadFile(build(t, Options{Compression: c, Jobs: jobs}, items...))
@@ -160,8 +160,8 @@ func manyFiles() []item {
 func TestCompressorForgets(t *testing.T) {
 	notUnderRace(t)
 	for _, o := range []Options{
-		{Compression: Gzip, Level: 1}, {Compression: Gzip, Level: 6}, {Compression: Gzip, Level: 7}, {Compression: Gzip, Level: 9},
-		{Compression: Zstd, Level: 1}, {Compression: Zstd, Level: 3}, {Compression: Zstd, Level: 7}, {Compression: Zstd, Level: 15}, {Compression: Xz},
+		{Compression: compressGzip, level: 1}, {Compression: compressGzip, level: 6}, {Compression: compressGzip, level: 7}, {Compression: compressGzip, level: 9},
+		{Compression: compressZstd, level: 1}, {Compression: compressZstd, level: 3}, {Compression: compressZstd, level: 7}, {Compression: compressZstd, level: 15}, {Compression: compressXz},
 	} {
 		o, err := o.withDefaults()
 		if err != nil {
@@ -172,7 +172,7 @@ func TestCompressorForgets(t *testing.T) {
 			t.Fatal(err)
 		}
 		rounds := 60
-		if o.Compression == Xz {
+		if o.Compression == compressXz {
 			rounds = 6
 		}
 		r := rand.New(rand.NewPCG(1, 2))
@@ -194,7 +194,7 @@ func TestCompressorForgets(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(a, b) {
-				t.Fatalf("%s level %d: block %d depends on those before it", o.Compression, o.Level, i)
+				t.Fatalf("%s level %d: block %d depends on those before it", o.Compression, o.level, i)
 			}
 		}
 	}
@@ -254,7 +254,7 @@ func TestBoundaries(t *testing.T) {
 			}})
 		}
 		items = append(items, data("last", prose(1, 70*4096)))
-		p := build(t, Options{BlockSize: 4096, Jobs: 1}, items...)
+		p := build(t, Options{blockSize: 4096, Jobs: 1}, items...)
 		r := open(t, p)
 		if err := r.Verify(t.Context()); err != nil {
 			t.Fatalf("pad %d: %v", pad, err)

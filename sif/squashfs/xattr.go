@@ -46,7 +46,7 @@ func (t *xattrTable) id(attrs map[string]string) (uint32, error) {
 		return id, nil
 	}
 	if t.sets.n == noXattr {
-		return 0, fmt.Errorf("too many sets of xattrs: %w", ErrLimit)
+		return 0, fmt.Errorf("too many sets of xattrs: %w", errLimit)
 	}
 	ref := t.lists.ref()
 	if _, err := t.lists.Write(list); err != nil {
@@ -65,17 +65,17 @@ func encodeXattrs(attrs map[string]string) (list []byte, size uint32, err error)
 		value := attrs[name]
 		typ := slices.IndexFunc(xattrPrefixes[:], func(p string) bool { return strings.HasPrefix(name, p) })
 		if typ < 0 {
-			return nil, 0, fmt.Errorf("xattr %q: neither user., trusted. nor security.: %w", name, ErrLimit)
+			return nil, 0, fmt.Errorf("xattr %q: neither user., trusted. nor security.: %w", name, errLimit)
 		}
 		suffix := name[len(xattrPrefixes[typ]):]
 		if suffix == "" || strings.IndexByte(suffix, 0) >= 0 {
 			return nil, 0, fmt.Errorf("xattr %q: not a name", name)
 		}
 		if len(name) > maxXattrName {
-			return nil, 0, fmt.Errorf("xattr %q: name of %d bytes: %w (%d)", name, len(name), ErrLimit, maxXattrName)
+			return nil, 0, fmt.Errorf("xattr %q: name of %d bytes: %w (%d)", name, len(name), errLimit, maxXattrName)
 		}
 		if len(value) > maxXattrValue {
-			return nil, 0, fmt.Errorf("xattr %q: value of %d bytes: %w (%d)", name, len(value), ErrLimit, maxXattrValue)
+			return nil, 0, fmt.Errorf("xattr %q: value of %d bytes: %w (%d)", name, len(value), errLimit, maxXattrValue)
 		}
 		list = le.AppendUint16(list, uint16(typ))
 		list = le.AppendUint16(list, uint16(len(suffix)))
@@ -85,7 +85,7 @@ func encodeXattrs(attrs map[string]string) (list []byte, size uint32, err error)
 		total += uint64(len(name)) + 1 + uint64(len(value))
 	}
 	if total >= 1<<32 {
-		return nil, 0, fmt.Errorf("xattrs of %d bytes: %w", total, ErrLimit)
+		return nil, 0, fmt.Errorf("xattrs of %d bytes: %w", total, errLimit)
 	}
 	return list, uint32(total), nil
 }

@@ -190,7 +190,7 @@ func (s *SIF) fill(ctx context.Context, to *os.File, f *sifFile) (digest.Digest,
 		d := f.image.Links[i].DiffID
 		in.Layers = append(in.Layers, merge.Layer{Open: func() (io.ReadCloser, error) { return s.Store.OpenLayer(d) }, DiffID: d})
 	}
-	if _, err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log}); err != nil {
+	if err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log}); err != nil {
 		return "", err
 	}
 	if _, err := to.Seek(0, io.SeekStart); err != nil {

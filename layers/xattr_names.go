@@ -31,19 +31,20 @@ const (
 	XattrMetacopy = XattrOverlay + "metacopy"
 )
 
+// Attributes that mean something to the kernel, and limits of all, in bytes: XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.
 const (
 	XattrACL        = "system.posix_acl_access"
 	XattrDefaultACL = "system.posix_acl_default"
 	XattrCapability = "security.capability"
-	// MaxXattrName and maxXattrValue are XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.
-	MaxXattrName  = 255
-	MaxXattrValue = 65536
+	MaxXattrName    = 255
+	MaxXattrValue   = 65536
 )
 
 // labels are written by the host's security modules to every file they see and mean nothing on another
 // host. They are neither set nor read; those from a tar are kept beside the file.
 var labels = []string{"security.selinux", "security.apparmor", "security.ima", "security.evm", "security.SMACK64"}
 
+// IsLabel reports whether an xattr is a security module's, which belongs to a host and not to a layer's file.
 func IsLabel(name string) bool {
 	return slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(name, l) })
 }

@@ -35,12 +35,6 @@ type BlobSink interface {
 	Create(ctx context.Context) (BlobWriter, error)
 }
 
-// SinkFunc is a function as a [BlobSink].
-type SinkFunc func(ctx context.Context) (BlobWriter, error)
-
-// Create implements [BlobSink].
-func (f SinkFunc) Create(ctx context.Context) (BlobWriter, error) { return f(ctx) }
-
 // A BlobWriter is a blob under construction.
 type BlobWriter interface {
 	io.Writer
@@ -60,10 +54,10 @@ func checkDigest(d digest.Digest) error {
 		return nil
 	}
 	if err := d.Validate(); err != nil {
-		return fmt.Errorf("digest %.80q: %w: %w", string(d), ErrInvalid, err)
+		return fmt.Errorf("digest %.80q: %w: %w", string(d), errInvalid, err)
 	}
 	if a := d.Algorithm(); a != digest.SHA256 && a != digest.SHA512 {
-		return fmt.Errorf("digest %.80q: %w: algorithm is neither sha256 nor sha512", string(d), ErrInvalid)
+		return fmt.Errorf("digest %.80q: %w: algorithm is neither sha256 nor sha512", string(d), errInvalid)
 	}
 	return nil
 }
@@ -97,7 +91,7 @@ type verifier struct {
 	sum  digest.Verifier
 }
 
-// newVerifier wraps r, which must hold exactly the blob of desc; the reader ends with [ErrMismatch] instead of
+// newVerifier wraps r, which must hold exactly the blob of desc; the reader ends with errMismatch instead of
 // io.EOF where it does not. Callers must read to the end. The descriptor's digest must have been checked.
 func newVerifier(r io.Reader, desc v1.Descriptor) *verifier {
 	return &verifier{r: r, desc: desc, left: desc.Size, sum: desc.Digest.Verifier()}
@@ -107,30 +101,17 @@ func (v *verifier) Read(p []byte) (int, error) {
 	n, err := v.r.Read(p)
 	v.left -= int64(n)
 	if v.left < 0 {
-		return 0, fmt.Errorf("blob %s: %w: longer than the %d bytes stated", v.desc.Digest, ErrMismatch, v.desc.Size)
+		return 0, fmt.Errorf("blob %s: %w: longer than the %d bytes stated", v.desc.Digest, errMismatch, v.desc.Size)
 	}
 	// A hash never fails to write.
 	_, _ = v.sum.Write(p[:n])
 	if errors.Is(err, io.EOF) {
 		switch {
 		case v.left > 0:
-			err = fmt.Errorf("blob %s: %w: %d of %d bytes", v.desc.Digest, ErrMismatch, v.desc.Size-v.left, v.desc.Size)
+			err = fmt.Errorf("blob %s: %w: %d of %d bytes", v.desc.Digest, errMismatch, v.desc.Size-v.left, v.desc.Size)
 		case !v.sum.Verified():
-			err = fmt.Errorf("blob %s: %w", v.desc.Digest, ErrMismatch)
+			err = fmt.Errorf("blob %s: %w", v.desc.Digest, errMismatch)
 		}
 	}
 	return n, err
-}
-
-// contextReader ends a long copy when its context does.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

@@ -29,7 +29,7 @@ type ImageSpec struct {
 	// zero time leaves it out.
 	Created time.Time
 
-	Author string
+	author string
 	Config v1.ImageConfig
 
 	// Layers are all layers, lowest first, inherited ones included. At least one: the specification's schema wants
@@ -40,8 +40,8 @@ type ImageSpec struct {
 	// entries as there are layers must be without EmptyLayer. (image-spec, config.md, "history")
 	History []v1.History
 
-	// Annotations go into the manifest. What the config says already is better left to the config.
-	Annotations map[string]string
+	// annotations go into the manifest. What the config says already is better left to the config.
+	annotations map[string]string
 }
 
 // An Image is what [Build] made.
@@ -56,8 +56,8 @@ type Image struct {
 	Layers []v1.Descriptor
 }
 
-// Blobs lists what the manifest reaches, config first, for [Ref.Blobs].
-func (i *Image) Blobs() []v1.Descriptor {
+// blobs lists what the manifest reaches, config first, for [Ref.Blobs].
+func (i *Image) blobs() []v1.Descriptor {
 	return append([]v1.Descriptor{i.ConfigDescriptor}, i.Layers...)
 }
 
@@ -70,7 +70,7 @@ func Build(s ImageSpec) (*Image, error) {
 	}
 	config := v1.Image{
 		Created:  utcSeconds(s.Created),
-		Author:   s.Author,
+		Author:   s.author,
 		Platform: s.Platform,
 		Config:   s.Config,
 		RootFS:   v1.RootFS{Type: "layers", DiffIDs: make([]digest.Digest, 0, len(s.Layers))},
@@ -79,7 +79,7 @@ func Build(s ImageSpec) (*Image, error) {
 		Versioned:   specs.Versioned{SchemaVersion: 2},
 		MediaType:   v1.MediaTypeImageManifest,
 		Layers:      make([]v1.Descriptor, 0, len(s.Layers)),
-		Annotations: s.Annotations,
+		Annotations: s.annotations,
 	}
 	for i, l := range s.Layers {
 		if err := checkDigest(l.DiffID); err != nil {
@@ -115,7 +115,7 @@ func Build(s ImageSpec) (*Image, error) {
 		return nil, fmt.Errorf("build image: manifest: %w", err)
 	}
 	// The same checks as for what comes from elsewhere: what is written here must be readable here.
-	if _, err := ParseManifest(manifestBytes); err != nil {
+	if _, err := parseManifest(manifestBytes); err != nil {
 		return nil, fmt.Errorf("build image: %w", err)
 	}
 	return &Image{
@@ -150,7 +150,7 @@ func BuildIndex(entries []v1.Descriptor, annotations map[string]string) ([]byte,
 	if err != nil {
 		return nil, v1.Descriptor{}, fmt.Errorf("build index: %w", err)
 	}
-	if _, err := ParseIndex(data); err != nil {
+	if _, err := parseIndex(data); err != nil {
 		return nil, v1.Descriptor{}, fmt.Errorf("build index: %w", err)
 	}
 	return data, descriptorOf(v1.MediaTypeImageIndex, data), nil
@@ -185,8 +185,8 @@ func marshal(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > MaxDocument {
-		return nil, fmt.Errorf("%d bytes: longer than the %d that registries take", len(data), MaxDocument)
+	if len(data) > maxDocument {
+		return nil, fmt.Errorf("%d bytes: longer than the %d that registries take", len(data), maxDocument)
 	}
 	return data, nil
 }

@@ -16,7 +16,7 @@ func fullSpec(t testing.TB) ImageSpec {
 	return ImageSpec{
 		Platform: v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"},
 		Created:  epoch.Add(123456789 * time.Nanosecond).In(time.FixedZone("x", 7200)),
-		Author:   "A <a@example.org>",
+		author:   "A <a@example.org>",
 		Config: v1.ImageConfig{
 			User: "1000:1000", Env: []string{"PATH=/bin", "A=b&c"}, Entrypoint: []string{"/sbin/init"}, Cmd: []string{"x"},
 			WorkingDir: "/", StopSignal: "SIGRTMIN+3", Labels: map[string]string{"z": "1", "a": "2", "m": "<3>"},
@@ -33,7 +33,7 @@ func fullSpec(t testing.TB) ImageSpec {
 			NodeHistory("base/none", digest.FromString("n"), epoch, true),
 			NodeHistory("base", digest.FromString("b"), epoch, false),
 		},
-		Annotations: map[string]string{v1.AnnotationBaseImageName: "x", "b": "y"},
+		annotations: map[string]string{v1.AnnotationBaseImageName: "x", "b": "y"},
 	}
 }
 
@@ -72,7 +72,7 @@ func TestBuildIsValidAndTheSameEveryTime(t *testing.T) {
 		strings.Count(string(first.Config), `"empty_layer":true`) != 1 {
 		t.Errorf("history is wrong: %s", first.Config)
 	}
-	m, err := ParseManifest(first.Manifest)
+	m, err := parseManifest(first.Manifest)
 	if err != nil || len(m.Layers) != 3 || m.Config.Digest != digest.FromBytes(first.Config) || first.Descriptor.Digest != digest.FromBytes(first.Manifest) {
 		t.Errorf("manifest %s: %v", first.Manifest, err)
 	}
@@ -91,8 +91,8 @@ func TestBuildRefuses(t *testing.T) {
 		"label":             func(s *ImageSpec) { s.Config.Labels = map[string]string{"a": "\xff"} },
 		"env":               func(s *ImageSpec) { s.Config.Env = []string{"A=\xff"} },
 		"history text":      func(s *ImageSpec) { s.History[0].CreatedBy = "\xff" },
-		"annotation":        func(s *ImageSpec) { s.Annotations["\xff"] = "" },
-		"too large":         func(s *ImageSpec) { s.Config.User = strings.Repeat("x", MaxDocument) },
+		"annotation":        func(s *ImageSpec) { s.annotations["\xff"] = "" },
+		"too large":         func(s *ImageSpec) { s.Config.User = strings.Repeat("x", maxDocument) },
 		"year out of range": func(s *ImageSpec) { s.Created = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
 	} {
 		s := fullSpec(t)

@@ -37,7 +37,7 @@ func (l *Layout) collect(ctx context.Context, doc *indexDoc, replaced []v1.Descr
 		if _, ok := keep.seen[d.Digest]; ok {
 			continue
 		}
-		name, err := l.Path(d.Digest)
+		name, err := l.path(d.Digest)
 		if err == nil {
 			err = os.Remove(name)
 		}

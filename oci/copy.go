@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/atomicfile"
+	"xtoo/internal/streams"
 )
 
 // copyChunk is how much is copied between two looks at the context, in bytes.
@@ -33,7 +34,7 @@ func (e *export) copy(ctx context.Context, s *session, d v1.Descriptor) (string,
 	if there {
 		return "", nil
 	}
-	name, err := e.dst.Path(d.Digest)
+	name, err := e.dst.path(d.Digest)
 	if err != nil {
 		return "", err
 	}
@@ -51,7 +52,7 @@ func (e *export) copy(ctx context.Context, s *session, d v1.Descriptor) (string,
 
 // isDocument tells the small blobs whose content is worth a comparison.
 func isDocument(d v1.Descriptor) bool {
-	return d.Size <= MaxDocument && (isManifest(d.MediaType) || isIndex(d.MediaType) || isConfig(d.MediaType))
+	return d.Size <= maxDocument && (isManifest(d.MediaType) || isIndex(d.MediaType) || isConfig(d.MediaType))
 }
 
 // copyBlob writes the blob d of src as the file name: whole, synced and of the stated size, or not at all.
@@ -69,7 +70,7 @@ func copyBlob(ctx context.Context, src BlobSource, d v1.Descriptor, name string)
 	if in, ok := r.(*os.File); ok {
 		err = copyFile(ctx, w.File, in, d)
 	} else {
-		_, err = io.Copy(w.File, contextReader{ctx, newVerifier(r, d)})
+		_, err = io.Copy(w.File, streams.WithContext(ctx, newVerifier(r, d)))
 	}
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func copyFile(ctx context.Context, w, r *os.File, d v1.Descriptor) error {
 		return err
 	}
 	if info.Size() != d.Size {
-		return fmt.Errorf("blob %s: %w: %d bytes, %d stated", d.Digest, ErrMismatch, info.Size(), d.Size)
+		return fmt.Errorf("blob %s: %w: %d bytes, %d stated", d.Digest, errMismatch, info.Size(), d.Size)
 	}
 	if unix.IoctlFileClone(int(w.Fd()), int(r.Fd())) == nil {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"xtoo/layers"
 )
 
-// A diffReader passes a layer's blob through, unpacks it beside, and ends with [ErrMismatch] instead of io.EOF
-// when the tar stream is not the one of the diff id, or with [ErrInvalid] when it has a member that no layer may hold.
+// A diffReader passes a layer's blob through, unpacks it beside, and ends with errMismatch instead of io.EOF
+// when the tar stream is not the one of the diff id, or with errInvalid when it has a member that no layer may hold.
 // After io.EOF size and mediaType are known.
 type diffReader struct {
 	r    io.Reader
@@ -81,10 +81,10 @@ func (d *diffReader) unpack(ctx context.Context, r io.Reader) error {
 		_, err = in.Next()
 	}
 	if !errors.Is(err, io.EOF) {
-		return fmt.Errorf("unpack layer %s: %w: %w", d.want, ErrInvalid, err)
+		return fmt.Errorf("unpack layer %s: %w: %w", d.want, errInvalid, err)
 	}
 	if !sum.Verified() {
-		return fmt.Errorf("layer %s: %w", d.want, ErrMismatch)
+		return fmt.Errorf("layer %s: %w", d.want, errMismatch)
 	}
 	d.size, d.mediaType = count.N, compression.MediaType()
 	return nil

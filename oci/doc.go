@@ -7,11 +7,11 @@
 //     index. The same description gives the same bytes; nothing of the clock, the host or the order of a map
 //     enters them. [Merge] puts a project's image settings onto those of its parent.
 //   - [Layout] reads and changes an image layout directory; [Export] brings references and what they reach into one.
-//   - [Import] and [Resolve] read `oci:`, `oci-archive:` and `docker-archive:` references.
+//   - [Reference.Import] and [Reference.Resolve] read `oci:`, `oci-archive:` and `docker-archive:` references.
 //
 // Nothing here knows the store: blobs are read from a [BlobSource] and written to a [BlobSink].
 //
-// Every document that was not made here is hostile until checked: at most [MaxDocument] bytes, digests validated
+// Every document that was not made here is hostile until checked: at most maxDocument bytes, digests validated
 // before they become file names, media types and counts compared, and every blob's size and digest verified
 // while it streams. No function opens a connection or reads the host's configuration of container tools.
 package oci

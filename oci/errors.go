@@ -9,24 +9,24 @@ var (
 	// ErrNotLayout: the directory is not empty and is not an image layout. Nothing in it was changed.
 	ErrNotLayout = errors.New("not an OCI image layout")
 
-	// ErrInvalid: a document (index, manifest, config, oci-layout, archive) is not what the specification
+	// errInvalid: a document (index, manifest, config, oci-layout, archive) is not what the specification
 	// allows, or is too large. Nothing was changed because of it.
-	ErrInvalid = errors.New("invalid OCI document")
+	errInvalid = errors.New("invalid OCI document")
 
-	// ErrMismatch: content that does not have the digest or the size that the reference to it states.
-	ErrMismatch = errors.New("content does not match its digest")
+	// errMismatch: content that does not have the digest or the size that the reference to it states.
+	errMismatch = errors.New("content does not match its digest")
 
-	// ErrReference: the text is not a reference of a known kind, or not a legal reference name.
-	ErrReference = errors.New("illegal image reference")
+	// errReference: the text is not a reference of a known kind, or not a legal reference name.
+	errReference = errors.New("illegal image reference")
 
-	// ErrRefNotFound: the layout or archive is there, the reference in it is not.
-	ErrRefNotFound = errors.New("no such reference")
+	// errRefNotFound: the layout or archive is there, the reference in it is not.
+	errRefNotFound = errors.New("no such reference")
 
 	// ErrAmbiguous: no reference was named and the layout or archive holds several.
 	ErrAmbiguous = errors.New("several images, name one")
 
-	// ErrPlatform: the reference is there, but not for the platform that is wanted.
-	ErrPlatform = errors.New("no image for the platform")
+	// errPlatform: the reference is there, but not for the platform that is wanted.
+	errPlatform = errors.New("no image for the platform")
 )
 
 // hintError adds to an error what the user can do about it. Printers find the hint with errors.As and an

@@ -14,8 +14,8 @@ import (
 
 // ExportOptions change how [Export] works. The zero value is what a build wants.
 type ExportOptions struct {
-	// KeepReplaced leaves the blobs of replaced references where they are.
-	KeepReplaced bool
+	// keepReplaced leaves the blobs of replaced references where they are.
+	keepReplaced bool
 
 	// Log takes what was copied, skipped and removed. Nil discards.
 	Log *slog.Logger
@@ -26,7 +26,7 @@ type ExportResult struct {
 	Changed bool  // index.json was written
 	Copied  int   // blobs copied
 	Bytes   int64 // their bytes
-	Removed int   // blobs removed that only replaced references used
+	removed int   // blobs removed that only replaced references used
 }
 
 // Export brings references and all that they reach from src into the layout in dir, which is made where dir is
@@ -85,7 +85,7 @@ func (e *export) gather(ctx context.Context) error {
 			return err
 		}
 		if names[r.Name] {
-			return fmt.Errorf("%w: name %q is given twice", ErrReference, r.Name)
+			return fmt.Errorf("%w: name %q is given twice", errReference, r.Name)
 		}
 		names[r.Name] = true
 		if r.Blobs == nil {
@@ -184,15 +184,15 @@ func (e *export) run(ctx context.Context, s *session) (err error) {
 		}
 		return err
 	}
-	if len(replaced) > 0 && !e.o.KeepReplaced {
-		e.result.Removed = e.dst.collect(ctx, doc, replaced, e.log)
+	if len(replaced) > 0 && !e.o.keepReplaced {
+		e.result.removed = e.dst.collect(ctx, doc, replaced, e.log)
 	}
 	return nil
 }
 
 // hasSize tells whether a blob stands there as a regular file of the right size.
 func (l *Layout) hasSize(d v1.Descriptor) (bool, error) {
-	name, err := l.Path(d.Digest)
+	name, err := l.path(d.Digest)
 	if err != nil {
 		return false, err
 	}

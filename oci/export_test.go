@@ -3,21 +3,15 @@ package oci
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"xtoo/internal/testutil"
 )
 
 func TestExport(t *testing.T) {
@@ -25,14 +19,14 @@ func TestExport(t *testing.T) {
 	m := newMemory()
 	a, b := simpleImage(t, m, "1"), simpleImage(t, m, "2")
 	dir := filepath.Join(t.TempDir(), "x", "y")
-	r := mustExport(t, m, dir, Ref{Name: "p/a", Descriptor: a.Descriptor}, Ref{Name: "b", Descriptor: b.Descriptor, Blobs: b.Blobs()})
-	if !r.Changed || r.Copied != 6 || r.Removed != 0 {
+	r := mustExport(t, m, dir, Ref{Name: "p/a", Descriptor: a.Descriptor}, Ref{Name: "b", Descriptor: b.Descriptor, Blobs: b.blobs()})
+	if !r.Changed || r.Copied != 6 || r.removed != 0 {
 		t.Errorf("%+v", r)
 	}
 	if got := refNames(t, dir); got != "b p/a" {
 		t.Error(got)
 	}
-	for _, d := range append(append(a.Blobs(), b.Blobs()...), a.Descriptor, b.Descriptor) {
+	for _, d := range append(append(a.blobs(), b.blobs()...), a.Descriptor, b.Descriptor) {
 		if !hasBlob(t, dir, d) {
 			t.Errorf("blob %s is missing", d.Digest)
 		}
@@ -52,7 +46,7 @@ func TestExportNothingToDo(t *testing.T) {
 	m := newMemory()
 	a := simpleImage(t, m, "1")
 	dir := t.TempDir()
-	ref := Ref{Name: "a", Descriptor: a.Descriptor, Blobs: a.Blobs()}
+	ref := Ref{Name: "a", Descriptor: a.Descriptor, Blobs: a.blobs()}
 	mustExport(t, m, dir, ref)
 	before, err := os.Stat(filepath.Join(dir, "index.json"))
 	if err != nil {
@@ -89,8 +83,8 @@ func TestExportRepairs(t *testing.T) {
 	mustExport(t, m, dir, ref)
 	whole := files(t, dir)
 	l := &Layout{dir: dir}
-	for _, d := range append(a.Blobs(), a.Descriptor) {
-		p, err := l.Path(d.Digest)
+	for _, d := range append(a.blobs(), a.Descriptor) {
+		p, err := l.path(d.Digest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +104,7 @@ func TestExportRepairs(t *testing.T) {
 	if got := files(t, dir); got != whole {
 		t.Errorf("%s\n%s", got, whole)
 	}
-	p, err := l.Path(a.ConfigDescriptor.Digest)
+	p, err := l.path(a.ConfigDescriptor.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,14 +138,14 @@ func TestReplacedReferences(t *testing.T) {
 	dir := t.TempDir()
 	mustExport(t, m, dir, Ref{Name: "a", Descriptor: old.Descriptor}, Ref{Name: "b", Descriptor: old.Descriptor}, Ref{Name: "k", Descriptor: kept.Descriptor})
 	// b still needs what a had.
-	if r := mustExport(t, m, dir, Ref{Name: "a", Descriptor: fresh.Descriptor}); r.Removed != 0 || r.Copied != 3 {
+	if r := mustExport(t, m, dir, Ref{Name: "a", Descriptor: fresh.Descriptor}); r.removed != 0 || r.Copied != 3 {
 		t.Errorf("%+v", r)
 	}
 	stray := filepath.Join(dir, "blobs", "sha256", strings.Repeat("c", 64))
 	if err := os.WriteFile(stray, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r := mustExport(t, m, dir, Ref{Name: "b", Descriptor: fresh.Descriptor}); r.Removed != 3 || r.Copied != 0 {
+	if r := mustExport(t, m, dir, Ref{Name: "b", Descriptor: fresh.Descriptor}); r.removed != 3 || r.Copied != 0 {
 		t.Errorf("%+v", r)
 	}
 	for d, want := range map[*v1.Descriptor]bool{
@@ -181,7 +175,7 @@ func TestReplacedBesideTheUnknown(t *testing.T) {
 		m := newMemory()
 		old := simpleImage(t, m, "1")
 		mustExport(t, m, dir, Ref{Name: "a", Descriptor: old.Descriptor})
-		if r := mustExport(t, m, dir, Ref{Name: "a", Descriptor: simpleImage(t, m, "2").Descriptor}); r.Removed != 0 || !hasBlob(t, dir, old.Descriptor) {
+		if r := mustExport(t, m, dir, Ref{Name: "a", Descriptor: simpleImage(t, m, "2").Descriptor}); r.removed != 0 || !hasBlob(t, dir, old.Descriptor) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -210,7 +204,7 @@ func TestExportIndex(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	// One platform changes: index, manifest, config and layer are new, their predecessors go.
-	if r := mustExport(t, m, dir, Ref{Name: "a", Descriptor: index("1", "3")}); r.Copied != 4 || r.Removed != 4 {
+	if r := mustExport(t, m, dir, Ref{Name: "a", Descriptor: index("1", "3")}); r.Copied != 4 || r.removed != 4 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -231,9 +225,9 @@ func TestExportFailsWhole(t *testing.T) {
 		want error
 	}{
 		"missing":   {nil, fs.ErrNotExist},
-		"changed":   {spoilt(content), ErrMismatch},
-		"too short": {content[:len(content)-1], ErrMismatch},
-		"too long":  {append(append([]byte{}, content...), 0), ErrMismatch},
+		"changed":   {spoilt(content), errMismatch},
+		"too short": {content[:len(content)-1], errMismatch},
+		"too long":  {append(append([]byte{}, content...), 0), errMismatch},
 	} {
 		if m.blobs[layer] = tt.blob; tt.blob == nil {
 			delete(m.blobs, layer)
@@ -268,10 +262,10 @@ func TestExportRefuses(t *testing.T) {
 		refs []Ref
 		want error
 	}{
-		"twice":   {[]Ref{{Name: "a", Descriptor: d}, {Name: "a", Descriptor: d}}, ErrReference},
-		"no name": {[]Ref{{Descriptor: d}}, ErrReference},
-		"a layer": {[]Ref{{Name: "a", Descriptor: v1.Descriptor{MediaType: v1.MediaTypeImageLayer, Digest: d.Digest}}}, ErrInvalid},
-		"blobs":   {[]Ref{{Name: "a", Descriptor: d, Blobs: []v1.Descriptor{{Digest: "sha256:../x"}}}}, ErrInvalid},
+		"twice":   {[]Ref{{Name: "a", Descriptor: d}, {Name: "a", Descriptor: d}}, errReference},
+		"no name": {[]Ref{{Descriptor: d}}, errReference},
+		"a layer": {[]Ref{{Name: "a", Descriptor: v1.Descriptor{MediaType: v1.MediaTypeImageLayer, Digest: d.Digest}}}, errInvalid},
+		"blobs":   {[]Ref{{Name: "a", Descriptor: d, Blobs: []v1.Descriptor{{Digest: "sha256:../x"}}}}, errInvalid},
 	} {
 		dir := filepath.Join(t.TempDir(), "x")
 		if _, err := Export(t.Context(), m, dir, tt.refs, ExportOptions{}); !errors.Is(err, tt.want) {
@@ -279,167 +273,6 @@ func TestExportRefuses(t *testing.T) {
 		}
 		if _, err := os.Stat(dir); err == nil {
 			t.Errorf("%s: made the directory", name)
-		}
-	}
-}
-
-func TestExportCancelled(t *testing.T) {
-	t.Parallel()
-	m := newMemory()
-	ref := Ref{Name: "a", Descriptor: simpleImage(t, m, "1").Descriptor}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	dir := filepath.Join(t.TempDir(), "x")
-	if _, err := Export(ctx, m, dir, []Ref{ref}, ExportOptions{}); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	// While somebody else has the lock.
-	s, err := (&Layout{dir: dir}).begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.end(nil)
-	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := Export(ctx, m, dir, []Ref{ref}, ExportOptions{}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
-	}
-}
-
-// Many exports into one layout that is not there yet, some of which fail: each that succeeded is in it.
-func TestExportsAtOnce(t *testing.T) {
-	t.Parallel()
-	for round := range 5 {
-		m := newMemory()
-		dir := filepath.Join(t.TempDir(), "deep", "layout")
-		shared := addLayer(t, m, v1.MediaTypeImageLayerGzip, map[string]string{"shared": "x"})
-		var wg sync.WaitGroup
-		var want []string
-		for i := range 16 {
-			img := addImage(t, m, amd64, shared, addLayer(t, m, v1.MediaTypeImageLayerGzip, map[string]string{"own": fmt.Sprint(i)}))
-			name := fmt.Sprintf("r%02d", i)
-			var src BlobSource = m
-			fails := i%4 == 3
-			if fails {
-				src = SourceFunc(func(ctx context.Context, d digest.Digest) (io.ReadCloser, error) {
-					if d == img.Layers[1].Digest {
-						return nil, syscall.EIO
-					}
-					return m.Open(ctx, d)
-				})
-			} else {
-				want = append(want, name)
-			}
-			wg.Go(func() {
-				_, err := Export(t.Context(), src, dir, []Ref{{Name: name, Descriptor: img.Descriptor}}, ExportOptions{})
-				if fails != errors.Is(err, syscall.EIO) || !fails && err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-			})
-		}
-		wg.Wait()
-		if got := refNames(t, dir); got != strings.Join(want, " ") {
-			t.Errorf("round %d: %s", round, got)
-		}
-		if out := newMemory(); len(want) > 0 {
-			for _, name := range want {
-				if _, err := Import(t.Context(), "oci:"+dir+":"+name, out, ImportOptions{}); err != nil {
-					t.Errorf("round %d: %v", round, err)
-				}
-			}
-		}
-		if got := files(t, dir); strings.Contains(got, ".part") || strings.Count(got, "\n") != 5+1+len(want)*3 {
-			t.Errorf("round %d: %s", round, got)
-		}
-	}
-}
-
-// From files: the copy is its own, with its own permissions.
-func TestExportFromFiles(t *testing.T) {
-	t.Parallel()
-	m := newMemory()
-	ref := Ref{Name: "a", Descriptor: simpleImage(t, m, strings.Repeat("text", 100000)).Descriptor}
-	from, to := t.TempDir(), t.TempDir()
-	mustExport(t, m, from, ref)
-	src, err := OpenLayout(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := os.ReadDir(filepath.Join(from, "blobs", "sha256"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if err := os.Chmod(filepath.Join(from, "blobs", "sha256", e.Name()), 0o400); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := Export(t.Context(), src, to, []Ref{ref}, ExportOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if x, y := files(t, from), files(t, to); x != y {
-		t.Errorf("%s\n%s", x, y)
-	}
-	for _, e := range entries {
-		a, err := os.Stat(filepath.Join(from, "blobs", "sha256", e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := os.Stat(filepath.Join(to, "blobs", "sha256", e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if os.SameFile(a, b) || b.Mode().Perm()&0o600 != 0o600 {
-			t.Errorf("%s: same file or mode %v", e.Name(), b.Mode())
-		}
-	}
-	if err := os.WriteFile(filepath.Join(from, "blobs", "sha256", entries[0].Name()), []byte("short"), 0o600); err != nil && os.Geteuid() == 0 {
-		t.Fatal(err)
-	}
-}
-
-// A full disk: a clear error, and everything as before.
-func TestExportDiskFull(t *testing.T) {
-	t.Parallel()
-	testutil.NeedRoot(t)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		testutil.SkipOrFail(t, "cannot mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	m := newMemory()
-	small := simpleImage(t, m, "1")
-	var noise strings.Builder
-	for i := range 20000 {
-		noise.WriteString(digest.FromString(fmt.Sprint(i)).Encoded())
-	}
-	large := addImage(t, m, amd64, addLayer(t, m, v1.MediaTypeImageLayer, map[string]string{"noise": noise.String()}))
-	files1 := t.TempDir()
-	mustExport(t, m, files1, Ref{Name: "l", Descriptor: large.Descriptor})
-	onDisk, err := OpenLayout(files1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustExport(t, m, dir, Ref{Name: "x", Descriptor: small.Descriptor})
-	before := files(t, dir)
-	for _, src := range []BlobSource{m, onDisk} {
-		_, err := Export(t.Context(), src, dir, []Ref{{Name: "x", Descriptor: large.Descriptor}}, ExportOptions{})
-		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(hintOf(t, err), "room") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%v", err)
-		}
-		if after := files(t, dir); after != before {
-			t.Errorf("changed from\n%sto\n%s", before, after)
-		}
-		_, err = Export(t.Context(), src, filepath.Join(dir, "new"), []Ref{{Name: "x", Descriptor: large.Descriptor}}, ExportOptions{})
-		if !errors.Is(err, syscall.ENOSPC) {
-			t.Error(err)
-		}
-		if after := files(t, dir); after != before {
-			t.Errorf("changed from\n%sto\n%s", before, after)
 		}
 	}
 }

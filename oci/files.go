@@ -21,7 +21,7 @@ func openRegular(name string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: not a regular file", ErrInvalid)}
+		err = &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: not a regular file", errInvalid)}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -29,7 +29,7 @@ func openRegular(name string) (*os.File, error) {
 	return f, nil
 }
 
-// readFile reads a JSON file of at most [MaxDocument] bytes.
+// readFile reads a JSON file of at most maxDocument bytes.
 func readFile(name string) ([]byte, error) {
 	f, err := openRegular(name)
 	if err != nil {

@@ -16,7 +16,7 @@ func seeds(f *testing.F) {
 	f.Add(img.Config)
 	desc := img.Descriptor
 	desc.Platform = &amd64
-	index, _, err := BuildIndex(append(append(img.Blobs()[:0:0], desc), desc), map[string]string{"a": "<b>"})
+	index, _, err := BuildIndex(append(append(img.blobs()[:0:0], desc), desc), map[string]string{"a": "<b>"})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func seeds(f *testing.F) {
 // inside fails unless a digest that passed the checks names a file directly in a blobs directory.
 func inside(t *testing.T, d digest.Digest) {
 	t.Helper()
-	p, err := (&Layout{dir: "/layout"}).Path(d)
+	p, err := (&Layout{dir: "/layout"}).path(d)
 	if err != nil {
 		t.Fatalf("%q passed the parser and has no path: %v", d, err)
 	}
@@ -49,18 +49,18 @@ func inside(t *testing.T, d digest.Digest) {
 func FuzzDocuments(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if m, err := ParseManifest(data); err == nil {
+		if m, err := parseManifest(data); err == nil {
 			for _, d := range append(m.Layers, m.Config) {
 				inside(t, d.Digest)
 				if d.Size < 0 {
 					t.Fatalf("size %d", d.Size)
 				}
 			}
-			if _, err := ParseIndex(data); err == nil {
+			if _, err := parseIndex(data); err == nil {
 				t.Fatalf("both a manifest and an index: %s", data)
 			}
 		}
-		if x, err := ParseIndex(data); err == nil {
+		if x, err := parseIndex(data); err == nil {
 			for _, d := range x.Manifests {
 				inside(t, d.Digest)
 			}
@@ -72,7 +72,7 @@ func FuzzDocuments(f *testing.F) {
 			soundHistory(c)
 		}
 		if err := parseLayoutFile(data); err == nil {
-			if _, err := ParseManifest(data); err == nil {
+			if _, err := parseManifest(data); err == nil {
 				t.Fatal("both oci-layout and a manifest")
 			}
 		}
@@ -95,7 +95,7 @@ func FuzzIndexChange(f *testing.F) {
 		}
 		out, err := doc.bytes()
 		if err != nil {
-			if len(data) < MaxDocument/2 {
+			if len(data) < maxDocument/2 {
 				t.Fatalf("%v: %s", err, data)
 			}
 			return
@@ -115,11 +115,11 @@ func FuzzParseReference(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		r, err := ParseReference(s, "/base")
+		r, err := parseReference(s, "/base")
 		if err != nil {
 			return
 		}
-		if again, err := ParseReference(r.String(), "/elsewhere"); err != nil || again != r {
+		if again, err := parseReference(r.String(), "/elsewhere"); err != nil || again != r {
 			// A base cannot hold a colon, and a path that does not end at its first is not a reference.
 			t.Fatalf("%q is %+v, and again %+v, %v", s, r, again, err)
 		}

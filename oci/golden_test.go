@@ -30,8 +30,8 @@ func goldenImage(t *testing.T, p v1.Platform) *Image {
 	}
 	created := time.Date(2022, 6, 16, 3, 2, 1, 123456789, time.FixedZone("east", 7200))
 	s := ImageSpec{
-		Platform: p, Created: created, Author: "A <a@example.org>", Config: config,
-		Annotations: map[string]string{v1.AnnotationBaseImageName: "stage3", "b": "<y>", "a": "x"},
+		Platform: p, Created: created, author: "A <a@example.org>", Config: config,
+		annotations: map[string]string{v1.AnnotationBaseImageName: "stage3", "b": "<y>", "a": "x"},
 		History: []v1.History{
 			{Created: &created, CreatedBy: "xtoo stage3", Comment: "without /usr/src/*"},
 			NodeHistory("base/sync", digest.FromString("sync"), created, false),

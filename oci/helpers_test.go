@@ -281,3 +281,8 @@ func hintOf(t testing.TB, err error) string {
 	}
 	return h.Hint()
 }
+
+// sinkFunc is a function as a [BlobSink].
+type sinkFunc func(ctx context.Context) (BlobWriter, error)
+
+func (f sinkFunc) Create(ctx context.Context) (BlobWriter, error) { return f(ctx) }

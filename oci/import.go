@@ -10,10 +10,10 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// ImportOptions change how [Import] and [Resolve] work. The zero value works.
+// ImportOptions change how [Reference.Import] and [Reference.Resolve] work. The zero value works.
 type ImportOptions struct {
-	// BaseDir is what relative paths count from; "" is the working directory.
-	BaseDir string
+	// baseDir is what relative paths count from; "" is the working directory.
+	baseDir string
 
 	// TempDir is where a compressed archive is unpacked while it is read; "" is the system's.
 	TempDir string
@@ -21,10 +21,10 @@ type ImportOptions struct {
 	// Platform is the wanted platform. Nil takes the only one, whichever it is.
 	Platform *v1.Platform
 
-	// Recompress stores a layer that comes as a plain tar stream in a docker-archive, and describes the blob
+	// recompress stores a layer that comes as a plain tar stream in a docker-archive, and describes the blob
 	// it made. It reads the stream to its end, where it gets an error instead of io.EOF if the content is not
 	// what the image says; it must then store nothing. Nil stores such layers uncompressed.
-	Recompress func(ctx context.Context, tar io.Reader) (v1.Descriptor, error)
+	recompress func(ctx context.Context, tar io.Reader) (v1.Descriptor, error)
 }
 
 // An ImportedLayer is a layer that an import has stored.
@@ -37,8 +37,8 @@ type ImportedLayer struct {
 
 // Imported is an image from elsewhere.
 type Imported struct {
-	// Digest identifies the image: it is what [Resolve] gives.
-	Digest digest.Digest
+	// id identifies the image: it is what [Reference.Resolve] gives.
+	id digest.Digest
 
 	// Config is the image's config. Its history has exactly one entry for each layer, besides those of empty
 	// layers; where the image's own has not, it is replaced.
@@ -48,18 +48,18 @@ type Imported struct {
 	Layers []ImportedLayer
 }
 
-// Resolve says which image a reference stands for, without reading a layer: the digest of the manifest, or in
+// resolveText says which image a reference stands for, without reading a layer: the digest of the manifest, or in
 // a docker-archive, which has none, of the config. Equal digests mean equal images. The errors are those of
-// [Import]. A compressed archive must be decompressed for this: who asks often remembers the answer.
-func Resolve(ctx context.Context, ref string, o ImportOptions) (digest.Digest, error) {
-	r, err := ParseReference(ref, o.BaseDir)
+// [Reference.Import]. A compressed archive must be decompressed for this: who asks often remembers the answer.
+func resolveText(ctx context.Context, ref string, o ImportOptions) (digest.Digest, error) {
+	r, err := parseReference(ref, o.baseDir)
 	if err != nil {
 		return "", err
 	}
 	return r.Resolve(ctx, o)
 }
 
-// Resolve is [Resolve] for a reference that was parsed before. Its path may hold colons.
+// Resolve is [Reference.Resolve] for a reference that was parsed before. Its path may hold colons.
 func (r Reference) Resolve(ctx context.Context, o ImportOptions) (digest.Digest, error) {
 	img, err := openImage(ctx, r, o)
 	if err != nil {
@@ -68,38 +68,38 @@ func (r Reference) Resolve(ctx context.Context, o ImportOptions) (digest.Digest,
 	return img.id, img.close()
 }
 
-// Look reads the documents of an image and no layer: [Imported] without Layers. The errors are those of [Import].
+// Look reads the documents of an image and no layer: [Imported] without Layers. The errors are those of [Reference.Import].
 func (r Reference) Look(ctx context.Context, o ImportOptions) (*Imported, error) {
 	img, err := openImage(ctx, r, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Imported{Digest: img.id, Config: img.config}, img.close()
+	return &Imported{id: img.id, Config: img.config}, img.close()
 }
 
-// Import reads the image that ref (see [ParseReference]) stands for and stores its layers in sink. Blobs are kept
+// importText reads the image that ref (see parseReference) stands for and stores its layers in sink. Blobs are kept
 // as they are; the digest of each and the diff id of what it unpacks to are verified before it is committed.
 //
-// What is not there is fs.ErrNotExist for the directory or file, [ErrRefNotFound] for the name in it, with the
-// names that are there, and [ErrPlatform] for the platform. After an error, layers that were complete may stay in
+// What is not there is fs.ErrNotExist for the directory or file, errRefNotFound for the name in it, with the
+// names that are there, and errPlatform for the platform. After an error, layers that were complete may stay in
 // the sink. No network is used and no policy for signatures applies: the layers are verified against the
 // manifest, and who put that into a local file is not asked.
-func Import(ctx context.Context, ref string, sink BlobSink, o ImportOptions) (*Imported, error) {
-	r, err := ParseReference(ref, o.BaseDir)
+func importText(ctx context.Context, ref string, sink BlobSink, o ImportOptions) (*Imported, error) {
+	r, err := parseReference(ref, o.baseDir)
 	if err != nil {
 		return nil, err
 	}
 	return r.Import(ctx, sink, o)
 }
 
-// Import is [Import] for a reference that was parsed before. Its path may hold colons.
+// Import is [Reference.Import] for a reference that was parsed before. Its path may hold colons.
 func (r Reference) Import(ctx context.Context, sink BlobSink, o ImportOptions) (_ *Imported, err error) {
 	img, err := openImage(ctx, r, o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, img.close()) }()
-	out := &Imported{Digest: img.id, Config: img.config}
+	out := &Imported{id: img.id, Config: img.config}
 	done := map[digest.Digest]ImportedLayer{} // an image may hold a layer twice, most often the empty one
 	for i, desc := range img.layers {
 		diffID := img.config.RootFS.DiffIDs[i]
@@ -112,7 +112,7 @@ func (r Reference) Import(ctx context.Context, sink BlobSink, o ImportOptions) (
 			done[desc.Digest] = layer
 		}
 		if layer.DiffID != diffID {
-			return nil, fmt.Errorf("import %s: layer %d: %w: one blob, two diff ids", r, i, ErrMismatch)
+			return nil, fmt.Errorf("import %s: layer %d: %w: one blob, two diff ids", r, i, errMismatch)
 		}
 		out.Layers = append(out.Layers, layer)
 	}
@@ -171,10 +171,10 @@ func openImage(ctx context.Context, r Reference, o ImportOptions) (img *image, e
 // check compares what the documents say about each other.
 func (i *image) check(want *v1.Platform) error {
 	if n, m := len(i.layers), len(i.config.RootFS.DiffIDs); n != m {
-		return fmt.Errorf("%w: %d layers in the manifest, %d in the config", ErrInvalid, n, m)
+		return fmt.Errorf("%w: %d layers in the manifest, %d in the config", errInvalid, n, m)
 	}
 	if want != nil && !samePlatform(i.config.Platform, *want, false) {
-		return fmt.Errorf("%w %s: the image is for %s", ErrPlatform, FormatPlatform(*want), FormatPlatform(i.config.Platform))
+		return fmt.Errorf("%w %s: the image is for %s", errPlatform, FormatPlatform(*want), FormatPlatform(i.config.Platform))
 	}
 	return nil
 }

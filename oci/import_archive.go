@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/containers/image/v5/pkg/compression"
+
+	"xtoo/internal/streams"
 )
 
 // layoutMember matches the names of an archive that belong to a layout; nothing else is remembered.
@@ -48,9 +50,9 @@ func openPlain(ctx context.Context, name, temp string) (_ *os.File, done func() 
 	if err != nil {
 		return nil, nil, err
 	}
-	plain, compressed, err := compression.AutoDecompress(contextReader{ctx, f})
+	plain, compressed, err := compression.AutoDecompress(streams.WithContext(ctx, f))
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrInvalid, err), f.Close())
+		return nil, nil, errors.Join(fmt.Errorf("%w: %w", errInvalid, err), f.Close())
 	}
 	if !compressed {
 		_, err := f.Seek(0, io.SeekStart)
@@ -86,7 +88,7 @@ func tarReader(ctx context.Context, f *os.File) (layoutReader, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: not a tar archive that can be read: %w", ErrInvalid, err)
+			return nil, fmt.Errorf("%w: not a tar archive that can be read: %w", errInvalid, err)
 		}
 		name := path.Clean(h.Name)
 		if !layoutMember().MatchString(name) {
@@ -95,7 +97,7 @@ func tarReader(ctx context.Context, f *os.File) (layoutReader, error) {
 		// A link could only repeat what stands under another digest, and a sparse member's bytes are not
 		// contiguous; no tool writes either.
 		if h.Typeflag != tar.TypeReg || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "" {
-			return nil, fmt.Errorf("%w: member %q is not a plain file", ErrInvalid, name)
+			return nil, fmt.Errorf("%w: member %q is not a plain file", errInvalid, name)
 		}
 		// archive/tar reads no further than the header, and seeks over what is not asked for.
 		at, err := f.Seek(0, io.SeekCurrent)
@@ -103,7 +105,7 @@ func tarReader(ctx context.Context, f *os.File) (layoutReader, error) {
 			return nil, err
 		}
 		if len(members) >= maxMembers {
-			return nil, fmt.Errorf("%w: more than %d blobs", ErrInvalid, maxMembers)
+			return nil, fmt.Errorf("%w: more than %d blobs", errInvalid, maxMembers)
 		}
 		members[name] = io.NewSectionReader(f, at, h.Size)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/containers/image/v5/types"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"xtoo/internal/streams"
 )
 
 // openDockerImage reads the documents of an image in a file that `docker save` or `skopeo copy` wrote. The format
@@ -44,7 +46,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	sys := &types.SystemContext{BigFilesTemporaryDir: o.TempDir}
 	reader, err := archive.NewReader(sys, fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	closers = append(closers, reader.Close)
 	ref, err := chooseDocker(reader, r.Name)
@@ -58,10 +60,10 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	closers = append(closers, src.Close)
 	data, _, err := src.GetManifest(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	// The archive has no manifest: this one is made up from the list of layers, with diff ids as digests.
-	manifest, err := ParseManifest(data)
+	manifest, err := parseManifest(data)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +78,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	if err != nil {
 		return nil, err
 	}
-	recompress := o.Recompress
+	recompress := o.recompress
 	return &image{
 		id: manifest.Config.Digest, config: config, layers: manifest.Layers, close: closeAll,
 		copyLayer: func(ctx context.Context, desc v1.Descriptor, diffID digest.Digest, sink BlobSink) (_ ImportedLayer, err error) {
@@ -85,7 +87,9 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 				return ImportedLayer{}, err
 			}
 			defer func() { err = errors.Join(err, tar.Close()) }()
-			checked := contextReader{ctx, newVerifier(tar, desc)}
+			// The stream is not compressed: its digest in the manifest is its diff id.
+			checked := newDiffReader(ctx, streams.WithContext(ctx, tar), desc.Digest)
+			defer checked.Close()
 			var stored v1.Descriptor
 			if recompress != nil {
 				stored, err = recompress(ctx, checked)
@@ -104,7 +108,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 func chooseDocker(reader *archive.Reader, name string) (types.ImageReference, error) {
 	images, err := reader.List()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	if name == "" {
 		if len(images) == 1 {
@@ -112,7 +116,7 @@ func chooseDocker(reader *archive.Reader, name string) (types.ImageReference, er
 		}
 		return nil, withHint(ErrAmbiguous, "it has: "+listDocker(images))
 	}
-	notFound := withHint(fmt.Errorf("%w %q", ErrRefNotFound, name), "it has: "+listDocker(images))
+	notFound := withHint(fmt.Errorf("%w %q", errRefNotFound, name), "it has: "+listDocker(images))
 	if at, ok := strings.CutPrefix(name, "@"); ok {
 		n, err := strconv.Atoi(at)
 		if err != nil || n < 0 || n >= len(images) {
@@ -122,7 +126,7 @@ func chooseDocker(reader *archive.Reader, name string) (types.ImageReference, er
 	}
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w %q: %w", ErrReference, name, err)
+		return nil, fmt.Errorf("%w %q: %w", errReference, name, err)
 	}
 	want := reference.TagNameOnly(named).String()
 	for _, refs := range images {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"xtoo/internal/streams"
 )
 
 // A layoutReader reads an image layout wherever its files are. name is a slash path inside the layout; a file
@@ -67,25 +69,25 @@ func (l layoutReader) resolve(ctx context.Context, name string, platform *v1.Pla
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	index, err := ParseIndex(data)
+	index, err := parseIndex(data)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("%s: %w", v1.ImageIndexFile, err)
 	}
 	d, err := choose(index, name, platform)
 	for depth := 0; err == nil && isIndex(d.MediaType); depth++ {
 		if depth > maxNesting {
-			return v1.Descriptor{}, fmt.Errorf("%w: indexes nested deeper than %d", ErrInvalid, maxNesting)
+			return v1.Descriptor{}, fmt.Errorf("%w: indexes nested deeper than %d", errInvalid, maxNesting)
 		}
 		if data, err = readBlob(ctx, l, d); err != nil {
 			return v1.Descriptor{}, err
 		}
-		if index, err = ParseIndex(data); err != nil {
+		if index, err = parseIndex(data); err != nil {
 			return v1.Descriptor{}, fmt.Errorf("blob %s: %w", d.Digest, err)
 		}
 		d, err = pick(index, platform)
 	}
 	if err == nil && !isManifest(d.MediaType) {
-		err = fmt.Errorf("%w: media type %.80q is neither a manifest's nor an index's", ErrInvalid, d.MediaType)
+		err = fmt.Errorf("%w: media type %.80q is neither a manifest's nor an index's", errInvalid, d.MediaType)
 	}
 	return d, err
 }
@@ -110,9 +112,9 @@ func choose(index v1.Index, name string, platform *v1.Platform) (v1.Descriptor, 
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) == 0 && name == "":
-		return v1.Descriptor{}, fmt.Errorf("%w: it is empty", ErrRefNotFound)
+		return v1.Descriptor{}, fmt.Errorf("%w: it is empty", errRefNotFound)
 	case len(found) == 0:
-		return v1.Descriptor{}, withHint(fmt.Errorf("%w %q", ErrRefNotFound, name), "it has: "+listOr(names, "no named image"))
+		return v1.Descriptor{}, withHint(fmt.Errorf("%w %q", errRefNotFound, name), "it has: "+listOr(names, "no named image"))
 	case name == "" && len(names) != 1:
 		return v1.Descriptor{}, withHint(ErrAmbiguous, "it has: "+listOr(names, "images without names"))
 	}
@@ -136,7 +138,7 @@ func openLayoutImage(ctx context.Context, l layoutReader, r Reference, o ImportO
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := ParseManifest(data)
+	manifest, err := parseManifest(data)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +183,7 @@ func store(ctx context.Context, sink BlobSink, r io.Reader) (v1.Descriptor, erro
 		return v1.Descriptor{}, err
 	}
 	defer w.Abort()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, make([]byte, 256<<10)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, r), make([]byte, 256<<10)); err != nil {
 		return v1.Descriptor{}, err
 	}
 	d, size, err := w.Commit()

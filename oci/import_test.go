@@ -30,17 +30,17 @@ func TestParseReference(t *testing.T) {
 		"docker-archive:f.tar:a/b:1":        {"docker-archive", "/base/f.tar", "a/b:1"},
 		"docker-archive:f.tar:@1":           {"docker-archive", "/base/f.tar", "@1"},
 	} {
-		got, err := ParseReference(s, "/base")
+		got, err := parseReference(s, "/base")
 		if err != nil || got != want {
 			t.Errorf("%s: %+v %v", s, got, err)
 		}
-		again, err := ParseReference(got.String(), "/elsewhere")
+		again, err := parseReference(got.String(), "/elsewhere")
 		if err != nil || again != got {
 			t.Errorf("%s: again %+v %v", s, again, err)
 		}
 	}
 	for _, s := range []string{"", "oci", "oci:", "oci::x", "oci:d:", "oci:d:a b", "oci:d:../x", "oci:d:@0", "debian", "docker://debian", "ocidir:x", "OCI:x"} {
-		if got, err := ParseReference(s, ""); !errors.Is(err, ErrReference) {
+		if got, err := parseReference(s, ""); !errors.Is(err, errReference) {
 			t.Errorf("%q: %+v %v", s, got, err)
 		}
 	}
@@ -118,18 +118,18 @@ func TestImport(t *testing.T) {
 	}
 	work := t.TempDir()
 	for _, ref := range []string{"oci:l:x/y", "oci:l", "oci-archive:l.tar:x/y", "oci-archive:l.tar", "oci-archive:l.tgz:x/y"} {
-		o := ImportOptions{BaseDir: tmp, TempDir: work, Platform: &amd64}
-		id, err := Resolve(t.Context(), ref, o)
+		o := ImportOptions{baseDir: tmp, TempDir: work, Platform: &amd64}
+		id, err := resolveText(t.Context(), ref, o)
 		if err != nil || id != img.Descriptor.Digest {
 			t.Errorf("%s: resolve: %s %v", ref, id, err)
 		}
 		out := newMemory()
-		got, err := Import(t.Context(), ref, out, o)
+		got, err := importText(t.Context(), ref, out, o)
 		if err != nil {
 			t.Errorf("%s: %v", ref, err)
 			continue
 		}
-		if got.Digest != id || !reflect.DeepEqual(got.Config, config) || len(got.Layers) != 5 || len(out.blobs) != 4 {
+		if got.id != id || !reflect.DeepEqual(got.Config, config) || len(got.Layers) != 5 || len(out.blobs) != 4 {
 			t.Errorf("%s: %+v", ref, got)
 		}
 		for i, l := range got.Layers {
@@ -167,25 +167,25 @@ func TestImportWhatIsNotThere(t *testing.T) {
 		hint     string
 	}{
 		{"oci:none:one", nil, fs.ErrNotExist, ""},
-		{"oci:l:three", nil, ErrRefNotFound, "one, two/x"},
+		{"oci:l:three", nil, errRefNotFound, "one, two/x"},
 		{"oci:l", nil, ErrAmbiguous, "one, two/x"},
-		{"oci:empty", nil, ErrRefNotFound, ""},
-		{"oci:empty:x", nil, ErrRefNotFound, "no named image"},
-		{"oci:l:one", arm, ErrPlatform, ""},
+		{"oci:empty", nil, errRefNotFound, ""},
+		{"oci:empty:x", nil, errRefNotFound, "no named image"},
+		{"oci:l:one", arm, errPlatform, ""},
 		{"oci:l.tar:one", nil, ErrNotLayout, "oci-archive"},
 		{"oci:pipe:one", nil, ErrNotLayout, ""},
 		{"oci-archive:none.tar:one", nil, fs.ErrNotExist, ""},
-		{"oci-archive:l.tar:three", nil, ErrRefNotFound, "one, two/x"},
+		{"oci-archive:l.tar:three", nil, errRefNotFound, "one, two/x"},
 		{"oci-archive:l.tar", nil, ErrAmbiguous, "one, two/x"},
-		{"oci-archive:text:one", nil, ErrInvalid, ""},
-		{"oci-archive:pipe:one", nil, ErrInvalid, ""},
-		{"oci-archive:l:one", nil, ErrInvalid, ""},
+		{"oci-archive:text:one", nil, errInvalid, ""},
+		{"oci-archive:pipe:one", nil, errInvalid, ""},
+		{"oci-archive:l:one", nil, errInvalid, ""},
 		{"docker-archive:none.tar:one", nil, fs.ErrNotExist, ""},
-		{"docker-archive:text", nil, ErrInvalid, ""},
-		{"docker-archive:pipe", nil, ErrInvalid, ""},
-		{"docker-archive:l.tar", nil, ErrInvalid, ""},
+		{"docker-archive:text", nil, errInvalid, ""},
+		{"docker-archive:pipe", nil, errInvalid, ""},
+		{"docker-archive:l.tar", nil, errInvalid, ""},
 	} {
-		_, err := Import(t.Context(), tt.ref, newMemory(), ImportOptions{BaseDir: tmp, TempDir: tmp, Platform: tt.platform})
+		_, err := importText(t.Context(), tt.ref, newMemory(), ImportOptions{baseDir: tmp, TempDir: tmp, Platform: tt.platform})
 		_, path, _ := strings.Cut(tt.ref, ":")
 		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tmp+"/"+path) {
 			t.Errorf("%s: %v, want %v", tt.ref, err, tt.want)
@@ -238,26 +238,26 @@ func TestImportRefusesLies(t *testing.T) {
 		want   error
 	}{
 		"the truth":        {func(*v1.Manifest, *v1.Image) {}, nil},
-		"diff id":          {func(_ *v1.Manifest, c *v1.Image) { c.RootFS.DiffIDs[0] = digest.Digest(never) }, ErrMismatch},
-		"fewer diff ids":   {func(_ *v1.Manifest, c *v1.Image) { c.RootFS.DiffIDs = nil }, ErrInvalid},
-		"rootfs type":      {func(_ *v1.Manifest, c *v1.Image) { c.RootFS.Type = "x" }, ErrInvalid},
-		"no architecture":  {func(_ *v1.Manifest, c *v1.Image) { c.Architecture = "" }, ErrInvalid},
-		"layer size":       {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Size++ }, ErrMismatch},
-		"layer size less":  {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Size-- }, ErrMismatch},
-		"layer size none":  {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Size = -1 }, ErrInvalid},
+		"diff id":          {func(_ *v1.Manifest, c *v1.Image) { c.RootFS.DiffIDs[0] = digest.Digest(never) }, errMismatch},
+		"fewer diff ids":   {func(_ *v1.Manifest, c *v1.Image) { c.RootFS.DiffIDs = nil }, errInvalid},
+		"rootfs type":      {func(_ *v1.Manifest, c *v1.Image) { c.RootFS.Type = "x" }, errInvalid},
+		"no architecture":  {func(_ *v1.Manifest, c *v1.Image) { c.Architecture = "" }, errInvalid},
+		"layer size":       {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Size++ }, errMismatch},
+		"layer size less":  {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Size-- }, errMismatch},
+		"layer size none":  {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Size = -1 }, errInvalid},
 		"layer missing":    {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Digest = digest.Digest(never) }, fs.ErrNotExist},
-		"layer media type": {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].MediaType += "+encrypted" }, ErrInvalid},
-		"config is layer":  {func(m *v1.Manifest, _ *v1.Image) { m.Config.MediaType = v1.MediaTypeEmptyJSON }, ErrInvalid},
+		"layer media type": {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].MediaType += "+encrypted" }, errInvalid},
+		"config is layer":  {func(m *v1.Manifest, _ *v1.Image) { m.Config.MediaType = v1.MediaTypeEmptyJSON }, errInvalid},
 		"config missing":   {func(m *v1.Manifest, _ *v1.Image) { m.Config.Digest = digest.Digest(never) }, fs.ErrNotExist},
 		"config size": {func(m *v1.Manifest, _ *v1.Image) {
 			m.Config.Digest = digest.Digest(never)
-			m.Config.Size = MaxDocument + 1
-		}, ErrInvalid},
-		"path as digest": {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Digest = "sha256:../../../etc/passwd" }, ErrInvalid},
+			m.Config.Size = maxDocument + 1
+		}, errInvalid},
+		"path as digest": {func(m *v1.Manifest, _ *v1.Image) { m.Layers[0].Digest = "sha256:../../../etc/passwd" }, errInvalid},
 		"algorithm": {func(m *v1.Manifest, _ *v1.Image) {
 			m.Layers[0].Digest = digest.Digest("sha384:" + strings.Repeat("a", 96))
-		}, ErrInvalid},
-		"manifest version": {func(m *v1.Manifest, _ *v1.Image) { m.SchemaVersion = 1 }, ErrInvalid},
+		}, errInvalid},
+		"manifest version": {func(m *v1.Manifest, _ *v1.Image) { m.SchemaVersion = 1 }, errInvalid},
 		"docker's names": {func(m *v1.Manifest, _ *v1.Image) {
 			m.MediaType, m.Config.MediaType, m.Layers[0].MediaType = dockerManifest, dockerConfig, dockerLayerGzip
 		}, nil},
@@ -267,7 +267,7 @@ func TestImportRefusesLies(t *testing.T) {
 		img := simpleImage(t, m, "1")
 		dir := spoil(t, m, img, tt.change)
 		out := newMemory()
-		got, err := Import(t.Context(), "oci:"+dir, out, ImportOptions{})
+		got, err := importText(t.Context(), "oci:"+dir, out, ImportOptions{})
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
@@ -289,7 +289,7 @@ func TestImportOfDamagedLayers(t *testing.T) {
 		dir := t.TempDir()
 		mustExport(t, m, dir, Ref{Name: "x", Descriptor: img.Descriptor})
 		d := img.Layers[0]
-		p, err := (&Layout{dir: dir}).Path(d.Digest)
+		p, err := (&Layout{dir: dir}).path(d.Digest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -302,8 +302,8 @@ func TestImportOfDamagedLayers(t *testing.T) {
 					t.Fatal(err)
 				}
 				out := newMemory()
-				_, err := Import(t.Context(), "oci:"+dir, out, ImportOptions{})
-				if !errors.Is(err, ErrMismatch) && !errors.Is(err, ErrInvalid) && !strings.Contains(err.Error(), "unpack layer") || len(out.blobs) > 0 {
+				_, err := importText(t.Context(), "oci:"+dir, out, ImportOptions{})
+				if !errors.Is(err, errMismatch) && !errors.Is(err, errInvalid) && !strings.Contains(err.Error(), "unpack layer") || len(out.blobs) > 0 {
 					t.Errorf("%s: %s at %d: %v", mediaType, what, i, err)
 				}
 			}
@@ -319,101 +319,15 @@ func TestImportEnds(t *testing.T) {
 	mustExport(t, m, dir, Ref{Name: "x", Descriptor: img.Descriptor})
 	full := newMemory()
 	full.limit = 10
-	if _, err := Import(t.Context(), "oci:"+dir, full, ImportOptions{}); !errors.Is(err, syscall.ENOSPC) || full.aborts != 1 {
+	if _, err := importText(t.Context(), "oci:"+dir, full, ImportOptions{}); !errors.Is(err, syscall.ENOSPC) || full.aborts != 1 {
 		t.Errorf("full disk: %v, %d aborts", err, full.aborts)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	sink := SinkFunc(func(ctx context.Context) (BlobWriter, error) {
+	sink := sinkFunc(func(ctx context.Context) (BlobWriter, error) {
 		cancel()
 		return m.Create(ctx)
 	})
-	if _, err := Import(ctx, "oci:"+dir, sink, ImportOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := importText(ctx, "oci:"+dir, sink, ImportOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
-	}
-}
-
-func TestImportChoosesThePlatform(t *testing.T) {
-	t.Parallel()
-	m := newMemory()
-	platform := func(s string) *v1.Platform {
-		parts := append(strings.Split(s, "/"), "")
-		return &v1.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}
-	}
-	var entries []v1.Descriptor
-	images := map[string]digest.Digest{}
-	for _, s := range []string{"linux/amd64", "linux/amd64/v3", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7"} {
-		d := addImage(t, m, *platform(s), addLayer(t, m, v1.MediaTypeImageLayer, map[string]string{"p": s})).Descriptor
-		d.Platform = platform(s)
-		images[s] = d.Digest
-		entries = append(entries, d)
-	}
-	attestation := simpleImage(t, m, "attestation").Descriptor
-	attestation.Platform = platform("unknown/unknown")
-	data, desc, err := BuildIndex(append(entries, attestation), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.put(data)
-	dir := t.TempDir()
-	mustExport(t, m, dir, Ref{Name: "multi", Descriptor: desc})
-	for want, got := range map[string]string{
-		"linux/amd64": "linux/amd64", "linux/amd64/v1": "linux/amd64", "linux/amd64/v2": "linux/amd64", "linux/amd64/v3": "linux/amd64/v3",
-		"linux/arm64": "linux/arm64/v8", "linux/arm/v7": "linux/arm/v7", "linux/arm/v6": "linux/arm/v6", "linux/arm": "linux/arm/v6",
-		"linux/arm/v5": "", "linux/riscv64": "", "windows/amd64": "",
-	} {
-		id, err := Resolve(t.Context(), "oci:"+dir+":multi", ImportOptions{Platform: platform(want)})
-		if got == "" && errors.Is(err, ErrPlatform) && strings.Contains(err.Error(), "linux/amd64, linux/amd64/v3, linux/arm/v6, linux/arm/v7, linux/arm64/v8") {
-			continue
-		}
-		if err != nil || id != images[got] {
-			t.Errorf("%s: %s %v, want %s", want, id, err, images[got])
-		}
-	}
-	if _, err := Resolve(t.Context(), "oci:"+dir+":multi", ImportOptions{}); !errors.Is(err, ErrAmbiguous) || strings.Contains(err.Error(), "unknown") {
-		t.Error(err)
-	}
-}
-
-// An index that names itself at every level, many times over, ends soon.
-func TestNestedIndexes(t *testing.T) {
-	t.Parallel()
-	m := newMemory()
-	data := []byte(`{"schemaVersion":2,"manifests":[]}`)
-	for range maxNesting + 3 {
-		d := descriptorOf(v1.MediaTypeImageIndex, data)
-		m.put(data)
-		p := amd64
-		d.Platform = &p
-		var err error
-		if data, err = marshalRaw(map[string]any{"schemaVersion": 2, "manifests": []v1.Descriptor{d, d, d, d}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	m.put(data)
-	desc := descriptorOf(v1.MediaTypeImageIndex, data)
-	if _, err := Export(t.Context(), m, t.TempDir(), []Ref{{Name: "x", Descriptor: desc}}, ExportOptions{}); !errors.Is(err, ErrInvalid) {
-		t.Errorf("export: %v", err)
-	}
-	content := map[string]string{"oci-layout": layoutFile, "index.json": string(data)}
-	for d, b := range m.blobs {
-		content["blobs/sha256/"+d.Encoded()] = string(b)
-	}
-	if _, err := Resolve(t.Context(), "oci:"+write(t, content), ImportOptions{Platform: &amd64}); err == nil {
-		t.Error("resolve found something")
-	}
-}
-
-func TestSoundHistory(t *testing.T) {
-	t.Parallel()
-	ids := []digest.Digest{digest.FromString("1"), digest.FromString("2")}
-	good := []v1.History{{CreatedBy: "a"}, {CreatedBy: "e", EmptyLayer: true}, {CreatedBy: "b"}}
-	for name, tt := range map[string]struct {
-		history []v1.History
-		want    int
-	}{"good": {good, 3}, "none": {nil, 2}, "too many": {append(good, v1.History{}), 2}, "too few": {good[:2], 2}} {
-		c := v1.Image{RootFS: v1.RootFS{DiffIDs: ids}, History: tt.history}
-		if got := soundHistory(c); len(got) != tt.want {
-			t.Errorf("%s: %+v", name, got)
-		}
 	}
 }

@@ -60,9 +60,9 @@ func EditIndex(index []byte, set []Ref, remove []string) ([]byte, error) {
 	return doc.bytes()
 }
 
-// parseIndexDoc reads an index.json; it refuses what [ParseIndex] refuses.
+// parseIndexDoc reads an index.json; it refuses what parseIndex refuses.
 func parseIndexDoc(data []byte) (*indexDoc, error) {
-	index, err := ParseIndex(data)
+	index, err := parseIndex(data)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func parseIndexDoc(data []byte) (*indexDoc, error) {
 		}
 	}
 	if len(raws) != len(index.Manifests) {
-		return nil, fmt.Errorf("index: %w: manifests stand twice", ErrInvalid)
+		return nil, fmt.Errorf("index: %w: manifests stand twice", errInvalid)
 	}
 	for i, raw := range raws {
 		doc.entries = append(doc.entries, indexEntry{raw: raw, desc: index.Manifests[i]})
@@ -167,11 +167,11 @@ func (d *indexDoc) bytes() ([]byte, error) {
 		}
 	}
 	b.WriteByte('}')
-	if b.Len() > MaxDocument {
-		return nil, fmt.Errorf("index: %d bytes: longer than the %d that will be read", b.Len(), MaxDocument)
+	if b.Len() > maxDocument {
+		return nil, fmt.Errorf("index: %d bytes: longer than the %d that will be read", b.Len(), maxDocument)
 	}
 	// The last line of defence against an index that no one could read any more.
-	if _, err := ParseIndex(b.Bytes()); err != nil {
+	if _, err := parseIndex(b.Bytes()); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil

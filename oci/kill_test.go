@@ -96,13 +96,13 @@ func TestKilledExport(t *testing.T) {
 			if refs, err := l.Refs(); err != nil {
 				t.Error(err)
 			} else if len(refs) == 1 {
-				if _, err := Import(t.Context(), "oci:"+dir+":x", newMemory(), ImportOptions{}); err != nil {
+				if _, err := importText(t.Context(), "oci:"+dir+":x", newMemory(), ImportOptions{}); err != nil {
 					t.Errorf("kill %d: %v", i, err)
 				}
 			}
 		}
 		mustExport(t, m, dir, last)
-		if _, err := Import(t.Context(), "oci:"+dir+":x", newMemory(), ImportOptions{}); err != nil {
+		if _, err := importText(t.Context(), "oci:"+dir+":x", newMemory(), ImportOptions{}); err != nil {
 			t.Errorf("kill %d: %v", i, err)
 		}
 		if got, err := filepath.Glob(filepath.Join(dir, "blobs", "*", ".*")); err != nil || len(got) > 0 {

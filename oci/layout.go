@@ -31,7 +31,7 @@ type Layout struct {
 }
 
 // OpenLayout opens the layout in dir. A directory that is no layout is [ErrNotLayout], one whose oci-layout or
-// index.json is garbage [ErrInvalid]. Nothing is created.
+// index.json is garbage errInvalid. Nothing is created.
 func OpenLayout(dir string) (*Layout, error) {
 	l := &Layout{dir: dir}
 	state, err := l.inspect()
@@ -50,8 +50,8 @@ func OpenLayout(dir string) (*Layout, error) {
 	return l, nil
 }
 
-// Path is the file of a blob, whether it is there or not. An error means that d is no digest.
-func (l *Layout) Path(d digest.Digest) (string, error) {
+// path is the file of a blob, whether it is there or not. An error means that d is no digest.
+func (l *Layout) path(d digest.Digest) (string, error) {
 	name, err := blobName(d)
 	if err != nil {
 		return "", err

@@ -51,18 +51,18 @@ func TestNotALayout(t *testing.T) {
 		"index alone":          {map[string]string{"index.json": emptyIndex}, ErrNotLayout},
 		"blobs is a file":      {map[string]string{"blobs": "x"}, ErrNotLayout},
 		"blobs and more":       {map[string]string{"blobs/": "", "a": ""}, ErrNotLayout},
-		"oci-layout garbage":   {map[string]string{"oci-layout": "{", "index.json": emptyIndex}, ErrInvalid},
-		"oci-layout version":   {map[string]string{"oci-layout": `{"imageLayoutVersion":"9"}`, "index.json": emptyIndex}, ErrInvalid},
-		"oci-layout directory": {map[string]string{"oci-layout/": ""}, ErrInvalid},
-		"index garbage":        {map[string]string{"oci-layout": layoutFile, "index.json": "\x00\xff"}, ErrInvalid},
-		"index truncated":      {map[string]string{"oci-layout": layoutFile, "index.json": emptyIndex[:20]}, ErrInvalid},
-		"index empty":          {map[string]string{"oci-layout": layoutFile, "index.json": ""}, ErrInvalid},
-		"index of version 1":   {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":1}`}, ErrInvalid},
-		"index is a manifest":  {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"layers":[],"manifests":[]}`}, ErrInvalid},
-		"index bad digest":     {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"manifests":[{"digest":"sha256:../../x","size":1}]}`}, ErrInvalid},
-		"index bad size":       {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"manifests":[{"digest":"sha256:` + strings.Repeat("a", 64) + `","size":-1}]}`}, ErrInvalid},
-		"index twice":          {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"manifests":[],"Manifests":[{"digest":"sha256:` + strings.Repeat("a", 64) + `","size":1}]}`}, ErrInvalid},
-		"index too large":      {map[string]string{"oci-layout": layoutFile, "index.json": emptyIndex + strings.Repeat(" ", MaxDocument)}, ErrInvalid},
+		"oci-layout garbage":   {map[string]string{"oci-layout": "{", "index.json": emptyIndex}, errInvalid},
+		"oci-layout version":   {map[string]string{"oci-layout": `{"imageLayoutVersion":"9"}`, "index.json": emptyIndex}, errInvalid},
+		"oci-layout directory": {map[string]string{"oci-layout/": ""}, errInvalid},
+		"index garbage":        {map[string]string{"oci-layout": layoutFile, "index.json": "\x00\xff"}, errInvalid},
+		"index truncated":      {map[string]string{"oci-layout": layoutFile, "index.json": emptyIndex[:20]}, errInvalid},
+		"index empty":          {map[string]string{"oci-layout": layoutFile, "index.json": ""}, errInvalid},
+		"index of version 1":   {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":1}`}, errInvalid},
+		"index is a manifest":  {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"layers":[],"manifests":[]}`}, errInvalid},
+		"index bad digest":     {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"manifests":[{"digest":"sha256:../../x","size":1}]}`}, errInvalid},
+		"index bad size":       {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"manifests":[{"digest":"sha256:` + strings.Repeat("a", 64) + `","size":-1}]}`}, errInvalid},
+		"index twice":          {map[string]string{"oci-layout": layoutFile, "index.json": `{"schemaVersion":2,"manifests":[],"Manifests":[{"digest":"sha256:` + strings.Repeat("a", 64) + `","size":1}]}`}, errInvalid},
+		"index too large":      {map[string]string{"oci-layout": layoutFile, "index.json": emptyIndex + strings.Repeat(" ", maxDocument)}, errInvalid},
 	} {
 		dir := write(t, tt.files)
 		before := files(t, dir)
@@ -75,7 +75,7 @@ func TestNotALayout(t *testing.T) {
 		if _, err := OpenLayout(dir); !errors.Is(err, tt.want) {
 			t.Errorf("%s: open: %v, want %v", name, err, tt.want)
 		}
-		if _, err := Resolve(t.Context(), "oci:"+dir+":x", ImportOptions{}); !errors.Is(err, tt.want) {
+		if _, err := resolveText(t.Context(), "oci:"+dir+":x", ImportOptions{}); !errors.Is(err, tt.want) {
 			t.Errorf("%s: resolve: %v, want %v", name, err, tt.want)
 		}
 		if after := files(t, dir); after != before {
@@ -211,14 +211,14 @@ func TestEditIndex(t *testing.T) {
 		t.Error(got)
 	}
 	for _, name := range []string{"", "-", "a//b", "../x", "a b", "a/", "ä"} {
-		if _, err := EditIndex(both, []Ref{{Name: name, Descriptor: a.Descriptor}}, nil); !errors.Is(err, ErrReference) {
+		if _, err := EditIndex(both, []Ref{{Name: name, Descriptor: a.Descriptor}}, nil); !errors.Is(err, errReference) {
 			t.Errorf("name %q: %v", name, err)
 		}
 	}
-	if _, err := EditIndex(both, []Ref{{Name: "x", Descriptor: v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: "x"}}}, nil); !errors.Is(err, ErrInvalid) {
+	if _, err := EditIndex(both, []Ref{{Name: "x", Descriptor: v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: "x"}}}, nil); !errors.Is(err, errInvalid) {
 		t.Error(err)
 	}
-	if _, err := EditIndex([]byte("{garbage"), []Ref{a}, nil); !errors.Is(err, ErrInvalid) {
+	if _, err := EditIndex([]byte("{garbage"), []Ref{a}, nil); !errors.Is(err, errInvalid) {
 		t.Error(err)
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 // Limits on what is read. They are far above what any tool writes and bound what a hostile document can cost.
 const (
-	// MaxDocument is the largest index, manifest or config that is read or written, in bytes. Registries have
+	// maxDocument is the largest index, manifest or config that is read or written, in bytes. Registries have
 	// the same limit for manifests.
-	MaxDocument = 4 << 20
+	maxDocument = 4 << 20
 
 	// maxLayers is the largest number of layers of an image. The kernel stacks at most 500 directories.
 	maxLayers = 2048
@@ -24,14 +24,14 @@ const (
 	maxNesting = 8
 )
 
-// readDocument reads a JSON document, refusing what is longer than [MaxDocument].
+// readDocument reads a JSON document, refusing what is longer than maxDocument.
 func readDocument(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxDocument+1))
+	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > MaxDocument {
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrInvalid, MaxDocument)
+	if len(data) > maxDocument {
+		return nil, fmt.Errorf("%w: longer than %d bytes", errInvalid, maxDocument)
 	}
 	return data, nil
 }
@@ -42,7 +42,7 @@ func checkDescriptor(d v1.Descriptor) error {
 		return err
 	}
 	if d.Size < 0 {
-		return fmt.Errorf("descriptor of %s: %w: size %d", d.Digest, ErrInvalid, d.Size)
+		return fmt.Errorf("descriptor of %s: %w: size %d", d.Digest, errInvalid, d.Size)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func checkDescriptor(d v1.Descriptor) error {
 // decode unmarshals one JSON value and nothing behind it.
 func decode(data []byte, what string, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s: %w: %w", what, ErrInvalid, err)
+		return fmt.Errorf("%s: %w: %w", what, errInvalid, err)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func parseKinds(data []byte, what string) (kinds, error) {
 	for key := range k.keys {
 		for _, name := range known {
 			if key != name && strings.EqualFold(key, name) {
-				return k, fmt.Errorf("%s: %w: key %q for %q", what, ErrInvalid, key, name)
+				return k, fmt.Errorf("%s: %w: key %q for %q", what, errInvalid, key, name)
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func parseKinds(data []byte, what string) (kinds, error) {
 		}
 	}
 	if k.schemaVersion != 2 {
-		return k, fmt.Errorf("%s: %w: schemaVersion %d, want 2", what, ErrInvalid, k.schemaVersion)
+		return k, fmt.Errorf("%s: %w: schemaVersion %d, want 2", what, errInvalid, k.schemaVersion)
 	}
 	return k, nil
 }
@@ -96,23 +96,23 @@ func (k kinds) has(names ...string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return k.keys[n] != nil })
 }
 
-// ParseManifest reads the manifest of a container image, OCI's or Docker's version 2, and checks it: what it
+// parseManifest reads the manifest of a container image, OCI's or Docker's version 2, and checks it: what it
 // returns has a config and layers of known media types, with digests that are safe as file names. Every
-// complaint is [ErrInvalid]. (image-spec, manifest.md)
-func ParseManifest(data []byte) (v1.Manifest, error) {
+// complaint is errInvalid. (image-spec, manifest.md)
+func parseManifest(data []byte) (v1.Manifest, error) {
 	m, err := parseAnyManifest(data)
 	if err != nil {
 		return v1.Manifest{}, err
 	}
 	if !isConfig(m.Config.MediaType) {
-		return v1.Manifest{}, fmt.Errorf("manifest: %w: not a container image: config of media type %.80q", ErrInvalid, m.Config.MediaType)
+		return v1.Manifest{}, fmt.Errorf("manifest: %w: not a container image: config of media type %.80q", errInvalid, m.Config.MediaType)
 	}
-	if m.Config.Size > MaxDocument {
-		return v1.Manifest{}, fmt.Errorf("manifest: config: %w: %d bytes", ErrInvalid, m.Config.Size)
+	if m.Config.Size > maxDocument {
+		return v1.Manifest{}, fmt.Errorf("manifest: config: %w: %d bytes", errInvalid, m.Config.Size)
 	}
 	for i, l := range m.Layers {
 		if !isLayer(l.MediaType) {
-			return v1.Manifest{}, fmt.Errorf("manifest: layer %d: %w: not a tar stream: media type %.80q", i, ErrInvalid, l.MediaType)
+			return v1.Manifest{}, fmt.Errorf("manifest: layer %d: %w: not a tar stream: media type %.80q", i, errInvalid, l.MediaType)
 		}
 	}
 	return m, nil
@@ -127,10 +127,10 @@ func parseAnyManifest(data []byte) (v1.Manifest, error) {
 		return m, err
 	}
 	if k.has("manifests", "fsLayers") {
-		return m, fmt.Errorf("manifest: %w: it is (also) an index or a manifest of version 1", ErrInvalid)
+		return m, fmt.Errorf("manifest: %w: it is (also) an index or a manifest of version 1", errInvalid)
 	}
 	if k.mediaType != "" && !isManifest(k.mediaType) {
-		return m, fmt.Errorf("manifest: %w: media type %.80q", ErrInvalid, k.mediaType)
+		return m, fmt.Errorf("manifest: %w: media type %.80q", errInvalid, k.mediaType)
 	}
 	if err := decode(data, "manifest", &m); err != nil {
 		return v1.Manifest{}, err
@@ -139,7 +139,7 @@ func parseAnyManifest(data []byte) (v1.Manifest, error) {
 		return v1.Manifest{}, fmt.Errorf("manifest: config: %w", err)
 	}
 	if len(m.Layers) > maxLayers {
-		return v1.Manifest{}, fmt.Errorf("manifest: %w: %d layers", ErrInvalid, len(m.Layers))
+		return v1.Manifest{}, fmt.Errorf("manifest: %w: %d layers", errInvalid, len(m.Layers))
 	}
 	for i, l := range m.Layers {
 		if err := checkDescriptor(l); err != nil {
@@ -154,20 +154,20 @@ func parseAnyManifest(data []byte) (v1.Manifest, error) {
 	return m, nil
 }
 
-// ParseIndex reads an image index, OCI's or Docker's manifest list, and checks its descriptors. Media types that
-// are not known are let through: an index may hold anything. Every complaint is [ErrInvalid].
+// parseIndex reads an image index, OCI's or Docker's manifest list, and checks its descriptors. Media types that
+// are not known are let through: an index may hold anything. Every complaint is errInvalid.
 // (image-spec, image-index.md)
-func ParseIndex(data []byte) (v1.Index, error) {
+func parseIndex(data []byte) (v1.Index, error) {
 	var x v1.Index
 	k, err := parseKinds(data, "index")
 	if err != nil {
 		return x, err
 	}
 	if k.has("config", "layers", "fsLayers") {
-		return x, fmt.Errorf("index: %w: it is (also) a manifest", ErrInvalid)
+		return x, fmt.Errorf("index: %w: it is (also) a manifest", errInvalid)
 	}
 	if k.mediaType != "" && !isIndex(k.mediaType) {
-		return x, fmt.Errorf("index: %w: media type %.80q", ErrInvalid, k.mediaType)
+		return x, fmt.Errorf("index: %w: media type %.80q", errInvalid, k.mediaType)
 	}
 	if err := decode(data, "index", &x); err != nil {
 		return v1.Index{}, err
@@ -181,20 +181,20 @@ func ParseIndex(data []byte) (v1.Index, error) {
 }
 
 // ParseConfig reads an image config and checks that it has a platform and legal diff ids. Every complaint is
-// [ErrInvalid]. (image-spec, config.md)
+// errInvalid. (image-spec, config.md)
 func ParseConfig(data []byte) (v1.Image, error) {
 	var c v1.Image
 	if err := decode(data, "config", &c); err != nil {
 		return v1.Image{}, err
 	}
 	if c.Architecture == "" || c.OS == "" {
-		return v1.Image{}, fmt.Errorf("config: %w: no architecture or no os", ErrInvalid)
+		return v1.Image{}, fmt.Errorf("config: %w: no architecture or no os", errInvalid)
 	}
 	if c.RootFS.Type != "layers" {
-		return v1.Image{}, fmt.Errorf("config: %w: rootfs type %.80q, want \"layers\"", ErrInvalid, c.RootFS.Type)
+		return v1.Image{}, fmt.Errorf("config: %w: rootfs type %.80q, want \"layers\"", errInvalid, c.RootFS.Type)
 	}
 	if len(c.RootFS.DiffIDs) > maxLayers {
-		return v1.Image{}, fmt.Errorf("config: %w: %d diff ids", ErrInvalid, len(c.RootFS.DiffIDs))
+		return v1.Image{}, fmt.Errorf("config: %w: %d diff ids", errInvalid, len(c.RootFS.DiffIDs))
 	}
 	for i, d := range c.RootFS.DiffIDs {
 		if err := checkDigest(d); err != nil {
@@ -211,7 +211,7 @@ func parseLayoutFile(data []byte) error {
 		return err
 	}
 	if l.Version != v1.ImageLayoutVersion {
-		return fmt.Errorf("%s: %w: imageLayoutVersion %.80q, want %q", v1.ImageLayoutFile, ErrInvalid, l.Version, v1.ImageLayoutVersion)
+		return fmt.Errorf("%s: %w: imageLayoutVersion %.80q, want %q", v1.ImageLayoutFile, errInvalid, l.Version, v1.ImageLayoutVersion)
 	}
 	return nil
 }

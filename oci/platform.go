@@ -66,7 +66,7 @@ func pick(index v1.Index, want *v1.Platform) (v1.Descriptor, error) {
 	if len(images) == 1 && images[0].Platform == nil {
 		return images[0], nil // its config says which platform it is, and is compared
 	}
-	return v1.Descriptor{}, fmt.Errorf("%w %s: the index has %s", ErrPlatform, FormatPlatform(*want), listPlatforms(images))
+	return v1.Descriptor{}, fmt.Errorf("%w %s: the index has %s", errPlatform, FormatPlatform(*want), listPlatforms(images))
 }
 
 func listPlatforms(images []v1.Descriptor) string {

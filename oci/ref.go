@@ -33,11 +33,11 @@ func (r Ref) entry() v1.Descriptor {
 
 // check refuses a reference that must not be written. What it reaches is not looked at.
 func (r Ref) check() error {
-	if err := CheckRefName(r.Name); err != nil {
+	if err := checkRefName(r.Name); err != nil {
 		return err
 	}
 	if !isManifest(r.Descriptor.MediaType) && !isIndex(r.Descriptor.MediaType) {
-		return fmt.Errorf("reference %q: %w: media type %.80q is neither a manifest's nor an index's", r.Name, ErrInvalid, r.Descriptor.MediaType)
+		return fmt.Errorf("reference %q: %w: media type %.80q is neither a manifest's nor an index's", r.Name, errInvalid, r.Descriptor.MediaType)
 	}
 	if err := checkDescriptor(r.Descriptor); err != nil {
 		return fmt.Errorf("reference %q: %w", r.Name, err)
@@ -45,11 +45,11 @@ func (r Ref) check() error {
 	return nil
 }
 
-// CheckRefName tells with [ErrReference] whether name cannot be a reference name. (image-spec, annotations.md,
+// checkRefName tells with errReference whether name cannot be a reference name. (image-spec, annotations.md,
 // "org.opencontainers.image.ref.name")
-func CheckRefName(name string) error {
+func checkRefName(name string) error {
 	if !casext.IsValidReferenceName(name) {
-		return fmt.Errorf("%w: name %.200q: want letters and digits joined by one of -._:@+ or --, in parts joined by /", ErrReference, name)
+		return fmt.Errorf("%w: name %.200q: want letters and digits joined by one of -._:@+ or --, in parts joined by /", errReference, name)
 	}
 	return nil
 }

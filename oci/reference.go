@@ -31,32 +31,32 @@ func (r Reference) String() string {
 	return s
 }
 
-// ParseReference reads `oci:DIR[:REF]`, `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`. A relative path
+// parseReference reads `oci:DIR[:REF]`, `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`. A relative path
 // counts from base, which may hold colons. As everywhere with these transports, the path ends at its first colon. It looks at nothing
-// on disk; every error is [ErrReference].
-func ParseReference(s, base string) (Reference, error) {
+// on disk; every error is errReference.
+func parseReference(s, base string) (Reference, error) {
 	transport, rest, _ := strings.Cut(s, ":")
 	known := []string{layout.Transport.Name(), ociarchive.Transport.Name(), archive.Transport.Name()}
 	r := Reference{Transport: transport}
 	switch transport {
 	case known[0], known[1], known[2]:
 	case "docker", "containers-storage", "docker-daemon", "dir":
-		return Reference{}, withHint(fmt.Errorf("%w %q: %s: is not read directly", ErrReference, s, transport),
+		return Reference{}, withHint(fmt.Errorf("%w %q: %s: is not read directly", errReference, s, transport),
 			fmt.Sprintf("copy the image first: skopeo copy %s oci:DIR:NAME", s))
 	default:
-		return Reference{}, fmt.Errorf("%w %q: want %s:DIR:NAME, %s:FILE or %s:FILE", ErrReference, s, known[0], known[1], known[2])
+		return Reference{}, fmt.Errorf("%w %q: want %s:DIR:NAME, %s:FILE or %s:FILE", errReference, s, known[0], known[1], known[2])
 	}
 	var colon bool
 	r.Path, r.Name, colon = strings.Cut(rest, ":")
 	if r.Path == "" {
-		return Reference{}, fmt.Errorf("%w %q: no path", ErrReference, s)
+		return Reference{}, fmt.Errorf("%w %q: no path", errReference, s)
 	}
 	if colon && r.Name == "" {
-		return Reference{}, fmt.Errorf("%w %q: nothing follows the last colon", ErrReference, s)
+		return Reference{}, fmt.Errorf("%w %q: nothing follows the last colon", errReference, s)
 	}
 	// Docker's names have a grammar of their own, which its transport applies.
 	if transport != known[2] && r.Name != "" {
-		if err := CheckRefName(r.Name); err != nil {
+		if err := checkRefName(r.Name); err != nil {
 			return Reference{}, fmt.Errorf("%q: %w", s, err)
 		}
 	}

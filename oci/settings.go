@@ -64,7 +64,7 @@ func Merge(parent v1.ImageConfig, s Settings) (v1.ImageConfig, error) {
 		}
 	}
 	var err error
-	if c.Env, err = MergeEnv(parent.Env, s.Env); err != nil {
+	if c.Env, err = mergeEnv(parent.Env, s.Env); err != nil {
 		return v1.ImageConfig{}, err
 	}
 	c.Labels = maps.Clone(parent.Labels)
@@ -100,10 +100,10 @@ func Merge(parent v1.ImageConfig, s Settings) (v1.ImageConfig, error) {
 	return c, nil
 }
 
-// MergeEnv adds variables to an environment of NAME=VALUE entries: names that are there keep their place and
+// mergeEnv adds variables to an environment of NAME=VALUE entries: names that are there keep their place and
 // get the new value, the others follow in the order of their names. Where a name stands twice in env, its last
 // value counts and its first place. Names must not be empty and hold no "=", neither side a NUL byte.
-func MergeEnv(env []string, add map[string]string) ([]string, error) {
+func mergeEnv(env []string, add map[string]string) ([]string, error) {
 	var order []string
 	values := make(map[string]string, len(env)+len(add))
 	set := func(name, value string) {

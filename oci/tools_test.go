@@ -79,8 +79,8 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 		run(t, "skopeo", "--insecure-policy", "--tmpdir", tmp, "copy", from, transport+":"+filepath.Join(tmp, rest))
 		recompressed := 0
 		m := newMemory()
-		o := ImportOptions{BaseDir: tmp, TempDir: t.TempDir(), Platform: &amd64}
-		o.Recompress = func(ctx context.Context, tar io.Reader) (v1.Descriptor, error) {
+		o := ImportOptions{baseDir: tmp, TempDir: t.TempDir(), Platform: &amd64}
+		o.recompress = func(ctx context.Context, tar io.Reader) (v1.Descriptor, error) {
 			recompressed++
 			w, err := m.Create(ctx)
 			if err != nil {
@@ -96,17 +96,17 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 			d, size, err := w.Commit()
 			return v1.Descriptor{MediaType: v1.MediaTypeImageLayerGzip, Digest: d, Size: size}, err
 		}
-		id, err := Resolve(t.Context(), to, o)
+		id, err := resolveText(t.Context(), to, o)
 		if err != nil {
 			t.Errorf("%s: %v", to, err)
 			continue
 		}
-		got, err := Import(t.Context(), to, m, o)
+		got, err := importText(t.Context(), to, m, o)
 		if err != nil {
 			t.Errorf("%s: %v", to, err)
 			continue
 		}
-		if got.Digest != id || len(got.Layers) != 3 || fmt.Sprint(got.Config.RootFS.DiffIDs) != fmt.Sprint(config.RootFS.DiffIDs) || len(got.Config.History) != 4 {
+		if got.id != id || len(got.Layers) != 3 || fmt.Sprint(got.Config.RootFS.DiffIDs) != fmt.Sprint(config.RootFS.DiffIDs) || len(got.Config.History) != 4 {
 			t.Errorf("%s: %+v", to, got)
 		}
 		if want := map[bool]int{true: 3}[transport == "docker-archive"]; recompressed != want {
@@ -119,14 +119,14 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 		}
 	}
 	// The ways to name an image of a docker-archive, and what is said when it is not there.
-	o := ImportOptions{BaseDir: tmp, TempDir: t.TempDir()}
+	o := ImportOptions{baseDir: tmp, TempDir: t.TempDir()}
 	for _, ref := range []string{"docker-archive:docker.tar", "docker-archive:docker.tar:a/b:1", "docker-archive:docker.tar:docker.io/a/b:1", "docker-archive:docker.tar:@0"} {
-		if got, err := Import(t.Context(), ref, newMemory(), o); err != nil || got.Layers[0].Descriptor.MediaType != v1.MediaTypeImageLayer {
+		if got, err := importText(t.Context(), ref, newMemory(), o); err != nil || got.Layers[0].Descriptor.MediaType != v1.MediaTypeImageLayer {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}
 	for _, ref := range []string{"docker-archive:docker.tar:a/b", "docker-archive:docker.tar:@1", "docker-archive:docker.tar:@x", "docker-archive:docker.tar:zzz:1"} {
-		if _, err := Import(t.Context(), ref, newMemory(), o); err == nil || !strings.Contains(hintOf(t, err), "a/b:1") {
+		if _, err := importText(t.Context(), ref, newMemory(), o); err == nil || !strings.Contains(hintOf(t, err), "a/b:1") {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}
@@ -137,12 +137,12 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 	if err := os.Link(filepath.Join(tmp, "docker.tar"), filepath.Join(colon, "docker.tar")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Import(t.Context(), "docker-archive:docker.tar:a/b:1", newMemory(), ImportOptions{BaseDir: colon}); err != nil {
+	if _, err := importText(t.Context(), "docker-archive:docker.tar:a/b:1", newMemory(), ImportOptions{baseDir: colon}); err != nil {
 		t.Error(err)
 	}
 	// Compressed as a whole.
 	run(t, "gzip", "-kf", filepath.Join(tmp, "docker.tar"))
-	if _, err := Import(t.Context(), "docker-archive:docker.tar.gz:a/b:1", newMemory(), o); err != nil {
+	if _, err := importText(t.Context(), "docker-archive:docker.tar.gz:a/b:1", newMemory(), o); err != nil {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
@@ -158,7 +158,7 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tmp, "bad.tar"), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Import(t.Context(), "docker-archive:bad.tar", newMemory(), o); err == nil {
+	if _, err := importText(t.Context(), "docker-archive:bad.tar", newMemory(), o); err == nil {
 		t.Error("a changed layer was imported")
 	}
 	for n := 0; n < len(data); n += 1 + len(data)/30 {
@@ -166,7 +166,7 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ref := range []string{"docker-archive:bad.tar", "oci-archive:bad.tar"} {
-			if _, err := Import(t.Context(), ref, newMemory(), o); err == nil {
+			if _, err := importText(t.Context(), ref, newMemory(), o); err == nil {
 				t.Errorf("%s cut at %d of %d was imported", ref, n, len(data))
 			}
 		}
@@ -213,7 +213,7 @@ func TestImportOfWhatUmociWrites(t *testing.T) {
 	run(t, "umoci", "insert", "--rootless", "--image", dir+":one", tree, "/inserted")
 	run(t, "umoci", "config", "--image", dir+":one", "--config.env", "A=1", "--config.label", "l=2")
 	m := newMemory()
-	got, err := Import(t.Context(), "oci:"+dir+":one", m, ImportOptions{})
+	got, err := importText(t.Context(), "oci:"+dir+":one", m, ImportOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ func readBlob(ctx context.Context, src BlobSource, d v1.Descriptor) ([]byte, err
 	if err := checkDescriptor(d); err != nil {
 		return nil, err
 	}
-	if d.Size > MaxDocument {
-		return nil, fmt.Errorf("blob %s: %w: a document of %d bytes", d.Digest, ErrInvalid, d.Size)
+	if d.Size > maxDocument {
+		return nil, fmt.Errorf("blob %s: %w: a document of %d bytes", d.Digest, errInvalid, d.Size)
 	}
 	r, err := src.Open(ctx, d.Digest)
 	if err != nil {
@@ -54,11 +54,11 @@ func (w *walker) walk(ctx context.Context, d v1.Descriptor, depth int) error {
 		return err
 	}
 	if depth > maxNesting {
-		return fmt.Errorf("blob %s: %w: indexes nested deeper than %d", d.Digest, ErrInvalid, maxNesting)
+		return fmt.Errorf("blob %s: %w: indexes nested deeper than %d", d.Digest, errInvalid, maxNesting)
 	}
 	if met, ok := w.seen[d.Digest]; ok {
 		if met.Size != d.Size {
-			return fmt.Errorf("blob %s: %w: stated with %d and with %d bytes", d.Digest, ErrInvalid, met.Size, d.Size)
+			return fmt.Errorf("blob %s: %w: stated with %d and with %d bytes", d.Digest, errInvalid, met.Size, d.Size)
 		}
 		return nil
 	}
@@ -72,7 +72,7 @@ func (w *walker) walk(ctx context.Context, d v1.Descriptor, depth int) error {
 		if err != nil {
 			return err
 		}
-		index, err := ParseIndex(data)
+		index, err := parseIndex(data)
 		if err != nil {
 			return fmt.Errorf("blob %s: %w", d.Digest, err)
 		}
@@ -100,7 +100,7 @@ func (w *walker) manifest(ctx context.Context, d v1.Descriptor, depth int) error
 	}
 	for _, b := range append([]v1.Descriptor{m.Config}, m.Layers...) {
 		if met, ok := w.seen[b.Digest]; ok && met.Size != b.Size {
-			return fmt.Errorf("blob %s: %w: stated with %d and with %d bytes", b.Digest, ErrInvalid, met.Size, b.Size)
+			return fmt.Errorf("blob %s: %w: stated with %d and with %d bytes", b.Digest, errInvalid, met.Size, b.Size)
 		} else if !ok {
 			w.seen[b.Digest] = b
 		}

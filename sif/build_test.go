@@ -8,12 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,13 +19,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
 	"xtoo/layers/merge"
 	"xtoo/sif/squashfs"
 )
 
 // testTime is the time of everything that says no other.
-var testTime = layertest.Time
+var testTime = testutil.Day
 
 type item = layertest.Item
 
@@ -130,34 +129,6 @@ var ownNames = sync.OnceValue(func() map[string]bool {
 
 // own says whether a path is of the files that this package adds.
 func own(name string) bool { return ownNames()[name] || strings.HasPrefix(name, dirName) }
-
-// lines renders what a memory holds, less this package's own files: one line a name.
-func (m *memory) lines() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(m.files)) {
-		if own(name) {
-			continue
-		}
-		f := m.files[name]
-		slices.Sort(f.names)
-		line := fmt.Sprintf("%s %#o", name, f.Mode&0o7777)
-		switch f.Mode & unix.S_IFMT {
-		case unix.S_IFDIR:
-			line = fmt.Sprintf("%s/ %#o", name, f.Mode&0o7777)
-		case unix.S_IFLNK:
-			line = name + " -> " + f.Target
-		case unix.S_IFREG:
-			line = name + " = " + f.data
-		case unix.S_IFCHR:
-			line = fmt.Sprintf("%s c %d:%d", name, f.Major, f.Minor)
-		}
-		if len(f.names) > 1 && name != f.names[0] {
-			line += " @ " + f.names[0]
-		}
-		out = append(out, line)
-	}
-	return out
-}
 
 // pack packs layers into a memory.
 func pack(tars ...[]byte) (*memory, Info, error) {

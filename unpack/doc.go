@@ -12,6 +12,9 @@
 // is read alike by every reader of tar: where two readings of a header are possible, it is refused.
 // Whoever reads the stream after that may trust it.
 //
+// What a member says is for package layers to interpret ([layers.MemberOf]); the gate walks the raw blocks beside it,
+// because it copies bytes, and refuses more. The package must not know layer directories, the store, or images.
+//
 // Nothing here writes to the file system, and nothing is believed before it is checked: sizes from an
 // index or a header never size an allocation by themselves.
 package unpack

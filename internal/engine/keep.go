@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers/store"
 	"xtoo/oci"
@@ -17,7 +20,9 @@ func Keep(ctx context.Context, s *store.Store) (store.Keep, error) {
 	k := store.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
 	layout, err := oci.OpenLayout(s.LayoutDir())
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, oci.ErrNotLayout) {
-		return k, nil // a store that has built nothing yet
+		if _, serr := os.Lstat(filepath.Join(s.LayoutDir(), v1.ImageIndexFile)); errors.Is(serr, fs.ErrNotExist) {
+			return k, nil // a store that has built nothing yet
+		}
 	}
 	if err != nil {
 		return k, err

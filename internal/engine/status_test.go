@@ -245,4 +245,10 @@ func TestKeep(t *testing.T) {
 	if _, err := engine.Build(t.Context(), b.plan(), b.o); err == nil {
 		t.Error("a damaged index is written over")
 	}
+	if err := os.Remove(filepath.Join(b.dir, "oci/oci-layout")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.Keep(t.Context(), b.o.Store); err == nil {
+		t.Error("a layout with an index and without its other file keeps nothing")
+	}
 }

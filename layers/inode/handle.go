@@ -122,7 +122,7 @@ func readLink(dir int, name string) (string, error) {
 	}
 }
 
-// A handle is one file of a tree: a name in an open directory, and, where it is a regular file or a directory,
+// A Handle is one file of a tree: a name in an open directory, and, where it is a regular file or a directory,
 // an open descriptor of the file itself. Nothing done through it follows a symbolic link.
 type Handle struct {
 	Dir  int
@@ -153,6 +153,7 @@ func Open(dir int, name string, st *unix.Stat_t) (Handle, error) {
 // RootHandle returns the handle of a tree's root itself. It borrows root: close must not be called on it.
 func RootHandle(root int) Handle { return Handle{Dir: root, Name: ".", FD: root} }
 
+// Close closes the descriptor of a handle that [Open] has made.
 func (h Handle) Close() { CloseFD(h.FD) }
 
 // path names the file for the calls that have no form with a directory's descriptor. /proc/self/fd leads to the

@@ -64,6 +64,7 @@ func (h Handle) Xattr(name string) (value []byte, ok bool, err error) {
 	}
 }
 
+// SetXattr sets an xattr, whether or not the file has it. Errors are the kernel's.
 func (h Handle) SetXattr(name string, value []byte) error {
 	if h.FD >= 0 {
 		return unix.Fsetxattr(h.FD, name, value, 0)

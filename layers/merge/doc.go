@@ -13,7 +13,7 @@
 //   - `.wh.NAME` hides NAME, and `.wh..wh..opq` all there is in its directory, in lower layers only, wherever in
 //     its own layer it stands;
 //   - a directory merges with a directory below it and brings its own metadata; anything else hides what is below;
-//   - a directory that only its content implies is the one of a lower layer, or else none that any layer describes
+//   - a directory that only its content, or a whiteout in it, implies is the one of a lower layer, or else none that any layer describes
 //     ([View.Implied]). It hides a symbolic link of the same name in a lower layer, as it does on an overlay;
 //   - of several members of one name in a layer the last counts. Layers with such members are read twice: the
 //     merge starts anew with a new sink, and scans the headers of that layer and of those below it before their data;

@@ -110,7 +110,7 @@ func (m *merger) member(seq uint32, e *layers.Member, data io.Reader) error {
 	case layers.Nothing:
 		return nil
 	case layers.Whiteout, layers.Opaque:
-		return m.whiteout(e)
+		return m.whiteout(seq, e)
 	}
 	id, hidden, err := m.locate(e.Path)
 	if err != nil {
@@ -150,19 +150,30 @@ func (m *merger) member(seq uint32, e *layers.Member, data io.Reader) error {
 
 // whiteout records a whiteout of the layer. It counts for lower layers only, so it may stand before or after what its
 // own layer has at the same place.
-func (m *merger) whiteout(e *layers.Member) error {
+func (m *merger) whiteout(seq uint32, e *layers.Member) error {
+	set, dir := m.t.setGone, e.Path
 	if e.Kind == layers.Opaque {
-		id, _, err := m.enter(e.Path)
-		if err == nil {
-			m.t.setOpaque(id, m.layer)
-		}
+		set = m.t.setOpaque
+	} else {
+		dir, _ = layers.Split(e.Path)
+	}
+	id, _, err := m.enter(dir)
+	if err != nil {
 		return err
 	}
-	id, _, err := m.locate(e.Path)
-	if err == nil {
-		m.t.setGone(id, m.layer)
+	// The directory of a whiteout is there, as that of any member.
+	m.t.at(id).below = m.layer
+	m.t.noteBelow(id, m.layer)
+	if m.scan == nil || !m.scan.replaced(m.t, id, seq) {
+		m.t.imply(m.dir.open, m.layer)
 	}
-	return err
+	if e.Kind == layers.Whiteout {
+		if id, _, err = m.locate(e.Path); err != nil {
+			return err
+		}
+	}
+	set(id, m.layer)
+	return nil
 }
 
 // locate returns the node of a member, and whether an upper layer hides all there is in its directory.

@@ -61,6 +61,7 @@ func (m *model) layer(items []item) error {
 			if base == ".wh..wh..opq" {
 				hidden = ""
 			}
+			m.parents(path.Join(dir, "x"))
 			cut = append(cut, path.Join(dir, hidden)+"/")
 			if hidden != "" {
 				cut = append(cut, path.Join(dir, hidden))
@@ -106,15 +107,20 @@ func isCut(name string, cut []string, seen map[string]*modelFile) bool {
 }
 
 func (m *model) place(name string, f *modelFile) {
+	m.parents(name)
+	if old := m.files[name]; old != nil && (old.typ != tar.TypeDir || f.typ != tar.TypeDir) {
+		m.removeTree(name, true)
+	}
+	m.files[name] = f
+}
+
+// parents makes the directories above name where there are none.
+func (m *model) parents(name string) {
 	for d, _ := layers.Split(name); d != ""; d, _ = layers.Split(d) {
 		if old := m.files[d]; old == nil || old.typ != tar.TypeDir {
 			m.files[d] = &modelFile{typ: tar.TypeDir, mode: 0o755}
 		}
 	}
-	if old := m.files[name]; old != nil && (old.typ != tar.TypeDir || f.typ != tar.TypeDir) {
-		m.removeTree(name, true)
-	}
-	m.files[name] = f
 }
 
 func (m *model) lines() ([]string, error) {

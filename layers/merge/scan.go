@@ -53,8 +53,13 @@ func (s *scan) superseded(t *tree, id, seq uint32) bool {
 	if int(id) < len(s.last) && s.last[id] > seq+1 {
 		return true
 	}
-	for id != 0 {
-		id = t.at(id).parent
+	return id != 0 && s.replaced(t, t.at(id).parent, seq)
+}
+
+// replaced says whether a later member of the layer than seq puts something else in the place of the directory at node
+// id, or of one above it.
+func (s *scan) replaced(t *tree, id, seq uint32) bool {
+	for ; id != 0; id = t.at(id).parent {
 		if int(id) < len(s.nonDir) && s.nonDir[id] > seq+1 {
 			return true
 		}

@@ -129,7 +129,7 @@ func (c *capturer) fixRoot(root int, low *stack) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.fixDir(root, "", low.root(), m.Disk.Opaque, m.PassesOn()); err != nil {
+	if _, err := c.fixDir(root, "", place{low.root(), m.Disk.Opaque, m.PassesOn()}); err != nil {
 		return err
 	}
 	if m.Disk.Implied || (inode.SameMeta(m, was) && c.sameTime(m, was)) {

@@ -11,11 +11,16 @@ import (
 	"xtoo/layers/inode"
 )
 
+// A place is what a directory of the upper one means to what is in it.
+type place struct {
+	low    *mergedDir        // the merged lower directory of its path, nil if there is none
+	hidden bool              // that does not show through: this directory, or one that leads to it, is opaque
+	in     inode.Inheritance // what it passes on
+}
+
 // fixDir brings what is in a directory of the upper one into its canonical form and returns how many names are
-// left in it. low is the merged lower directory of that path, nil if there is none; hidden says that it does not
-// show through, as the directory or one that leads to it is opaque; in is what the directory passes on.
-// The directory's own attributes are the caller's to settle.
-func (c *capturer) fixDir(dir int, path string, low *mergedDir, hidden bool, in inode.Inheritance) (left int, err error) {
+// left in it. The directory's own attributes are the caller's to settle.
+func (c *capturer) fixDir(dir int, path string, at place) (left int, err error) {
 	names, err := inode.ReadNames(dir)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
@@ -25,7 +30,7 @@ func (c *capturer) fixDir(dir int, path string, low *mergedDir, hidden bool, in 
 		if err := c.ctx.Err(); err != nil {
 			return 0, err
 		}
-		kept, err := c.fixChild(dir, name, joinPath(path, name), low, hidden, in)
+		kept, err := c.fixChild(dir, name, joinPath(path, name), at)
 		if err != nil {
 			return 0, err
 		}
@@ -33,11 +38,11 @@ func (c *capturer) fixDir(dir int, path string, low *mergedDir, hidden bool, in 
 			left++
 		}
 	}
-	if !hidden {
+	if !at.hidden {
 		return left, nil
 	}
 	// What an opaque directory hid is said one by one. The directory itself stops being opaque.
-	below, err := low.names()
+	below, err := at.low.names()
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
@@ -54,12 +59,12 @@ func (c *capturer) fixDir(dir int, path string, low *mergedDir, hidden bool, in 
 }
 
 // fixChild brings one name into its canonical form and reports whether it is still there.
-func (c *capturer) fixChild(dir int, name, path string, low *mergedDir, hidden bool, in inode.Inheritance) (kept bool, err error) {
+func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, err error) {
 	st, err := inode.StatAt(dir, name)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
-	was, had, err := low.lookup(name)
+	was, had, err := at.low.lookup(name)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
@@ -95,9 +100,9 @@ func (c *capturer) fixChild(dir int, name, path string, low *mergedDir, hidden b
 			c.skip(path, "xattr "+x)
 		}
 	}
-	m.Inherit(in)
+	m.Inherit(at.in)
 	if m.IsDir() {
-		return c.fixSubdir(h, path, m, low, was, had, hidden, in)
+		return c.fixSubdir(h, path, m, at, was, had)
 	}
 	same := false
 	if had {
@@ -116,10 +121,10 @@ func (c *capturer) fixChild(dir int, name, path string, low *mergedDir, hidden b
 	case !had && c.created[path] && m.IsRegular() && m.Size == 0:
 		return false, wrapPath(path, unix.Unlinkat(dir, name, 0))
 	}
-	return true, c.settle(h, path, m, in)
+	return true, c.settle(h, path, m, at.in)
 }
 
-func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, low *mergedDir, was mergedEntry, had, hidden bool, in inode.Inheritance) (bool, error) {
+func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, at place, was mergedEntry, had bool) (bool, error) {
 	var below *mergedDir
 	same := false
 	if had && was.isDir() {
@@ -129,12 +134,12 @@ func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, low *me
 		}
 		lh.Close()
 		same = inode.SameMeta(m, lm) && c.sameTime(m, lm)
-		if below, err = low.child(was); err != nil {
+		if below, err = at.low.child(was); err != nil {
 			return false, fmt.Errorf("%s: %w", path, err)
 		}
 		defer below.close()
 	}
-	left, err := c.fixDir(h.FD, path, below, hidden || m.Disk.Opaque, m.PassesOn())
+	left, err := c.fixDir(h.FD, path, place{below, at.hidden || m.Disk.Opaque, m.PassesOn()})
 	if err != nil {
 		return false, err
 	}
@@ -144,7 +149,7 @@ func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, low *me
 		}
 		return false, wrapPath(path, unix.Unlinkat(h.Dir, h.Name, unix.AT_REMOVEDIR))
 	}
-	return true, c.settle(h, path, m, in)
+	return true, c.settle(h, path, m, at.in)
 }
 
 // sameFile reports whether a file of the upper directory is the lower one.

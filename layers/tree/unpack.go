@@ -12,7 +12,7 @@ import (
 	"xtoo/layers/inode"
 )
 
-// ErrNotEmpty: the directory to unpack to is not empty.
+// ErrNotEmpty is what [Unpack] says of a directory that is not empty.
 var ErrNotEmpty = errors.New("the directory is not empty")
 
 // UnpackOptions are the options of [Unpack]. The zero value is right for a layer that stands on its own, as the

@@ -8,7 +8,7 @@ packages=(
   skopeo umoci podman runc fuse-overlayfs         # judges of OCI images
   tar xz-utils zstd pigz bzip2 gzip               # judges of archives
   acl attr libcap2-bin                            # what archives carry
-  gpg python3 jq strace man-db shellcheck util-linux procps file
+  gpg python3 libarchive-tools busybox-static jq strace man-db shellcheck util-linux procps file
   mmdebstrap arch-test                            # a root of real programs
   qemu-user-static                                # one of another architecture; without binfmt-support: it must not need it
 )

@@ -25,9 +25,6 @@ import (
 // Options of a [Runner]. Store is required.
 type Options struct {
 	Store *store.Store
-	// Probe finds out what this user may do. It is asked once, when something must be executed, unpacked or removed.
-	// Default: [chroot.Probe].
-	Probe func() (*chroot.Host, error)
 	// Emulators are qemu's user mode emulators, or directories of them, that go before those of the PATH.
 	Emulators []string
 	// Log takes what is for developers. Default: nothing is logged.
@@ -39,9 +36,9 @@ type Options struct {
 // A Runner executes jobs on this machine. It may be used by any number of goroutines.
 type Runner struct {
 	o     Options
-	host  func() (*chroot.Host, error)
-	found *chroot.Host // by host; nil: nothing was asked for
-	dirs  sync.Map     // names of layer directories that are there
+	host  func() (*chroot.Host, error) // finds out once what this user may do, when that is first needed
+	found *chroot.Host                 // by host; nil: nothing was asked for
+	dirs  sync.Map                     // names of layer directories that are there
 
 	emulating  sync.Mutex
 	emulations map[qemu.Arch]emulationResult
@@ -55,12 +52,9 @@ func New(o Options) *Runner {
 	if o.Events == nil {
 		o.Events = func(engine.Event) {}
 	}
-	if o.Probe == nil {
-		o.Probe = chroot.Probe
-	}
 	r := &Runner{o: o, emulations: map[qemu.Arch]emulationResult{}}
 	r.host = sync.OnceValues(func() (*chroot.Host, error) {
-		h, err := o.Probe()
+		h, err := chroot.Probe()
 		if err != nil {
 			return nil, fmt.Errorf("find out what this user may do: %w", err)
 		}

@@ -168,7 +168,7 @@ func TestImageIsNamedByChainIDs(t *testing.T) {
 		t.Errorf("layers %+v", m.Layers)
 	}
 	b.Arch = lookup(t, "arm-64bit")
-	if _, err := (&Image{Store: s}).Identify(t.Context(), b, nil); !errors.Is(err, oci.ErrPlatform) {
+	if _, err := (&Image{Store: s}).Identify(t.Context(), b, nil); err == nil || !strings.Contains(err.Error(), "riscv64") {
 		t.Errorf("an image for another platform: %v", err)
 	}
 	if _, err := (&Image{Store: s}).Found(b, engine.Material{}); err == nil {

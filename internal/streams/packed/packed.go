@@ -159,6 +159,8 @@ func (r *reader) meaning(err error) error {
 		return io.EOF
 	case r.in.Err != nil:
 		return r.in.Err
+	case errors.Is(err, ErrUnsupported):
+		return err
 	}
 	kind := ErrTruncated
 	if !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -1,46 +1,31 @@
-// Package layertest makes the tar streams of layers for tests, and has a table of images with what is visible in them.
+// Package layertest has a table of images with what is visible in them, and short names for the members of its layers.
 package layertest
 
 import (
 	"archive/tar"
-	"bytes"
-	"io"
 	"testing"
-	"time"
+
+	"xtoo/internal/testutil"
 )
 
-// Time is the time of everything that says no other.
-var Time = time.Unix(1655337600, 0).UTC()
-
 // An Item is a member of a test's layer.
-type Item struct {
-	tar.Header
-	Data string
-}
+type Item = testutil.Member
 
 // Reg is a regular file of mode 0644.
-func Reg(name, data string) Item {
-	return Item{tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data))}, data}
-}
+func Reg(name, data string) Item { return testutil.File(name, data).WithMode(0o644) }
 
 // Dir is a directory.
-func Dir(name string, mode int64) Item {
-	return Item{Header: tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: mode}}
-}
+func Dir(name string, mode int64) Item { return testutil.Dir(name).WithMode(mode) }
 
 // Sym is a symbolic link.
-func Sym(name, target string) Item {
-	return Item{Header: tar.Header{Name: name, Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}}
-}
+func Sym(name, target string) Item { return testutil.Symlink(name, target) }
 
 // Hard is a hard link.
-func Hard(name, target string) Item {
-	return Item{Header: tar.Header{Name: name, Typeflag: tar.TypeLink, Mode: 0o644, Linkname: target}}
-}
+func Hard(name, target string) Item { return testutil.Link(name, target) }
 
-// Char is a character device.
+// Char is a character device of mode 0600.
 func Char(name string, major, minor int64) Item {
-	return Item{Header: tar.Header{Name: name, Typeflag: tar.TypeChar, Mode: 0o600, Devmajor: major, Devminor: minor}}
+	return testutil.Device(name, tar.TypeChar, major, minor).WithMode(0o600)
 }
 
 // Wh is an empty file, as whiteouts are.
@@ -49,22 +34,5 @@ func Wh(name string) Item { return Reg(name, "") }
 // Tar writes items as a tar stream.
 func Tar(t testing.TB, items ...Item) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, it := range items {
-		h := it.Header
-		if h.ModTime.IsZero() {
-			h.ModTime = Time
-		}
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatalf("%s: %v", h.Name, err)
-		}
-		if _, err := io.WriteString(w, it.Data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return testutil.Tar(t, items...)
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"xtoo/internal/engine"
+	"xtoo/internal/engine/enginetest"
+	"xtoo/layers/store"
+	"xtoo/projects"
 )
 
 // sides are two roots that have nothing to do with each other, and a project on each.
@@ -173,18 +176,23 @@ func TestJobsAtATime(t *testing.T) {
 // Several builds at once on one store: each node is executed once, and who comes second waits and says so.
 func TestBuildsAtOnce(t *testing.T) {
 	b := newBench(t, sides())
-	b.runner.Before = func(context.Context, engine.Job) error {
-		time.Sleep(30 * time.Millisecond)
-		return nil
-	}
 	plan := b.plan()
 	var wg sync.WaitGroup
-	var executed, cached atomic.Int32
+	var executed, cached, read atomic.Int32
 	results := make([]engine.Result, 4)
 	for i := range results {
+		s, err := store.Open(b.dir, store.OpenOptions{}) // each build has its own, and closes it
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := b.o
+		source := &enginetest.Source{Store: s}
+		o.Store, o.Outputs, o.Sources = s, nil, map[projects.BaseKind]engine.Source{projects.BaseStage3: source}
+		o.Runner = &enginetest.Runner{Store: s, Before: func(context.Context, engine.Job) error {
+			time.Sleep(30 * time.Millisecond)
+			return nil
+		}}
 		wg.Go(func() {
-			o := b.o
-			o.Outputs = nil
 			res, err := engine.Build(t.Context(), plan, o)
 			if err != nil {
 				t.Error(err)
@@ -192,11 +200,12 @@ func TestBuildsAtOnce(t *testing.T) {
 			results[i] = res
 			executed.Add(int32(res.Executed))
 			cached.Add(int32(res.Cached))
+			read.Add(int32(source.ReadBases))
 		})
 	}
 	wg.Wait()
-	if executed.Load() != 6 || cached.Load() != 18 || b.source.ReadBases != 2 {
-		t.Errorf("%d executed, %d cached, %d bases read", executed.Load(), cached.Load(), b.source.ReadBases)
+	if executed.Load() != 6 || cached.Load() != 18 || read.Load() != 2 {
+		t.Errorf("%d executed, %d cached, %d bases read", executed.Load(), cached.Load(), read.Load())
 	}
 	for _, r := range results[1:] {
 		if fmt.Sprint(r.Images) != fmt.Sprint(results[0].Images) {

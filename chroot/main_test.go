@@ -288,18 +288,7 @@ func (r *testRoot) upperHas(name string) bool {
 	return err == nil
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func contains(t testing.TB, text string, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if !strings.Contains(text, p) {
-			t.Errorf("%q is not in:\n%s", p, text)
-		}
-	}
-}
+var (
+	must     = testutil.Must
+	contains = testutil.Contains
+)

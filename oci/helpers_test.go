@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -9,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +21,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+
+	"xtoo/internal/testutil"
 )
 
 var epoch = time.Date(2022, 6, 16, 1, 2, 3, 0, time.UTC)
@@ -88,36 +90,11 @@ func (w *memoryWriter) Abort() {
 // tarOf makes a tar stream of regular files.
 func tarOf(t testing.TB, files map[string]string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range sortedKeys(files) {
-		h := &tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name])), Typeflag: tar.TypeReg, ModTime: epoch}
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, files[name]); err != nil {
-			t.Fatal(err)
-		}
+	var members []testutil.Member
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		members = append(members, testutil.File(name, files[name]))
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func sortedKeys(m map[string]string) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	for i := range keys {
-		for j := i + 1; j < len(keys); j++ {
-			if keys[j] < keys[i] {
-				keys[i], keys[j] = keys[j], keys[i]
-			}
-		}
-	}
-	return keys
+	return testutil.Tar(t, members...)
 }
 
 func compressWith(t testing.TB, mediaType string, data []byte) []byte {
@@ -187,31 +164,13 @@ func mustExport(t testing.TB, m *memory, dir string, refs ...Ref) ExportResult {
 	return r
 }
 
-// files lists a directory tree with sizes and contents' digests, for comparisons.
+// files lists a directory tree with all but times, for comparisons.
 func files(t testing.TB, dir string) string {
 	t.Helper()
+	tree := testutil.View{Time: func(*unix.Stat_t) string { return "" }}.Dump(t, dir)
 	var b strings.Builder
-	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			fmt.Fprintf(&b, "%s/\n", rel)
-			return nil
-		}
-		data, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&b, "%s %s\n", rel, digest.FromBytes(data))
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, path := range slices.Sorted(maps.Keys(tree)) {
+		fmt.Fprintf(&b, "%s %s\n", path, tree[path])
 	}
 	return b.String()
 }
@@ -241,16 +200,6 @@ func hasBlob(t testing.TB, dir string, d v1.Descriptor) bool {
 		t.Fatal(err)
 	}
 	return ok
-}
-
-func run(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }
 
 // unprivileged runs f so that the file system's permissions count, for root too.

@@ -12,9 +12,8 @@ import (
 	"regexp"
 	"sync"
 
-	"github.com/containers/image/v5/pkg/compression"
-
 	"xtoo/internal/streams"
+	"xtoo/internal/streams/packed"
 )
 
 // layoutMember matches the names of an archive that belong to a layout; nothing else is remembered.
@@ -50,11 +49,11 @@ func openPlain(ctx context.Context, name, temp string) (_ *os.File, done func() 
 	if err != nil {
 		return nil, nil, err
 	}
-	plain, compressed, err := compression.AutoDecompress(streams.WithContext(ctx, f))
+	plain, format, err := packed.Open(streams.WithContext(ctx, f))
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", errInvalid, err), f.Close())
 	}
-	if !compressed {
+	if format == packed.None {
 		_, err := f.Seek(0, io.SeekStart)
 		return f, f.Close, errors.Join(err, plain.Close())
 	}

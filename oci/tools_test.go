@@ -53,7 +53,7 @@ func TestSkopeoReadsALayout(t *testing.T) {
 		Layers       []string
 		Env          []string
 	}
-	out := run(t, "skopeo", "inspect", "oci:"+dir+":x86-64bit/generic_64/host")
+	out := testutil.Run(t, "skopeo", "inspect", "oci:"+dir+":x86-64bit/generic_64/host")
 	if err := json.Unmarshal([]byte(out), &inspected); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 	tmp := t.TempDir()
 	for _, to := range []string{"oci:l:a/b", "oci-archive:oci.tar:a/b", "docker-archive:docker.tar:a/b:1"} {
 		transport, rest, _ := strings.Cut(to, ":")
-		run(t, "skopeo", "--insecure-policy", "--tmpdir", tmp, "copy", from, transport+":"+filepath.Join(tmp, rest))
+		testutil.Run(t, "skopeo", "--insecure-policy", "--tmpdir", tmp, "copy", from, transport+":"+filepath.Join(tmp, rest))
 		recompressed := 0
 		m := newMemory()
 		o := ImportOptions{baseDir: tmp, TempDir: t.TempDir(), Platform: &amd64}
@@ -141,7 +141,7 @@ func TestImportOfWhatSkopeoWrites(t *testing.T) {
 		t.Error(err)
 	}
 	// Compressed as a whole.
-	run(t, "gzip", "-kf", filepath.Join(tmp, "docker.tar"))
+	testutil.Run(t, "gzip", "-kf", filepath.Join(tmp, "docker.tar"))
 	if _, err := importText(t.Context(), "docker-archive:docker.tar.gz:a/b:1", newMemory(), o); err != nil {
 		t.Error(err)
 	}
@@ -182,7 +182,7 @@ func TestUmociUnpacksALayout(t *testing.T) {
 	if os.Geteuid() != 0 {
 		args = append(args[:1:1], append([]string{"--rootless"}, args[1:]...)...)
 	}
-	run(t, "umoci", args...)
+	testutil.Run(t, "umoci", args...)
 	var got []string
 	for _, name := range []string{"a", "b", "c", "gone"} {
 		data, err := os.ReadFile(filepath.Join(bundle, "rootfs", "etc", name))
@@ -196,7 +196,7 @@ func TestUmociUnpacksALayout(t *testing.T) {
 	}
 	// What umoci thinks is garbage: nothing.
 	before := files(t, dir)
-	run(t, "umoci", "gc", "--layout", dir)
+	testutil.Run(t, "umoci", "gc", "--layout", dir)
 	if after := files(t, dir); after != before {
 		t.Errorf("umoci gc changed\n%sto\n%s", before, after)
 	}
@@ -207,11 +207,11 @@ func TestImportOfWhatUmociWrites(t *testing.T) {
 	testutil.Need(t, "umoci")
 	tmp := t.TempDir()
 	dir := filepath.Join(tmp, "u")
-	run(t, "umoci", "init", "--layout", dir)
-	run(t, "umoci", "new", "--image", dir+":one")
+	testutil.Run(t, "umoci", "init", "--layout", dir)
+	testutil.Run(t, "umoci", "new", "--image", dir+":one")
 	tree := write(t, map[string]string{"etc/x": "y"})
-	run(t, "umoci", "insert", "--rootless", "--image", dir+":one", tree, "/inserted")
-	run(t, "umoci", "config", "--image", dir+":one", "--config.env", "A=1", "--config.label", "l=2")
+	testutil.Run(t, "umoci", "insert", "--rootless", "--image", dir+":one", tree, "/inserted")
+	testutil.Run(t, "umoci", "config", "--image", dir+":one", "--config.env", "A=1", "--config.label", "l=2")
 	m := newMemory()
 	got, err := importText(t.Context(), "oci:"+dir+":one", m, ImportOptions{})
 	if err != nil {
@@ -234,10 +234,10 @@ func TestImportOfWhatUmociWrites(t *testing.T) {
 	m.put(img.Config)
 	m.put(img.Manifest)
 	mustExport(t, m, dir, Ref{Name: "two", Descriptor: img.Descriptor})
-	if out := run(t, "umoci", "ls", "--layout", dir); out != "one\ntwo\n" {
+	if out := testutil.Run(t, "umoci", "ls", "--layout", dir); out != "one\ntwo\n" {
 		t.Error(out)
 	}
-	if out := run(t, "umoci", "stat", "--image", dir+":two"); !strings.Contains(out, "xtoo node child") {
+	if out := testutil.Run(t, "umoci", "stat", "--image", dir+":two"); !strings.Contains(out, "xtoo node child") {
 		t.Error(out)
 	}
 }
@@ -303,7 +303,7 @@ func TestPodmanTakesALayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	podman := func(args ...string) string {
-		return run(t, "podman", append([]string{"--root", filepath.Join(tmp, "root"), "--runroot", filepath.Join(tmp, "run"), "--storage-driver", "vfs"}, args...)...)
+		return testutil.Run(t, "podman", append([]string{"--root", filepath.Join(tmp, "root"), "--runroot", filepath.Join(tmp, "run"), "--storage-driver", "vfs"}, args...)...)
 	}
 	id := strings.TrimSpace(podman("pull", "-q", "oci:"+dir+":x86-64bit/generic_64/host"))
 	if id != img.ConfigDescriptor.Digest.Encoded() {

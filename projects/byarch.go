@@ -83,7 +83,7 @@ func (c *declaration) uses() []string {
 // user is the first default that refers to a value.
 func (c *declaration) user(name string) *rawValue {
 	for _, def := range c.defaults() {
-		if contains(def.uses(), name) {
+		if slices.Contains(def.uses(), name) {
 			return def
 		}
 	}

@@ -2,6 +2,7 @@ package projects
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -299,7 +300,7 @@ func (c *declaration) choose(words []string) error {
 		return nil
 	}
 	for _, w := range words {
-		if !contains(c.choices, w) {
+		if !slices.Contains(c.choices, w) {
 			return fmt.Errorf("%q is none of the choices: %s", schema.Shorten(w), strings.Join(c.choices, ", "))
 		}
 	}

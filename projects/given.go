@@ -3,6 +3,7 @@ package projects
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"xtoo/internal/nearest"
@@ -123,7 +124,7 @@ func (t *Tree) knows(pos schema.Position, what, tag, name string, probs *schema.
 		}
 		known, where = sortedKeys(p.visible), fmt.Sprintf("project %q does not have", tag)
 	}
-	if contains(known, name) {
+	if slices.Contains(known, name) {
 		return true
 	}
 	p := schema.Problem{Pos: pos, Msg: fmt.Sprintf("%s: %s a value %q%s", what, where, schema.Shorten(name), nearest.DidYouMean(name, known))}

@@ -230,7 +230,7 @@ func volumesOver(others, added []Volume) []Volume {
 func (s *Script) seen() []string {
 	var out []string
 	for _, ref := range s.values {
-		if !contains(out, ref.name) {
+		if !slices.Contains(out, ref.name) {
 			out = append(out, ref.name)
 		}
 	}

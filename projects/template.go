@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -206,7 +207,7 @@ func (w *walker) access(n parse.Node, path []string) {
 		w.text.uses = append(w.text.uses, path[1])
 	case "project":
 		known := []string{"name", "tag", "type", "path"}
-		if len(path) > 1 && !contains(known, path[1]) {
+		if len(path) > 1 && !slices.Contains(known, path[1]) {
 			w.bad(n, fmt.Sprintf("there is no .project.%s%s", path[1], nearest.DidYouMean(path[1], known)))
 		}
 	case "arch", "subarch":
@@ -220,15 +221,6 @@ func (w *walker) bad(n parse.Node, msg string) {
 	w.wrong = true
 	line := 1 + strings.Count(w.text.src[:min(int(n.Position()), len(w.text.src))], "\n")
 	w.probs.Addf(inText(w.val, line), "template: %s", msg)
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // scope is what templates see.

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -165,23 +164,11 @@ func writeSIF(t testing.TB, img Image, o Options) (string, Info) {
 	return f.Name(), info
 }
 
-// run runs a program and returns its standard output.
-func run(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
-	}
-	return out.String()
-}
-
 // unsquash unpacks the partition of a SIF file with unsquashfs.
 func unsquash(t testing.TB, sif string, info Info) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "root")
-	run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.PartitionOffset), "-dest", dir, sif)
+	testutil.Run(t, "unsquashfs", "-no-progress", "-quiet", "-strict-errors", "-offset", fmt.Sprint(info.PartitionOffset), "-dest", dir, sif)
 	return dir
 }
 

@@ -153,25 +153,29 @@ func TestWriteContent(t *testing.T) {
 	testutil.Need(t, "unsquashfs")
 	path, info := writeSIF(t, sample(t), Options{})
 	root := unsquash(t, path, info)
-	lines := strings.Join(walker{dirTime: true}.lines(t, root), "\n")
+	var all []string
+	for path, line := range (testutil.View{Time: testutil.Seconds}).Dump(t, root) {
+		all = append(all, fmt.Sprintf("%q %s", path, line))
+	}
+	lines := strings.Join(all, "\n")
 	for _, want := range []string{
-		`"." 040711 0:0 time 1655337600`,
-		`"usr/bin/ping" 0104755 0:0 size 3`,
+		`"." 040711 0:0 1655337600`,
+		`"usr/bin/ping" 0104755 0:0 1655337600 3 `,
 		` security.capability="\x01\x00\x00\x02\x00 \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" user.note="binary \x00\xff" user.other one="value"`,
-		`"home/u" 042750 4294967294:4000000000 time`,
-		`"dev/console" 020600 0:0 device 5:1`,
-		`"dev/big" 020600 0:0 device 4095:1048575`,
-		`"dev/loop0" 060660 0:6 device 7:0`,
+		`"home/u" 042750 4294967294:4000000000 1655337600`,
+		`"dev/console" 020600 0:0 1655337600 5:1`,
+		`"dev/big" 020600 0:0 1655337600 4095:1048575`,
+		`"dev/loop0" 060660 0:6 1655337600 7:0`,
 		`"pipe" 010644 0:0`,
-		`"old" 0100644 0:0 size 1 2d711642b726b044 time 0 `,
-		`"bin/sh" 0120777 0:0 -> "dash"`,
-		`"singularity" 0120777 0:0 -> ".singularity.d/runscript" time 1655337600`,
-		`".run" 0120777 0:0 -> ".singularity.d/actions/run"`,
-		`".exec" 0120777 0:0 -> ".singularity.d/actions/exec"`,
-		`".shell" 0120777 0:0 -> ".singularity.d/actions/shell"`,
-		`".test" 0120777 0:0 -> ".singularity.d/actions/test"`,
-		`"environment" 0120777 0:0 -> ".singularity.d/env/90-environment.sh"`,
-		`".singularity.d" 040755 0:0 time 1655337600`,
+		`"old" 0100644 0:0 0 1 2d711642`,
+		`"bin/sh" 0120777 0:0 1655337600 -> dash`,
+		`"singularity" 0120777 0:0 1655337600 -> .singularity.d/runscript`,
+		`".run" 0120777 0:0 1655337600 -> .singularity.d/actions/run`,
+		`".exec" 0120777 0:0 1655337600 -> .singularity.d/actions/exec`,
+		`".shell" 0120777 0:0 1655337600 -> .singularity.d/actions/shell`,
+		`".test" 0120777 0:0 1655337600 -> .singularity.d/actions/test`,
+		`"environment" 0120777 0:0 1655337600 -> .singularity.d/env/90-environment.sh`,
+		`".singularity.d" 040755 0:0 1655337600`,
 		`".singularity.d/libs" 040755`,
 		`".singularity.d/Singularity" 0100644`,
 		`".singularity.d/labels.json" 0100644`,
@@ -186,7 +190,7 @@ func TestWriteContent(t *testing.T) {
 		`".singularity.d/startscript" 0100755`,
 		`".singularity.d/test" 0100755`,
 		`"tmp" 040700`, `"var/tmp" 041777`, `"proc" 040755`, `"sys" 040755`, `"root" 040700`, `"home" 040755`,
-		`"etc" 040755`, `"etc/hosts" 0100644 0:0 size 0`, `"etc/resolv.conf" 0100644 0:0 size 0`, `"etc/motd" 0100644`,
+		`"etc" 040755`, `"etc/hosts" 0100644 0:0 1655337600 0 e3b0c442`, `"etc/resolv.conf" 0100644 0:0 1655337600 0 e3b0c442`, `"etc/motd" 0100644`,
 	} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("lacks %s", want)

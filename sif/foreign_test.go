@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
+	"xtoo/internal/testutil/layertest"
 	"xtoo/layers"
 	"xtoo/layers/merge"
 )
@@ -73,35 +75,34 @@ func TestStage3AgainstTar(t *testing.T) {
 	if err := os.Mkdir(want, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
-	w := walker{skip: notAdded(want), dirTime: true}
-	wantLines := w.lines(t, want)
+	testutil.Run(t, "tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", base, "-C", want)
+	view := testutil.View{Skip: notAdded(want), Time: testutil.Seconds}
+	wantTree := view.Dump(t, want)
 	sif, info := writeSIF(t, Image{Layers: []merge.Layer{fileLayer(base)}}, Options{})
-	t.Logf("%d members, %+v", len(wantLines), info)
-	diffLines(t, "unsquashfs", w.lines(t, unsquash(t, sif, info)), wantLines)
+	t.Logf("%d members, %+v", len(wantTree), info)
+	testutil.SameTrees(t, "unsquashfs", view.Dump(t, unsquash(t, sif, info)), wantTree)
 	for _, how := range []string{"kernel", "squashfuse"} {
 		t.Run(how, func(t *testing.T) {
 			mounted(t, how, sif, info, func(root string) {
-				got, want := w.lines(t, root), wantLines
+				got, want := view.Dump(t, root), wantTree
 				if how == "squashfuse" {
 					got, want = asSquashfuse(got), asSquashfuse(want)
 				}
-				diffLines(t, how, got, want)
+				testutil.SameTrees(t, how, got, want)
 			})
 		})
 	}
 }
 
+// linksOf finds what a dump says of the names of a file.
+var linksOf = regexp.MustCompile(` (\d+ links), first .*?( (?:security|system|trusted|user)\.|$)`)
+
 // asSquashfuse levels what squashfuse reads otherwise than the kernel: it takes the prefixes "trusted." and
 // "security." for each other, and gives the names of one file different inode numbers.
-func asSquashfuse(lines []string) []string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		if before, after, ok := strings.Cut(l, " of "); ok {
-			_, xattrs, _ := strings.Cut(after, "\" ")
-			l = before + " " + xattrs
-		}
-		out[i] = strings.TrimRight(strings.ReplaceAll(l, " trusted.", " security."), " \"")
+func asSquashfuse(tree map[string]string) map[string]string {
+	out := map[string]string{}
+	for path, line := range tree {
+		out[path] = strings.ReplaceAll(linksOf.ReplaceAllString(line, " $1$2"), " trusted.", " security.")
 	}
 	return out
 }
@@ -169,10 +170,10 @@ func TestStage3AgainstUmoci(t *testing.T) {
 		t.Fatal(err)
 	}
 	bundle := filepath.Join(t.TempDir(), "bundle")
-	run(t, "umoci", "unpack", "--image", layout(t, top, whole)+":image", bundle)
+	testutil.Run(t, "umoci", "unpack", "--image", layertest.Layout(t, top, whole)+":image", bundle)
 	want := filepath.Join(bundle, "rootfs")
-	w := walker{skip: notAdded(want)}
-	diffLines(t, "the SIF file", w.lines(t, unsquash(t, sif, info)), w.lines(t, want))
+	view := testutil.View{Skip: notAdded(want), Time: noDirTimes}
+	testutil.SameTrees(t, "the SIF file", view.Dump(t, unsquash(t, sif, info)), view.Dump(t, want))
 }
 
 // The actions work in the image itself, with its own shell.
@@ -208,18 +209,18 @@ func TestSiftool(t *testing.T) {
 	testutil.Long(t, "builds siftool from the module cache")
 	testutil.Need(t, "go")
 	tool := filepath.Join(t.TempDir(), "siftool")
-	run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")
+	testutil.Run(t, "go", "build", "-o", tool, "github.com/sylabs/sif/v2/cmd/siftool")
 	path, info := writeSIF(t, sample(t), Options{})
-	list := run(t, tool, "list", path)
+	list := testutil.Run(t, tool, "list", path)
 	for _, want := range []string{"|Def.FILE", "|JSON.Generic", fmt.Sprintf("|%d-%d", info.PartitionOffset, info.Size), "|FS (Squashfs/*System/arm64)"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("list lacks %s:\n%s", want, list)
 		}
 	}
-	if got := run(t, tool, "dump", "1", path); got != "type: stage4\n" {
+	if got := testutil.Run(t, tool, "dump", "1", path); got != "type: stage4\n" {
 		t.Errorf("definition %q", got)
 	}
-	if header := run(t, tool, "header", path); !strings.Contains(header, "2022-06-16 00:00:00 +0000 UTC") {
+	if header := testutil.Run(t, tool, "header", path); !strings.Contains(header, "2022-06-16 00:00:00 +0000 UTC") {
 		t.Errorf("header:\n%s", header)
 	}
 }

@@ -1,7 +1,6 @@
 package sif
 
 import (
-	"archive/tar"
 	"bytes"
 	"io"
 	"os"
@@ -20,18 +19,9 @@ import (
 // TestGoldenSIF: the bytes of a SIF file of two layers, of which the upper one has a member of every kind.
 func TestGoldenSIF(t *testing.T) {
 	t.Parallel()
-	var lower bytes.Buffer
-	w := tar.NewWriter(&lower)
+	var lower []testutil.Member
 	for _, name := range []string{"bin/sh", "etc/shadow", "usr/bin/ping", "var/gone/file", "var/kept", "var/new/hidden"} {
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(name)), ModTime: time.Unix(1655337600, 0)}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		lower = append(lower, testutil.File(name, name).WithMode(0o755))
 	}
 	layer := func(stream []byte) merge.Layer {
 		return merge.Layer{
@@ -41,7 +31,7 @@ func TestGoldenSIF(t *testing.T) {
 	}
 	created := time.Unix(1655382896, 0)
 	img := Image{
-		Layers: []merge.Layer{layer(testutil.GoldenTar(t, true)), layer(lower.Bytes())},
+		Layers: []merge.Layer{layer(testutil.GoldenTar(t, true)), layer(testutil.Tar(t, lower...))},
 		Config: v1.Image{
 			Created: &created, Author: "A", Platform: v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"},
 			Config: v1.ImageConfig{

@@ -1,7 +1,6 @@
 package unpack
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"xtoo/internal/testutil"
 )
 
 // listTar lists a tar as archive/tar reads it: one line a member, all that it says and a part of the
@@ -20,22 +21,11 @@ import (
 func listTar(tb testing.TB, data []byte) []string {
 	tb.Helper()
 	var list []string
-	r := tar.NewReader(bytes.NewReader(data))
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return list
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		body, err := io.ReadAll(r)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		list = append(list, fmt.Sprintf("%c %o %d:%d %d %s -> %s %.20q %v", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Size, h.Name, h.Linkname, body,
-			h.PAXRecords["SCHILY.xattr.user.a"]))
+	for _, m := range testutil.ReadTar(tb, data) {
+		list = append(list, fmt.Sprintf("%c %o %d:%d %d %s -> %s %.20q %v", m.Typeflag, m.Mode, m.Uid, m.Gid, m.Size, m.Name, m.Linkname, m.Data,
+			m.PAXRecords["SCHILY.xattr.user.a"]))
 	}
+	return list
 }
 
 // names takes the names out of a tar.
@@ -85,17 +75,17 @@ func TestSummary(t *testing.T) {
 		}
 		return string(b)
 	}
-	late := day.Add(3 * time.Hour)
-	data := makeTar(t,
-		ent{name: "./bin/sh", body: elf(2, 1, 183, 2)},
-		ent{name: "usr/lib64/libc.so", body: elf(2, 1, 183, 3), edit: func(h *tar.Header) { h.ModTime = late }},
-		ent{name: "usr/lib/aarch64-linux-gnu/libm.so", body: elf(2, 1, 183, 3)},
-		ent{name: "usr/lib/x/y/plugin.so", body: elf(2, 1, 183, 3)},
-		ent{name: "lib/firmware/blob", body: elf(1, 2, 8, 2)},
-		ent{name: "lib/modules/a.ko", body: elf(2, 1, 183, 1)},
-		ent{name: "bin/script", body: "#!/bin/sh"},
-		ent{name: "bin/cut", body: "\x7fELF\x02\x01"},
-		ent{name: "opt/late", body: elf(1, 1, 3, 2), edit: func(h *tar.Header) { h.ModTime = late.Add(time.Hour) }},
+	late := testutil.Day.Add(3 * time.Hour)
+	data := testutil.Tar(t,
+		testutil.File("./bin/sh", elf(2, 1, 183, 2)),
+		testutil.File("usr/lib64/libc.so", elf(2, 1, 183, 3)).WithTime(late),
+		testutil.File("usr/lib/aarch64-linux-gnu/libm.so", elf(2, 1, 183, 3)),
+		testutil.File("usr/lib/x/y/plugin.so", elf(2, 1, 183, 3)),
+		testutil.File("lib/firmware/blob", elf(1, 2, 8, 2)),
+		testutil.File("lib/modules/a.ko", elf(2, 1, 183, 1)),
+		testutil.File("bin/script", "#!/bin/sh"),
+		testutil.File("bin/cut", "\x7fELF\x02\x01"),
+		testutil.File("opt/late", elf(1, 1, 3, 2)).WithTime(late.Add(time.Hour)),
 	)
 	_, sum, err := copyAll(data, CopyOptions{Exclude: []string{"/opt/*", "/nothing", "/opt/late", "/**/none"}})
 	if err != nil {
@@ -120,9 +110,9 @@ func TestSummary(t *testing.T) {
 }
 
 func TestExclude(t *testing.T) {
-	data := makeTar(t, ent{name: "./"}, ent{name: "./usr/"}, ent{name: "./usr/src/"}, ent{name: "./usr/src/linux-5/"},
-		ent{name: "./usr/src/linux-5/a/b", body: strings.Repeat("b", 2<<20)}, ent{name: "./usr/src/linux", typ: tar.TypeSymlink, link: "linux-5"},
-		ent{name: "./usr/src/.hidden", body: "h"}, ent{name: "./z", body: "z"})
+	data := testutil.Tar(t, testutil.Dir("./"), testutil.Dir("./usr/"), testutil.Dir("./usr/src/"), testutil.Dir("./usr/src/linux-5/"),
+		testutil.File("./usr/src/linux-5/a/b", strings.Repeat("b", 2<<20)), testutil.Symlink("./usr/src/linux", "linux-5"),
+		testutil.File("./usr/src/.hidden", "h"), testutil.File("./z", "z"))
 	all := "./ ./usr/ ./usr/src/ ./usr/src/linux-5/ ./usr/src/linux-5/a/b ./usr/src/linux ./usr/src/.hidden ./z"
 	for pattern, left := range map[string]string{
 		"/usr/src/linux-*":       "./ ./usr/ ./usr/src/ ./usr/src/linux ./usr/src/.hidden ./z",
@@ -177,26 +167,25 @@ func TestMalformedPatterns(t *testing.T) {
 
 // TestRelink excludes files that have other names.
 func TestRelink(t *testing.T) {
-	xattr := func(h *tar.Header) {
-		h.Uid, h.Mode = 250, 0o4755
-		h.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "v"}
-	}
-	link := func(name, to string) ent { return ent{name: name, typ: tar.TypeLink, link: to} }
+	link := testutil.Link
 	body := strings.Repeat("contents ", 1000)
-	data := makeTar(t,
-		ent{name: "./out/"}, ent{name: "./out/one", body: body, edit: xattr}, ent{name: "./out/two", body: "two"},
-		ent{name: "./kept", body: "kept"}, link("./out/kept2", "./kept"),
+	withAll := func(name string) testutil.Member {
+		return testutil.File(name, body).WithOwner(250, 0).WithMode(0o4755).WithXattr("user.a", "v")
+	}
+	data := testutil.Tar(t,
+		testutil.Dir("./out/"), withAll("./out/one"), testutil.File("./out/two", "two"),
+		testutil.File("./kept", "kept"), link("./out/kept2", "./kept"),
 		link("./b/second", "./out/two"), // read again out of order
 		link("./b/first", "./out/one"), link("./out/again", "./out/one"), link("./b/third", "./out/again"),
 		link("./b/fourth", "./b/first"), link("./b/kept3", "./out/kept2"),
-		ent{name: "./end"})
+		testutil.File("./end", ""))
 	opened := 0
 	got, sum, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}, Reopen: reopenBytes(data, &opened)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := listTar(t, makeTar(t, ent{name: "./kept", body: "kept"}, ent{name: "./b/second", body: "two"}, ent{name: "./b/first", body: body, edit: xattr},
-		link("./b/third", "./b/first"), link("./b/fourth", "./b/first"), link("./b/kept3", "./kept"), ent{name: "./end"}))
+	want := listTar(t, testutil.Tar(t, testutil.File("./kept", "kept"), testutil.File("./b/second", "two"), withAll("./b/first"),
+		link("./b/third", "./b/first"), link("./b/fourth", "./b/first"), link("./b/kept3", "./kept"), testutil.File("./end", "")))
 	if list := listTar(t, got); !slices.Equal(list, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(list, "\n"), strings.Join(want, "\n"))
 	}
@@ -209,7 +198,7 @@ func TestRelink(t *testing.T) {
 	if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}}); err == nil || !strings.Contains(err.Error(), "./b/second") {
 		t.Errorf("without reading again: %v", err)
 	}
-	other := makeTar(t, ent{name: "./other", body: strings.Repeat("x", 30000)})
+	other := testutil.Tar(t, testutil.File("./other", strings.Repeat("x", 30000)))
 	if _, _, err := copyAll(data, CopyOptions{Exclude: []string{"/out"}, Reopen: reopenBytes(other, &opened)}); err == nil {
 		t.Error("another stream passes for the same")
 	}
@@ -250,7 +239,7 @@ type failingReader struct{}
 func (failingReader) Read([]byte) (int, error) { return 0, syscall.EIO }
 
 func BenchmarkCopy(b *testing.B) {
-	data := makeTar(b, ent{name: "a", body: strings.Repeat("x", 256<<20)})
+	data := testutil.Tar(b, testutil.File("a", strings.Repeat("x", 256<<20)))
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
 		if _, err := Copy(context.Background(), io.Discard, bytes.NewReader(data), CopyOptions{}); err != nil {
@@ -260,11 +249,11 @@ func BenchmarkCopy(b *testing.B) {
 }
 
 func BenchmarkCopySmallMembers(b *testing.B) {
-	var ents []ent
+	var members []testutil.Member
 	for i := range 20_000 {
-		ents = append(ents, ent{name: fmt.Sprintf("./usr/share/some/directory%d/file%d", i/50, i), body: strings.Repeat("x", 2000)})
+		members = append(members, testutil.File(fmt.Sprintf("./usr/share/some/directory%d/file%d", i/50, i), strings.Repeat("x", 2000)))
 	}
-	data := makeTar(b, ents...)
+	data := testutil.Tar(b, members...)
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
 		if _, err := Copy(context.Background(), io.Discard, bytes.NewReader(data), CopyOptions{Exclude: []string{"/usr/src/linux-*", "/lib/modules/*"}}); err != nil {

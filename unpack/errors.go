@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"errors"
-	"io"
 
 	"xtoo/internal/streams/packed"
 )
@@ -30,11 +29,3 @@ var (
 	// ErrPattern says that an exclude pattern is malformed.
 	ErrPattern = errors.New("malformed exclude pattern")
 )
-
-// noEOF turns an end of input where none may be into io.ErrUnexpectedEOF.
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}

@@ -18,12 +18,12 @@ import (
 // seedTars are small tars of every kind of member.
 func seedTars(f *testing.F) {
 	f.Add(sample(f))
-	f.Add(withEnd(gnuLong('L', strings.Repeat("n/", 60)+"\x00", rawHeader("n", tar.TypeReg, size0))))
-	f.Add(withEnd(paxed('g', record("comment", "c"), paxed('x', record("size", "3")+record("mtime", "1.5"), append(rawHeader("a", 0, size0), pad([]byte("abc"))...)))))
+	f.Add(withEnd(extended('L', strings.Repeat("n/", 60)+"\x00", rawHeader("n", tar.TypeReg, size0))))
+	f.Add(withEnd(extended('g', record("comment", "c"), extended('x', record("size", "3")+record("mtime", "1.5"), append(rawHeader("a", 0, size0), pad([]byte("abc"))...)))))
 	sparse10 := record("GNU.sparse.major", "1") + record("GNU.sparse.minor", "0") + record("GNU.sparse.name", "s") + record("GNU.sparse.realsize", "1000")
-	f.Add(withEnd(paxed('x', sparse10, append(rawHeader("x", tar.TypeReg, "00000001003\x00"), append(pad([]byte("1\n10\n3\n")), pad([]byte("abc"))...)...))))
+	f.Add(withEnd(extended('x', sparse10, append(rawHeader("x", tar.TypeReg, "00000001003\x00"), append(pad([]byte("1\n10\n3\n")), pad([]byte("abc"))...)...))))
 	sparse01 := record("GNU.sparse.map", "10,3") + record("GNU.sparse.numblocks", "1") + record("GNU.sparse.size", "1000")
-	f.Add(withEnd(paxed('x', sparse01, append(rawHeader("x", tar.TypeReg, "00000000003\x00"), pad([]byte("abc"))...))))
+	f.Add(withEnd(extended('x', sparse01, append(rawHeader("x", tar.TypeReg, "00000000003\x00"), pad([]byte("abc"))...))))
 	old := rawHeader("s", tar.TypeGNUSparse, "00000000003\x00")
 	copy(old[fieldMagic:], "ustar  \x00")
 	copy(old[386:], "00000000012\x0000000000003\x00")

@@ -116,10 +116,10 @@ func listing(t *testing.T, data []byte) []string {
 // tarListing asks GNU tar for the same.
 func tarListing(t *testing.T, path string) []string {
 	t.Helper()
-	out := runTool(t, nil, "tar", "--numeric-owner", "--full-time", "--quoting-style=literal", "-tvf", path)
+	out := testutil.Run(t, "tar", "--numeric-owner", "--full-time", "--quoting-style=literal", "-tvf", path)
 	line := regexp.MustCompile(`^(.)\S+ +(\S+) +(\S+) (\S+ \d\d:\d\d:\d\d)(?:\.\d+)? +(.*)$`)
 	var list []string
-	for l := range strings.Lines(string(out)) {
+	for l := range strings.Lines(out) {
 		m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n"))
 		if m == nil {
 			t.Fatalf("tar prints %q", l)
@@ -163,7 +163,7 @@ func TestGNUTar(t *testing.T) {
 			if !strings.Contains(tc.args, "./usr") {
 				args = append(args, ".")
 			}
-			runTool(t, nil, "tar", args...)
+			testutil.Run(t, "tar", args...)
 			data, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -198,14 +198,14 @@ func compareExcludes(t *testing.T, path string, data []byte) {
 		for _, p := range patterns {
 			args = append(args, "--exclude=."+p, "--exclude="+p[1:])
 		}
-		want := runTool(t, nil, "tar", append(args, "-tf", path)...)
+		want := testutil.Run(t, "tar", append(args, "-tf", path)...)
 		opened := 0
 		got, _, err := copyAll(data, CopyOptions{Exclude: patterns, Reopen: reopenBytes(data, &opened)})
 		if err != nil {
 			t.Errorf("%q: %v", patterns, err)
 			continue
 		}
-		if list := runTool(t, got, "tar", "-tf", "-"); !bytes.Equal(list, want) {
+		if list := (testutil.Tool{Stdin: bytes.NewReader(got)}).Run(t, "tar", "-tf", "-"); list != want {
 			t.Errorf("%q leaves\n%s\ntar leaves\n%s", patterns, list, want)
 		}
 	}
@@ -223,14 +223,14 @@ func TestPromotedSparse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range []string{"--format=gnu", "--format=pax --sparse-version=0.0", "--format=pax --sparse-version=0.1", "--format=pax --sparse-version=1.0"} {
-		data := runTool(t, nil, "tar", append(strings.Fields(args), "--sparse", "-C", dir, "-cf", "-", "./usr", "./zz")...)
+		data := []byte(testutil.Run(t, "tar", append(strings.Fields(args), "--sparse", "-C", dir, "-cf", "-", "./usr", "./zz")...))
 		opened := 0
 		got, _, err := copyAll(data, CopyOptions{Exclude: []string{"/usr"}, Reopen: reopenBytes(data, &opened)})
 		if err != nil {
 			t.Errorf("%s: %v", args, err)
 			continue
 		}
-		if file := runTool(t, got, "tar", "-xOf", "-", "./zz"); !bytes.Equal(file, want) {
+		if file := (testutil.Tool{Stdin: bytes.NewReader(got)}).Run(t, "tar", "-xOf", "-", "./zz"); file != string(want) {
 			t.Errorf("%s: %d bytes of %d", args, len(file), len(want))
 		}
 	}

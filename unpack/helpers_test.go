@@ -9,7 +9,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -23,100 +22,28 @@ import (
 	"xtoo/internal/testutil"
 )
 
-var day = time.Unix(1655337600, 0).UTC()
+// Short names for what hostile streams are made of.
+const size0 = testutil.RawNoBytes
 
-// ent is one member to make.
-type ent struct {
-	name string
-	typ  byte // default: a file, or a directory if the name ends in a slash
-	body string
-	link string
-	edit func(*tar.Header)
-}
-
-func (e ent) header() *tar.Header {
-	h := &tar.Header{Name: e.name, Typeflag: e.typ, Mode: 0o644, ModTime: day, Linkname: e.link, Size: int64(len(e.body))}
-	switch {
-	case h.Typeflag == 0 && strings.HasSuffix(e.name, "/"):
-		h.Typeflag, h.Mode = tar.TypeDir, 0o755
-	case h.Typeflag == 0:
-		h.Typeflag = tar.TypeReg
-	}
-	if e.edit != nil {
-		e.edit(h)
-	}
-	return h
-}
-
-// makeTar makes a tar with archive/tar.
-func makeTar(tb testing.TB, ents ...ent) []byte {
-	tb.Helper()
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	for _, e := range ents {
-		if err := w.WriteHeader(e.header()); err != nil {
-			tb.Fatalf("%s: %v", e.name, err)
-		}
-		if _, err := io.WriteString(w, e.body); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-// rawHeader makes a header block that archive/tar would refuse to write. fields are offset and text.
-func rawHeader(name string, typ byte, size string, fields ...any) []byte {
-	b := make([]byte, blockSize)
-	copy(b, name)
-	copy(b[100:], "0000644\x000000000\x000000000\x00"+size)
-	copy(b[136:], "12252554400\x00")
-	b[fieldType] = typ
-	copy(b[fieldMagic:], "ustar\x0000")
-	for i := 0; i+1 < len(fields); i += 2 {
-		at, text := fields[i].(int), fields[i+1].(string) //nolint:errcheck // a test would panic, and should
-		copy(b[at:], text)
-	}
-	return sumHeader(b)
-}
-
-// sumHeader sets the checksum of a header block.
-func sumHeader(b []byte) []byte {
-	copy(b[fieldChecksum:], "        ")
-	sum := 0
-	for _, c := range b[:blockSize] {
-		sum += int(c)
-	}
-	const digits = "01234567"
-	for i := 5; i >= 0; i-- {
-		b[fieldChecksum+i] = digits[sum&7]
-		sum >>= 3
-	}
-	b[fieldChecksum+6], b[fieldChecksum+7] = 0, ' '
-	return b
-}
-
-// pad fills up to whole blocks.
-func pad(b []byte) []byte { return append(b, make([]byte, padTo(int64(len(b)))-int64(len(b)))...) }
-
-// withEnd puts pieces together and ends the archive.
-func withEnd(pieces ...[]byte) []byte {
-	return append(bytes.Join(pieces, nil), make([]byte, 2*blockSize)...)
-}
+var (
+	rawHeader = testutil.RawHeader
+	sumHeader = testutil.RawSum
+	pad       = testutil.RawPad
+	withEnd   = testutil.RawEnd
+	record    = testutil.RawRecord
+	extended  = testutil.RawExtended
+)
 
 // sample is a small tar with a bit of everything.
 func sample(tb testing.TB) []byte {
-	return makeTar(tb,
-		ent{name: "./"},
-		ent{name: "./bin/"},
-		ent{name: "./bin/sh", body: "#!/bin/true\n" + strings.Repeat("abc", 300)},
-		ent{name: "./bin/bash", typ: tar.TypeLink, link: "./bin/sh"},
-		ent{name: "./etc/mtab", typ: tar.TypeSymlink, link: "/proc/mounts"},
-		ent{name: "./dev/null", typ: tar.TypeChar, edit: func(h *tar.Header) { h.Devmajor, h.Devminor = 1, 3 }},
-		ent{name: "./usr/" + strings.Repeat("n", 120) + "/ünïcode and spaces", body: "x",
-			edit: func(h *tar.Header) { h.PAXRecords = map[string]string{"SCHILY.xattr.user.a": "b\x00c"} }},
+	return testutil.Tar(tb,
+		testutil.Dir("./"),
+		testutil.Dir("./bin/"),
+		testutil.File("./bin/sh", "#!/bin/true\n"+strings.Repeat("abc", 300)),
+		testutil.Link("./bin/bash", "./bin/sh"),
+		testutil.Symlink("./etc/mtab", "/proc/mounts"),
+		testutil.Device("./dev/null", tar.TypeChar, 1, 3),
+		testutil.File("./usr/"+strings.Repeat("n", 120)+"/ünïcode and spaces", "x").WithXattr("user.a", "b\x00c"),
 	)
 }
 
@@ -182,13 +109,7 @@ func zstdBytes(tb testing.TB, data []byte) []byte {
 func bzip2Bytes(tb testing.TB, data []byte) []byte {
 	tb.Helper()
 	testutil.Need(tb, "bzip2")
-	cmd := exec.Command("bzip2", "-c")
-	cmd.Stdin = bytes.NewReader(data)
-	out, err := cmd.Output()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return out
+	return []byte(testutil.Tool{Stdin: bytes.NewReader(data)}.Run(tb, "bzip2", "-c"))
 }
 
 // packings makes a file of every format out of a tar.

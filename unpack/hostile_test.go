@@ -7,31 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
+
+	"xtoo/internal/testutil"
 )
-
-const size0 = "00000000000\x00"
-
-// paxed puts a pax header with the given records before a member.
-func paxed(typ byte, records string, rest ...[]byte) []byte {
-	h := rawHeader("pax", typ, fmt.Sprintf("%011o\x00", len(records)))
-	return append(append(h, pad([]byte(records))...), bytes.Join(rest, nil)...)
-}
-
-// record makes one pax record.
-func record(key, value string) string {
-	for n := len(key) + len(value) + 3; ; n++ {
-		if s := fmt.Sprintf("%d %s=%s\n", n, key, value); len(s) == n {
-			return s
-		}
-	}
-}
-
-// gnuLong puts a GNU long name or link before a member.
-func gnuLong(typ byte, data string, rest []byte) []byte {
-	h := rawHeader("././@LongLink", typ, fmt.Sprintf("%011o\x00", len(data)))
-	return append(append(h, pad([]byte(data))...), rest...)
-}
 
 func TestHostile(t *testing.T) {
 	file := func(name string) []byte { return rawHeader(name, tar.TypeReg, size0) }
@@ -55,24 +33,24 @@ func TestHostile(t *testing.T) {
 		"symlink anywhere":         {j(link("a", tar.TypeSymlink, "/etc/../../x")), ok},
 		"hard link":                {j(file("a"), link("./b", tar.TypeLink, "./a"), link("c", tar.TypeLink, "b")), ok},
 		"dots in names":            {j(file("..a"), file("a..b/..."), file(".whx")), ok},
-		"harmless global":          {paxed('g', record("comment", "0123abc"), file("a")), ok},
+		"harmless global":          {extended('g', record("comment", "0123abc"), file("a")), ok},
 		"highest device":           {dev(tar.TypeBlock, "0007777", "3777777"), ok},
 		"highest owner":            {withField(108, "\x80\x00\x00\x00\xff\xff\xff\xfe"), ok},
 		"mode with type":           {withField(100, "0100644\x00"), ok},
 		"old directory":            {rawHeader("a/", 0, size0), ok},
-		"long name":                {gnuLong('L', strings.Repeat("n/", 200)+"x\x00", file("n")), ok},
-		"255 byte component":       {gnuLong('L', strings.Repeat("n", 255)+"\x00", file("n")), ok},
+		"long name":                {extended('L', strings.Repeat("n/", 200)+"x\x00", file("n")), ok},
+		"255 byte component":       {extended('L', strings.Repeat("n", 255)+"\x00", file("n")), ok},
 		"absolute":                 {file("/etc/passwd"), "absolute"},
-		"absolute by pax":          {paxed('x', record("path", "/etc/passwd"), file("a")), "absolute"},
-		"absolute by GNU":          {gnuLong('L', "/etc/passwd\x00", file("a")), "absolute"},
+		"absolute by pax":          {extended('x', record("path", "/etc/passwd"), file("a")), "absolute"},
+		"absolute by GNU":          {extended('L', "/etc/passwd\x00", file("a")), "absolute"},
 		"up":                       {file("../x"), `".."`},
 		"up inside":                {file("a/../x"), `".."`},
 		"up at the end":            {dir("a/.."), `".."`},
 		"up after dot":             {file("./../x"), `".."`},
 		"empty":                    {dir(""), "empty name"},
-		"empty pax":                {paxed('x', record("path", ""), file("a")), "empty"},
-		"zero byte pax":            {paxed('x', record("path", "a\x00b"), file("a")), "zero byte"},
-		"zero byte GNU":            {gnuLong('L', "a\x00b\x00", file("a")), "zero byte"},
+		"empty pax":                {extended('x', record("path", ""), file("a")), "empty"},
+		"zero byte pax":            {extended('x', record("path", "a\x00b"), file("a")), "zero byte"},
+		"zero byte GNU":            {extended('L', "a\x00b\x00", file("a")), "zero byte"},
 		"whiteout":                 {file("a/.wh.b"), "whiteout"},
 		"opaque":                   {file(".wh..wh..opq"), "whiteout"},
 		"whiteout directory":       {file(".wh.a/b"), "whiteout"},
@@ -111,44 +89,44 @@ func TestHostile(t *testing.T) {
 		"absurd size":              {rawHeader("a", tar.TypeReg, "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff"), "limit"},
 		"overflowing size":         {rawHeader("a", tar.TypeReg, "\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00"), "impossible size"},
 		"size no number":           {rawHeader("a", tar.TypeReg, "9999"), "impossible size"},
-		"negative pax size":        {paxed('x', record("size", "-1"), file("a")), "impossible value"},
-		"pax size no number":       {paxed('x', record("size", "0x10"), file("a")), "impossible value"},
+		"negative pax size":        {extended('x', record("size", "-1"), file("a")), "impossible value"},
+		"pax size no number":       {extended('x', record("size", "0x10"), file("a")), "impossible value"},
 		"no id":                    {withField(108, "\x80\x00\x00\x00\xff\xff\xff\xff"), "owner"},
 		"negative id":              {withField(108, strings.Repeat("\xff", 8)), "owner"},
 		"large group":              {withField(116, "\x80\x00\x00\x01\x00\x00\x00\x00"), "group"},
 		"negative mode":            {withField(100, strings.Repeat("\xff", 8)), "mode"},
-		"far future":               {paxed('x', record("mtime", "99999999999999"), file("a")), "time"},
+		"far future":               {extended('x', record("mtime", "99999999999999"), file("a")), "time"},
 		"unknown kind":             {rawHeader("a", 'V', size0), "unknown kind"},
 		"contiguous":               {rawHeader("a", '7', size0), "unknown kind"},
-		"old Solaris":              {paxed('X', record("path", "b"), file("a")), "unknown kind"},
-		"long":                     {gnuLong('L', strings.Repeat("n/", 2049)+"\x00", file("n")), "limit is 4096"},
-		"long component":           {gnuLong('L', strings.Repeat("n", 256)+"\x00", file("n")), "limit is 255"},
-		"long symlink":             {gnuLong('K', strings.Repeat("n", 4096)+"\x00", link("n", tar.TypeSymlink, "n")), "limit is 4095"},
-		"record twice":             {paxed('x', record("path", "a")+record("path", "b"), file("a")), "twice"},
-		"broken record":            {paxed('x', "99 path=a\n", file("a")), "malformed"},
-		"short record":             {paxed('x', "3 a\n", file("a")), "malformed"},
-		"record without key":       {paxed('x', "5 =a\n", file("a")), "malformed"},
-		"record no newline":        {paxed('x', "9 path=ab", file("a")), "malformed"},
-		"two pax headers":          {paxed('x', record("path", "a"), paxed('x', record("path", "b"), file("a"))), "more than one"},
-		"two long names":           {gnuLong('L', "a\x00", gnuLong('L', "b\x00", file("a"))), "more than one"},
-		"mixed headers":            {gnuLong('L', "a\x00", paxed('x', record("path", "b"), file("a"))), "more than one"},
-		"mixed the other way":      {paxed('x', record("path", "b"), gnuLong('L', "a\x00", file("a"))), "more than one"},
-		"global path":              {paxed('g', record("path", "../x"), file("a")), "global record"},
-		"global size":              {paxed('g', record("size", "1024"), file("a")), "global record"},
-		"global in between":        {paxed('x', record("path", "b"), paxed('g', record("comment", "c"), file("a"))), "global header between"},
+		"old Solaris":              {extended('X', record("path", "b"), file("a")), "unknown kind"},
+		"long":                     {extended('L', strings.Repeat("n/", 2049)+"\x00", file("n")), "limit is 4096"},
+		"long component":           {extended('L', strings.Repeat("n", 256)+"\x00", file("n")), "limit is 255"},
+		"long symlink":             {extended('K', strings.Repeat("n", 4096)+"\x00", link("n", tar.TypeSymlink, "n")), "limit is 4095"},
+		"record twice":             {extended('x', record("path", "a")+record("path", "b"), file("a")), "twice"},
+		"broken record":            {extended('x', "99 path=a\n", file("a")), "malformed"},
+		"short record":             {extended('x', "3 a\n", file("a")), "malformed"},
+		"record without key":       {extended('x', "5 =a\n", file("a")), "malformed"},
+		"record no newline":        {extended('x', "9 path=ab", file("a")), "malformed"},
+		"two pax headers":          {extended('x', record("path", "a"), extended('x', record("path", "b"), file("a"))), "more than one"},
+		"two long names":           {extended('L', "a\x00", extended('L', "b\x00", file("a"))), "more than one"},
+		"mixed headers":            {extended('L', "a\x00", extended('x', record("path", "b"), file("a"))), "more than one"},
+		"mixed the other way":      {extended('x', record("path", "b"), extended('L', "a\x00", file("a"))), "more than one"},
+		"global path":              {extended('g', record("path", "../x"), file("a")), "global record"},
+		"global size":              {extended('g', record("size", "1024"), file("a")), "global record"},
+		"global in between":        {extended('x', record("path", "b"), extended('g', record("comment", "c"), file("a"))), "global header between"},
 		"endless extension":        {rawHeader("a", 'x', "77777777777\x00"), "extension header of"},
-		"overlay attribute":        {paxed('x', record("SCHILY.xattr.user.overlay.opaque", "y"), dir("a")), "overlay"},
-		"owner attribute":          {paxed('x', record("SCHILY.xattr.user.rootlesscontainers", "y"), dir("a")), "belongs to"},
-		"sparse symlink":           {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0"), link("a", tar.TypeSymlink, "b")), "malformed"},
-		"sparse version":           {paxed('x', record("GNU.sparse.major", "2")+record("GNU.sparse.minor", "0"), file("a")), "unknown value"},
-		"half a version":           {paxed('x', record("GNU.sparse.major", "1"), file("a")), "unknown version"},
-		"sparse, too much data": {paxed('x', record("GNU.sparse.map", "10,3")+record("GNU.sparse.numblocks", "1")+record("GNU.sparse.size", "1000"),
+		"overlay attribute":        {extended('x', record("SCHILY.xattr.user.overlay.opaque", "y"), dir("a")), "overlay"},
+		"owner attribute":          {extended('x', record("SCHILY.xattr.user.rootlesscontainers", "y"), dir("a")), "belongs to"},
+		"sparse symlink":           {extended('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0"), link("a", tar.TypeSymlink, "b")), "malformed"},
+		"sparse version":           {extended('x', record("GNU.sparse.major", "2")+record("GNU.sparse.minor", "0"), file("a")), "unknown value"},
+		"half a version":           {extended('x', record("GNU.sparse.major", "1"), file("a")), "unknown version"},
+		"sparse, too much data": {extended('x', record("GNU.sparse.map", "10,3")+record("GNU.sparse.numblocks", "1")+record("GNU.sparse.size", "1000"),
 			rawHeader("x", tar.TypeReg, "00000000004\x00"), pad([]byte("abcd"))), "sparse map"},
-		"sparse, too little data": {paxed('x', record("GNU.sparse.map", "10,3")+record("GNU.sparse.numblocks", "1")+record("GNU.sparse.size", "1000"),
+		"sparse, too little data": {extended('x', record("GNU.sparse.map", "10,3")+record("GNU.sparse.numblocks", "1")+record("GNU.sparse.size", "1000"),
 			rawHeader("x", tar.TypeReg, "00000000002\x00"), pad([]byte("ab"))), "sparse map"},
-		"sparse map in data": {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0")+record("GNU.sparse.realsize", "1000"),
+		"sparse map in data": {extended('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0")+record("GNU.sparse.realsize", "1000"),
 			rawHeader("x", tar.TypeReg, "00000001004\x00"), pad([]byte("1\n10\n3\n")), pad([]byte("abcd"))), "sparse map"},
-		"sparse without a map": {paxed('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0")+record("GNU.sparse.realsize", "1000"),
+		"sparse without a map": {extended('x', record("GNU.sparse.major", "1")+record("GNU.sparse.minor", "0")+record("GNU.sparse.realsize", "1000"),
 			rawHeader("x", tar.TypeReg, "00000001000\x00"), pad([]byte("x"))), "malformed"},
 		"old sparse, no GNU": {rawHeader("a", 'S', size0), "malformed"},
 	} {
@@ -184,7 +162,7 @@ func TestDamagedTar(t *testing.T) {
 		"odd length":      {append(bytes.Clone(good), 0), ErrTruncated},
 		"single zero":     {withEnd(second, zeroBlock[:], second), ErrCorrupt},
 		"wrong checksum":  {withEnd(second, bytes.Repeat([]byte("x"), 512)), ErrCorrupt},
-		"dangling header": {withEnd(paxed('x', record("path", "b"), nil)), ErrCorrupt},
+		"dangling header": {withEnd(extended('x', record("path", "b"), nil)), ErrCorrupt},
 		"nothing":         {nil, ErrNotTar},
 		"text":            {[]byte(strings.Repeat("text ", 500)), ErrNotTar},
 	} {
@@ -208,20 +186,14 @@ func TestLimits(t *testing.T) {
 
 // TestManyEntries keeps track of many members in little time.
 func TestManyEntries(t *testing.T) {
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
 	const n = 50_000
-	for i := range n {
-		h := &tar.Header{Name: fmt.Sprintf("d%d/e%d/file%d", i%7, i%1000, i), Typeflag: tar.TypeReg, ModTime: time.Unix(1, 0)}
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
+	members := make([]testutil.Member, n)
+	for i := range members {
+		members[i] = testutil.File(fmt.Sprintf("d%d/e%d/file%d", i%7, i%1000, i), "")
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	out, sum, err := copyAll(buf.Bytes(), CopyOptions{})
-	if err != nil || sum.Entries != n || !bytes.Equal(out, buf.Bytes()) {
+	data := testutil.Tar(t, members...)
+	out, sum, err := copyAll(data, CopyOptions{})
+	if err != nil || sum.Entries != n || !bytes.Equal(out, data) {
 		t.Fatal(sum, err)
 	}
 }

@@ -6,29 +6,21 @@ import (
 	"context"
 	"io"
 	"testing"
+
+	"xtoo/internal/testutil"
 )
 
 // TestHardLinksToOtherKinds: symbolic links, devices and fifos may have several names, too, and an excluded one of them
 // lives on under the others.
 func TestHardLinksToOtherKinds(t *testing.T) {
-	var in bytes.Buffer
-	w := tar.NewWriter(&in)
-	for _, h := range []tar.Header{
-		{Typeflag: tar.TypeSymlink, Name: "./sym", Linkname: "there", Mode: 0o777, Uid: 7},
-		{Typeflag: tar.TypeChar, Name: "./dev", Devmajor: 5, Devminor: 1, Mode: 0o600},
-		{Typeflag: tar.TypeFifo, Name: "./fifo", Mode: 0o600},
-		{Typeflag: tar.TypeLink, Name: "./sym2", Linkname: "./sym"},
-		{Typeflag: tar.TypeLink, Name: "./dev2", Linkname: "./dev"},
-		{Typeflag: tar.TypeLink, Name: "./fifo2", Linkname: "./fifo"},
-	} {
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	stream := in.Bytes()
+	stream := testutil.Tar(t,
+		testutil.Symlink("./sym", "there").WithOwner(7, 0),
+		testutil.Device("./dev", tar.TypeChar, 5, 1).WithMode(0o600),
+		testutil.Device("./fifo", tar.TypeFifo, 0, 0).WithMode(0o600),
+		testutil.Link("./sym2", "./sym"),
+		testutil.Link("./dev2", "./dev"),
+		testutil.Link("./fifo2", "./fifo"),
+	)
 	var same bytes.Buffer
 	if _, err := Copy(context.Background(), &same, bytes.NewReader(stream), CopyOptions{}); err != nil || !bytes.Equal(same.Bytes(), stream) {
 		t.Fatalf("not passed on as it is: %v", err)
@@ -46,21 +38,14 @@ func TestHardLinksToOtherKinds(t *testing.T) {
 		"./dev2":  {Typeflag: tar.TypeChar, Devmajor: 5, Devminor: 1},
 		"./fifo2": {Typeflag: tar.TypeFifo},
 	}
-	n := 0
-	for r := tar.NewReader(&out); ; n++ {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	members := testutil.ReadTar(t, out.Bytes())
+	for _, h := range members {
 		x := want[h.Name]
 		if h.Typeflag != x.Typeflag || h.Linkname != x.Linkname || h.Uid != x.Uid || h.Devmajor != x.Devmajor || h.Devminor != x.Devminor {
-			t.Errorf("%s is %+v", h.Name, h)
+			t.Errorf("%s is %+v", h.Name, h.Header)
 		}
 	}
-	if n != len(want) {
-		t.Errorf("%d members, want %d", n, len(want))
+	if len(members) != len(want) {
+		t.Errorf("%d members, want %d", len(members), len(want))
 	}
 }

@@ -168,15 +168,15 @@ func bigTar(tb testing.TB, megabytes int) []byte {
 	for i := range page {
 		page[i] = byte(rnd.Uint32())
 	}
-	var ents []ent
+	var members []testutil.Member
 	for i := range megabytes {
 		body := bytes.Repeat(page, 256)
 		for range 4096 {
 			body[rnd.IntN(len(body))] = byte(rnd.Uint32())
 		}
-		ents = append(ents, ent{name: fmt.Sprintf("./f%d", i), body: string(body)})
+		members = append(members, testutil.File(fmt.Sprintf("./f%d", i), string(body)))
 	}
-	return makeTar(tb, ents...)
+	return testutil.Tar(tb, members...)
 }
 
 // TestCancel ends streams of every format in the middle, by context and by Close.
@@ -314,11 +314,11 @@ func TestPipe(t *testing.T) {
 // TestDictionary asks for more memory than is given.
 func TestDictionary(t *testing.T) {
 	testutil.Need(t, "xz")
-	data := makeTar(t, ent{name: "./a", body: "b"})
+	data := testutil.Tar(t, testutil.File("./a", "b"))
 	path := tempFile(t)
 	for dict, want := range map[string]error{"128MiB": nil, "192MiB": ErrUnsupported} {
-		file := runTool(t, data, "xz", "-c", "--lzma2=dict="+dict+",mf=hc4,mode=fast")
-		if _, _, err := unpackFile(t, path, file); !errors.Is(err, want) {
+		file := testutil.Tool{Stdin: bytes.NewReader(data)}.Run(t, "xz", "-c", "--lzma2=dict="+dict+",mf=hc4,mode=fast")
+		if _, _, err := unpackFile(t, path, []byte(file)); !errors.Is(err, want) {
 			t.Errorf("dictionary of %s: %v", dict, err)
 		}
 	}
@@ -331,8 +331,8 @@ func TestXZTool(t *testing.T) {
 	for _, args := range []string{"-0", "-0 -T4 --block-size=300000", "-6 -T2 --block-size=1MiB", "-1 --check=none", "-1 --check=crc32",
 		"-1 --check=sha256 --block-size=100000", "--x86 --lzma2=preset=1 --block-size=500000", "--delta=dist=4 --lzma2=preset=1",
 		"--arm --powerpc --sparc --lzma2=preset=0", "-0 --block-list=1000,2000,512,70000"} {
-		file := runTool(t, data, "xz", append([]string{"-c"}, strings.Fields(args)...)...)
-		got, format, err := unpackFile(t, tempFile(t), file)
+		file := testutil.Tool{Stdin: bytes.NewReader(data)}.Run(t, "xz", append([]string{"-c"}, strings.Fields(args)...)...)
+		got, format, err := unpackFile(t, tempFile(t), []byte(file))
 		if err != nil || format != packed.XZ || !bytes.Equal(got, data) {
 			t.Errorf("xz %s: %d bytes of %d, %v", args, len(got), len(data), err)
 		}
@@ -348,16 +348,16 @@ func TestStage3(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	want := runTool(t, nil, "sh", "-c", "xz -dc -T2 \"$0\" | sha256sum", path)
+	want := testutil.Run(t, "sh", "-c", "xz -dc -T2 \"$0\" | sha256sum", path)
 	h := newHash()
 	sum, err := Copy(context.Background(), h, r, CopyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := h.hex(); got != string(want[:len(got)]) {
+	if got := h.hex(); got != want[:len(got)] {
 		t.Fatalf("sha256 %s, want %s", got, want)
 	}
-	if n := bytes.Count(runTool(t, nil, "tar", "-tf", path), []byte("\n")); sum.Entries != int64(n) {
+	if n := strings.Count(testutil.Run(t, "tar", "-tf", path), "\n"); sum.Entries != int64(n) {
 		t.Errorf("%d entries, tar lists %d", sum.Entries, n)
 	}
 	t.Logf("%+v", sum)

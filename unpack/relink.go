@@ -24,8 +24,8 @@ type relinker struct {
 	reopen func(context.Context) (io.ReadCloser, error)
 	groups map[key]*linkGroup // by excluded name
 
-	again io.ReadCloser // the stream once more, read up to pos
-	pos   int64
+	again io.ReadCloser    // the stream once more
+	in    *streams.Counter // what has been read of it. archive/tar takes no more than it needs
 }
 
 // link remembers an excluded hard link.
@@ -57,10 +57,10 @@ func (r *relinker) write(ctx context.Context, link *tar.Header, target key) (*ta
 	if err := r.seek(ctx, g.off); err != nil {
 		return nil, nil, err
 	}
-	tr := tar.NewReader(&countingReader{r})
+	tr := tar.NewReader(r.in)
 	h, err := tr.Next()
 	if err != nil {
-		return nil, nil, fmt.Errorf("read %q again: %w", g.name, noEOF(err))
+		return nil, nil, fmt.Errorf("read %q again: %w", g.name, streams.NoEOF(err))
 	}
 	if h.Name != g.name || h.Typeflag != g.kind {
 		return nil, nil, fmt.Errorf("read %q again: %w: the stream is not the same as before", g.name, ErrCorrupt)
@@ -86,7 +86,7 @@ func (r *relinker) copyFile(ctx context.Context, h *tar.Header, data io.Reader) 
 	}
 	head := make([]byte, min(h.Size, elfHead))
 	if _, err := io.ReadFull(data, head); err != nil {
-		return nil, noEOF(err)
+		return nil, streams.NoEOF(err)
 	}
 	if _, err := tw.Write(head); err != nil {
 		return nil, err
@@ -94,14 +94,14 @@ func (r *relinker) copyFile(ctx context.Context, h *tar.Header, data io.Reader) 
 	// The wrapping keeps io.CopyBuffer from doing without the buffer, and the context in sight.
 	src := struct{ io.Reader }{streams.WithContext(ctx, data)}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{tw}, src, make([]byte, streams.ChunkSize)); err != nil {
-		return nil, noEOF(err)
+		return nil, streams.NoEOF(err)
 	}
 	return head, tw.Flush() // the padding; the end of the archive is not written here
 }
 
 // seek brings the second reading of the stream to off. It goes on from where it is if it can.
 func (r *relinker) seek(ctx context.Context, off int64) error {
-	if r.again != nil && off < r.pos {
+	if r.again != nil && off < r.in.N {
 		if err := r.close(); err != nil {
 			return err
 		}
@@ -111,18 +111,10 @@ func (r *relinker) seek(ctx context.Context, off int64) error {
 		if err != nil {
 			return fmt.Errorf("read the stream again: %w", err)
 		}
-		r.again, r.pos = again, 0
+		r.again, r.in = again, &streams.Counter{R: again}
 	}
-	buf := make([]byte, streams.ChunkSize)
-	for r.pos < off {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := r.again.Read(buf[:min(int64(len(buf)), off-r.pos)])
-		r.pos += int64(n)
-		if err != nil && r.pos < off {
-			return fmt.Errorf("read the stream again: %w", noEOF(err))
-		}
+	if _, err := io.CopyN(io.Discard, streams.WithContext(ctx, r.in), off-r.in.N); err != nil {
+		return fmt.Errorf("read the stream again: %w", streams.NoEOF(err))
 	}
 	return nil
 }
@@ -134,13 +126,4 @@ func (r *relinker) close() error {
 	err := r.again.Close()
 	r.again = nil
 	return err
-}
-
-// countingReader reads the second reading of the stream. archive/tar takes no more than it needs.
-type countingReader struct{ r *relinker }
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.again.Read(p)
-	c.r.pos += int64(n)
-	return n, err
 }

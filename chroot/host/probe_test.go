@@ -220,21 +220,10 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func contains(t testing.TB, text string, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if !strings.Contains(text, p) {
-			t.Errorf("%q is not in:\n%s", p, text)
-		}
-	}
-}
+var (
+	must     = testutil.Must
+	contains = testutil.Contains
+)
 
 func TestAtLeast(t *testing.T) {
 	for release, want := range map[string]bool{

@@ -55,6 +55,19 @@ func (f *File) CommitAs(path string) error {
 		f.Abort()
 		return fmt.Errorf("sync %s: %w", f.path, err)
 	}
+	if err := f.Place(path); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(f.path))
+}
+
+// Place is CommitAs without syncing, for what can be had again: nobody sees a part of it, but a power cut may cost it,
+// or leave its name without all of its content.
+func (f *File) Place(path string) error {
+	f.path = path
+	if f.done {
+		return fmt.Errorf("commit %s: already ended", f.path)
+	}
 	f.done = true
 	if err := f.Close(); err != nil {
 		return errors.Join(fmt.Errorf("close %s: %w", f.path, err), os.Remove(f.Name()))
@@ -62,7 +75,7 @@ func (f *File) CommitAs(path string) error {
 	if err := os.Rename(f.Name(), f.path); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return SyncDir(filepath.Dir(f.path))
+	return nil
 }
 
 // Abort closes and removes the temporary file. It reports nothing: there is nothing left to lose.

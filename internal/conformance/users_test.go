@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,10 +15,9 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil/layertest"
 	"xtoo/layers"
 	"xtoo/layers/inode"
 	"xtoo/layers/merge"
@@ -247,36 +245,8 @@ func (w *walk) finish(lost []tree.Note) {
 // imported has oci import an image whose only layer is the stream.
 func imported(t *testing.T, stream []byte) error {
 	t.Helper()
-	dir := t.TempDir()
-	blob := func(mediaType string, b []byte) v1.Descriptor {
-		d := digest.FromBytes(b)
-		name := filepath.Join(dir, "blobs", "sha256", d.Encoded())
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, b, 0o600)); err != nil {
-			t.Fatal(err)
-		}
-		return v1.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(b))}
-	}
-	encode := func(v any) []byte {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	layer := blob(v1.MediaTypeImageLayer, stream)
-	config := v1.Image{Platform: v1.Platform{Architecture: "amd64", OS: "linux"}, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}}
-	manifest := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
-		Config: blob(v1.MediaTypeImageConfig, encode(config)), Layers: []v1.Descriptor{layer}}
-	m := blob(v1.MediaTypeImageManifest, encode(manifest))
-	m.Annotations = map[string]string{v1.AnnotationRefName: "image"}
-	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: []v1.Descriptor{m}}
-	err := errors.Join(os.WriteFile(filepath.Join(dir, "index.json"), encode(index), 0o600),
-		os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o600))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var stored []byte
-	_, err = oci.Reference{Transport: "oci", Path: dir, Name: "image"}.Import(t.Context(), blobSink{&stored}, oci.ImportOptions{})
+	_, err := oci.Reference{Transport: "oci", Path: layertest.Layout(t, stream), Name: "image"}.Import(t.Context(), blobSink{&stored}, oci.ImportOptions{})
 	if err == nil && !bytes.Equal(stored, stream) {
 		t.Error("the import stored something else")
 	}

@@ -22,3 +22,11 @@ func (c *Counter) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// NoEOF turns an end of input where none may be into io.ErrUnexpectedEOF.
+func NoEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

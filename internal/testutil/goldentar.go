@@ -2,8 +2,6 @@ package testutil
 
 import (
 	"archive/tar"
-	"bytes"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -13,61 +11,30 @@ import (
 // left out on demand. The same bytes every time: golden digests are made of it.
 func GoldenTar(t testing.TB, whiteouts bool) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, m := range goldenMembers(whiteouts) {
-		h := m.Header
-		h.Size, h.Format = int64(len(m.data)), tar.FormatPAX
-		if h.ModTime.IsZero() {
-			h.ModTime = goldenDay
-		}
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatalf("%s: %v", h.Name, err)
-		}
-		if _, err := io.WriteString(w, m.data); err != nil {
-			t.Fatalf("%s: %v", h.Name, err)
-		}
+	members := goldenMembers(whiteouts)
+	for i := range members {
+		members[i].Format, members[i].anyMode = tar.FormatPAX, true
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return Tar(t, members...)
 }
 
-var goldenDay = time.Date(2022, 6, 16, 0, 0, 0, 0, time.UTC)
-
-type goldenMember struct {
-	tar.Header
-	data string
-}
-
-func goldenMembers(whiteouts bool) []goldenMember {
+func goldenMembers(whiteouts bool) []Member {
 	const capNetRaw = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" // vfs_cap_data, version 2
-	dir := func(name string, mode int64) goldenMember {
-		return goldenMember{Header: tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: mode}}
+	dir := func(name string, mode int64) Member { return Dir(name).WithMode(mode) }
+	file := func(name string, mode int64, data string) Member { return File(name, data).WithMode(mode) }
+	link := func(typ byte, name, target string) Member {
+		return Member{Header: tar.Header{Typeflag: typ, Name: name, Mode: 0o777, Linkname: target}}
 	}
-	file := func(name string, mode int64, data string) goldenMember {
-		return goldenMember{tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode}, data}
+	node := func(typ byte, name string, major, minor int64) Member {
+		return Device(name, typ, major, minor).WithMode(0o620).WithOwner(0, 5)
 	}
-	link := func(typ byte, name, target string) goldenMember {
-		return goldenMember{Header: tar.Header{Typeflag: typ, Name: name, Mode: 0o777, Linkname: target}}
-	}
-	node := func(typ byte, name string, major, minor int64) goldenMember {
-		return goldenMember{Header: tar.Header{Typeflag: typ, Name: name, Mode: 0o620, Gid: 5, Devmajor: major, Devminor: minor}}
-	}
-	pax := func(m goldenMember, records map[string]string) goldenMember {
+	pax := func(m Member, records map[string]string) Member {
 		m.PAXRecords = records
 		return m
 	}
-	owned := func(m goldenMember, uid, gid int) goldenMember {
-		m.Uid, m.Gid = uid, gid
-		return m
-	}
-	at := func(m goldenMember, sec, nsec int64) goldenMember {
-		m.ModTime = time.Unix(sec, nsec)
-		return m
-	}
-	members := []goldenMember{
+	owned := func(m Member, uid, gid int) Member { return m.WithOwner(uid, gid) }
+	at := func(m Member, sec, nsec int64) Member { return m.WithTime(time.Unix(sec, nsec)) }
+	members := []Member{
 		dir("./", 0o755),
 		dir("./dev/", 0o755),
 		node(tar.TypeChar, "./dev/console", 5, 1),

@@ -16,15 +16,17 @@ var Day = time.Unix(1655337600, 0).UTC()
 
 // A Member is one member of a tar stream that a test makes. What its header leaves open is filled in when it is
 // written: the type (a directory where the name ends in a slash, else a file), the mode (0755, 0644, 0777 for a
-// symbolic link), the time ([Day]) and the size (that of Data).
+// symbolic link), the time ([Day]), the size (that of Data) and the format (PAX where the time has fractions of a second).
 type Member struct {
 	tar.Header
 	Data string
+
+	anyMode bool // a mode of 0 is meant
 }
 
 // File is a regular file.
 func File(name, data string) Member {
-	return Member{tar.Header{Name: name, Typeflag: tar.TypeReg}, data}
+	return Member{Header: tar.Header{Name: name, Typeflag: tar.TypeReg}, Data: data}
 }
 
 // Dir is a directory.
@@ -64,8 +66,11 @@ func (m Member) WithTime(t time.Time) Member {
 }
 
 // WithXattr is the member with one more extended attribute, as a PAX record in the manner of GNU tar.
-func (m Member) WithXattr(name, value string) Member {
-	records := map[string]string{"SCHILY.xattr." + name: value}
+func (m Member) WithXattr(name, value string) Member { return m.WithPAX("SCHILY.xattr."+name, value) }
+
+// WithPAX is the member with one more PAX record.
+func (m Member) WithPAX(key, value string) Member {
+	records := map[string]string{key: value}
 	for k, v := range m.PAXRecords {
 		records[k] = v
 	}
@@ -82,7 +87,7 @@ func (m Member) complete() *tar.Header {
 			h.Typeflag = tar.TypeDir
 		}
 	}
-	if h.Mode == 0 {
+	if h.Mode == 0 && !m.anyMode {
 		switch h.Typeflag {
 		case tar.TypeDir:
 			h.Mode = 0o755
@@ -94,6 +99,9 @@ func (m Member) complete() *tar.Header {
 	}
 	if h.ModTime.IsZero() {
 		h.ModTime = Day
+	}
+	if h.Format == tar.FormatUnknown && h.ModTime.Nanosecond() != 0 {
+		h.Format = tar.FormatPAX // archive/tar rounds to seconds else
 	}
 	if h.Size == 0 {
 		h.Size = int64(len(m.Data))
@@ -129,4 +137,25 @@ func MakeTar(members ...Member) ([]byte, error) {
 		return nil, fmt.Errorf("end the archive: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// ReadTar reads a tar stream to its end as archive/tar does. What it cannot read ends the test.
+func ReadTar(t testing.TB, data []byte) []Member {
+	t.Helper()
+	var members []Member
+	r := tar.NewReader(bytes.NewReader(data))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return members
+		}
+		if err != nil {
+			t.Fatalf("after %d members: %v", len(members), err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatalf("member %q: %v", h.Name, err)
+		}
+		members = append(members, Member{Header: *h, Data: string(content)})
+	}
 }

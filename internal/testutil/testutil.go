@@ -4,6 +4,7 @@ package testutil
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -54,5 +55,23 @@ func NeedRoot(t testing.TB) {
 			t.Fatal("this test needs root")
 		}
 		t.Skip("this test needs root")
+	}
+}
+
+// Must ends the test if there is an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Contains fails the test for each part that is not in a text.
+func Contains(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q is not in:\n%s", p, text)
+		}
 	}
 }

@@ -18,10 +18,32 @@ import (
 // Whiteout is how [Dump] describes a character device 0/0, by which overlayfs hides a name, whatever else it has.
 const Whiteout = "whiteout"
 
+// A View says what [View.Dump] leaves out of a tree, because not every way to a tree keeps it. The zero View leaves out nothing.
+type View struct {
+	// Skip says which paths are left out; nil: none.
+	Skip func(path string) bool
+	// Xattr says which extended attributes are described; nil: all.
+	Xattr func(name string) bool
+	// Time writes the time of a file, "" to leave it out; nil: seconds and nanoseconds.
+	Time func(st *unix.Stat_t) string
+}
+
+// Seconds is the Time of a [View] of file systems that keep whole seconds.
+func Seconds(st *unix.Stat_t) string {
+	sec, _ := st.Mtim.Unix()
+	return fmt.Sprint(sec)
+}
+
+// Dump is [View.Dump] of the zero View.
+func Dump(t testing.TB, root string) map[string]string {
+	t.Helper()
+	return View{}.Dump(t, root)
+}
+
 // Dump describes everything in a tree as it is on disk, the root as ".", a line a path: type and mode, owners, time;
 // size and digest, target or device numbers; the number of hard links and their first name; extended attributes in
-// the order of their names. keep says which attributes (nil: all); security labels, which the host sets, never are.
-func Dump(t testing.TB, root string, keep func(xattr string) bool) map[string]string {
+// the order of their names. Security labels, which the host sets, are none of them.
+func (v View) Dump(t testing.TB, root string) map[string]string {
 	t.Helper()
 	tree := map[string]string{}
 	first := map[uint64]string{}
@@ -33,7 +55,10 @@ func Dump(t testing.TB, root string, keep func(xattr string) bool) map[string]st
 		if err != nil {
 			return err
 		}
-		tree[rel], err = describe(path, rel, first, keep)
+		if v.Skip != nil && v.Skip(rel) {
+			return nil
+		}
+		tree[rel], err = v.describe(path, rel, first)
 		return err
 	})
 	if err != nil {
@@ -43,7 +68,7 @@ func Dump(t testing.TB, root string, keep func(xattr string) bool) map[string]st
 }
 
 // describe is the line of one path; first has the first name of each inode with several.
-func describe(path, rel string, first map[uint64]string, keep func(string) bool) (string, error) {
+func (v View) describe(path, rel string, first map[uint64]string) (string, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return "", &fs.PathError{Op: "stat", Path: path, Err: err}
@@ -52,8 +77,13 @@ func describe(path, rel string, first map[uint64]string, keep func(string) bool)
 	if kind == unix.S_IFCHR && st.Rdev == 0 {
 		return Whiteout, nil
 	}
-	sec, nsec := st.Mtim.Unix()
-	line := fmt.Sprintf("%#o %d:%d %d.%09d", st.Mode, st.Uid, st.Gid, sec, nsec)
+	line := fmt.Sprintf("%#o %d:%d", st.Mode, st.Uid, st.Gid)
+	if v.Time == nil {
+		sec, nsec := st.Mtim.Unix()
+		line += fmt.Sprintf(" %d.%09d", sec, nsec)
+	} else if s := v.Time(&st); s != "" {
+		line += " " + s
+	}
 	switch kind {
 	case unix.S_IFREG:
 		data, err := os.ReadFile(path)
@@ -76,11 +106,11 @@ func describe(path, rel string, first map[uint64]string, keep func(string) bool)
 		}
 		line += fmt.Sprintf(" %d links, first %s", st.Nlink, first[st.Ino])
 	}
-	attributes, err := describeXattrs(path, keep)
+	attributes, err := v.describeXattrs(path)
 	return line + attributes, err
 }
 
-func describeXattrs(path string, keep func(string) bool) (string, error) {
+func (v View) describeXattrs(path string) (string, error) {
 	buf := make([]byte, 1<<16) // the most that the kernel has of names, and of a value
 	n, err := unix.Llistxattr(path, buf)
 	if errors.Is(err, unix.EOPNOTSUPP) {
@@ -93,7 +123,7 @@ func describeXattrs(path string, keep func(string) bool) (string, error) {
 	slices.Sort(names)
 	line := ""
 	for _, name := range names {
-		if hostLabel(name) || keep != nil && !keep(name) {
+		if hostLabel(name) || v.Xattr != nil && !v.Xattr(name) {
 			continue
 		}
 		n, err := unix.Lgetxattr(path, name, buf)
@@ -111,15 +141,22 @@ func hostLabel(name string) bool {
 	return ok && rest != "capability"
 }
 
-// SameTrees fails the test for each path that two dumps have not alike. what says of what they are.
+// SameTrees fails the test for each path that two dumps have not alike, 40 of them at most. what says of what they are.
 func SameTrees(t testing.TB, what string, got, want map[string]string) {
 	t.Helper()
 	paths := maps.Clone(got)
 	maps.Copy(paths, want)
+	different := 0
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		if got[path] != want[path] {
+		if got[path] == want[path] {
+			continue
+		}
+		if different++; different <= 40 {
 			t.Errorf("%s: %s\n is   %q\n want %q", what, path, got[path], want[path])
 		}
+	}
+	if different > 40 {
+		t.Errorf("%s: %d more paths", what, different-40)
 	}
 }
 

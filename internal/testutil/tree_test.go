@@ -48,12 +48,14 @@ func TestDump(t *testing.T) {
 		"d/link": "0120777 " + me + " -> file",
 		"d/fifo": "010600 " + me,
 	}
-	got := testutil.Dump(t, dir, func(string) bool { return false })
+	got := testutil.View{Xattr: func(string) bool { return false }}.Dump(t, dir)
 	if !strings.HasPrefix(got["."], "040") {
 		t.Errorf("the root is %q", got["."])
 	}
 	delete(got, ".")
 	testutil.SameTrees(t, "dump", got, want)
+	some := testutil.View{Time: testutil.Seconds, Skip: func(path string) bool { return path != "d/fifo" }}.Dump(t, dir)
+	testutil.SameTrees(t, "view", some, map[string]string{"d/fifo": "010600 " + strings.TrimSuffix(me, ".000000005")})
 	if paths := testutil.Paths(t, dir); !slices.Equal(paths, []string{"d", "d/fifo", "d/file", "d/link", "d/name"}) {
 		t.Errorf("paths: %v", paths)
 	}
@@ -69,7 +71,7 @@ func TestDumpXattrs(t *testing.T) {
 			testutil.SkipOrFail(t, "no xattrs in %s: %v", path, err)
 		}
 	}
-	got := testutil.Dump(t, path, func(name string) bool { return name != "user.c" })["."]
+	got := testutil.View{Xattr: func(name string) bool { return name != "user.c" }}.Dump(t, path)["."]
 	if !strings.HasSuffix(got, ` user.a="user.a\x00" user.b="user.b\x00"`) {
 		t.Errorf("the file is %s", got)
 	}
@@ -81,7 +83,7 @@ func TestDumpWhiteout(t *testing.T) {
 		testutil.NeedRoot(t)
 		t.Fatal(err)
 	}
-	if got := testutil.Dump(t, dir, nil)["gone"]; got != testutil.Whiteout {
+	if got := testutil.Dump(t, dir)["gone"]; got != testutil.Whiteout {
 		t.Errorf("it is %q", got)
 	}
 }

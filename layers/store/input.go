@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 
+	"xtoo/internal/atomicfile"
 	"xtoo/internal/streams"
 )
 
@@ -22,18 +23,19 @@ func (s *Store) KeepInput(ctx context.Context, r io.Reader) (d digest.Digest, si
 	if err != nil {
 		return "", 0, fmt.Errorf("keep an input: %w", err)
 	}
-	f, err := os.CreateTemp(work.dir, "input-")
+	f, err := atomicfile.Create(filepath.Join(work.dir, "input"), 0o600)
 	if err != nil {
 		return "", 0, fmt.Errorf("keep an input: %w", err)
 	}
+	defer f.Abort()
 	h := digest.SHA256.Digester()
 	size, err = io.Copy(io.MultiWriter(f, h.Hash()), streams.WithContext(ctx, r))
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err == nil {
 		d = h.Digest()
-		err = os.Rename(f.Name(), s.InputPath(d))
+		err = f.Place(s.InputPath(d))
 	}
 	if err != nil {
-		return "", 0, errors.Join(fmt.Errorf("keep an input: %w", err), os.Remove(f.Name()))
+		return "", 0, fmt.Errorf("keep an input: %w", err)
 	}
 	return d, size, nil
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
+
+	"xtoo/internal/atomicfile"
 )
 
 // A Kind is a kind of record: its name and the version of its content, as "nodes/2". Whoever writes records declares it,
@@ -123,18 +125,15 @@ func (s *Store) Put(kind Kind, key digest.Digest, refs Refs, v any) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, ".*.part")
+	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
 		return err
 	}
-	_, werr := tmp.Write(append(data, '\n'))
-	if err := errors.Join(werr, tmp.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write a record of kind %s: %w", kind, err), os.Remove(tmp.Name()))
+	defer f.Abort()
+	if _, err := f.Write(append(data, '\n')); err != nil {
+		return fmt.Errorf("write a record of kind %s: %w", kind, err)
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	return f.Place(path)
 }
 
 // Delete removes the record of a key, if there is one.

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 	"xtoo/layers/store"
 )
@@ -50,18 +50,7 @@ func someTar(t *testing.T, size int) []byte {
 	for i := range data {
 		data[i] = byte(r.IntN(24))
 	}
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: "data", Mode: 0o644, Size: int64(size)}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return testutil.Tar(t, testutil.File("data", string(data)))
 }
 
 func putLayer(t *testing.T, s *store.Store, stream []byte, c layers.Compression, jobs int) store.Layer {

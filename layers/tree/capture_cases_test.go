@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -13,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 )
 
@@ -106,7 +106,7 @@ func TestCaptureCreated(t *testing.T) {
 // TestCaptureScratch has no lower layers but an empty one, as the first step of an image from nothing.
 func TestCaptureScratch(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
-		empty, _ := unpackTo(t, "empty", archive(t))
+		empty, _ := unpackTo(t, "empty", testutil.Tar(t))
 		c := step(t, []string{empty}, "mkdir -p bin; echo x > bin/sh; chmod 755 bin/sh; touch -d @0 .")
 		sameList(t, c.tar, "5 bin/ 755 0:0 "+dayEpoch, `0 bin/sh 755 0:0 `+dayEpoch+` "x\n"`)
 		none := capture(t, c.upper, nil, CaptureOptions{Epoch: epoch})
@@ -137,12 +137,12 @@ func TestCaptureLater(t *testing.T) {
 // with an index makes.
 func TestCaptureLinksOfLower(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
-		low, _ := unpackTo(t, "low", archive(t, member{name: "d/"}, member{name: "d/h1", data: "hard"}, member{name: "d/h2", typ: tar.TypeLink, link: "d/h1"}))
-		same, _ := unpackTo(t, "upper", archive(t, member{name: "d/"}, member{name: "d/h1", data: "hard"}, member{name: "d/h2", typ: tar.TypeLink, link: "d/h1"}))
+		low, _ := unpackTo(t, "low", testutil.Tar(t, testutil.Dir("d/"), testutil.File("d/h1", "hard"), testutil.Link("d/h2", "d/h1")))
+		same, _ := unpackTo(t, "upper", testutil.Tar(t, testutil.Dir("d/"), testutil.File("d/h1", "hard"), testutil.Link("d/h2", "d/h1")))
 		if c := capture(t, same, []string{low}, CaptureOptions{}); c.res.Entries != 0 {
 			t.Errorf("%v", list(t, c.tar))
 		}
-		other, _ := unpackTo(t, "upper", archive(t, member{name: "d/"}, member{name: "d/h1", data: "hard"}, member{name: "d/h2", typ: tar.TypeLink, link: "d/h1"}, member{name: "d/h3", typ: tar.TypeLink, link: "d/h1"}))
+		other, _ := unpackTo(t, "upper", testutil.Tar(t, testutil.Dir("d/"), testutil.File("d/h1", "hard"), testutil.Link("d/h2", "d/h1"), testutil.Link("d/h3", "d/h1")))
 		c := capture(t, other, []string{low}, CaptureOptions{})
 		sameList(t, c.tar, "5 d/ 755 0:0 "+dayZero, `0 d/h1 644 0:0 `+dayZero+` "hard"`, "1 d/h2 644 0:0 "+dayZero+" -> d/h1", "1 d/h3 644 0:0 "+dayZero+" -> d/h1")
 	})

@@ -100,7 +100,7 @@ func TestCaptureUmoci(t *testing.T) {
 			o := mountOverlay(t, lowers...)
 			want := mergedDump(t, o.merged)
 			o.unmount(t)
-			sameTrees(t, fmt.Sprintf("umoci after %d steps", i+1), mergedDump(t, filepath.Join(bundle, "rootfs")), want)
+			testutil.SameTrees(t, fmt.Sprintf("umoci after %d steps", i+1), mergedDump(t, filepath.Join(bundle, "rootfs")), want)
 		}
 	})
 }
@@ -120,7 +120,7 @@ func TestCaptureGNUTar(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 				t.Fatalf("tar: %v\n%s", err, out)
 			}
-			got := dump(t, dir, nil)
+			got := testutil.Dump(t, dir)
 			for path := range got {
 				d, name, _ := cutLast(path)
 				if gone, ok := strings.CutPrefix(name, layers.WhiteoutPrefix); ok {
@@ -128,11 +128,11 @@ func TestCaptureGNUTar(t *testing.T) {
 					got[joinPath(d, gone)] = "whiteout"
 				}
 			}
-			want := dump(t, c.upper, nil)
+			want := testutil.Dump(t, c.upper)
 			if strings.Contains(want["."], layers.XattrImplied) {
 				got["."] = want["."] // it is not in the layer
 			}
-			sameTrees(t, "GNU tar", got, want)
+			testutil.SameTrees(t, "GNU tar", got, want)
 		}
 	})
 }
@@ -166,9 +166,9 @@ func TestUnpackGNUTar(t *testing.T) {
 				t.Fatalf("%v: %v\n%s", format, err, &said)
 			}
 			got, _ := unpackTo(t, "got", data.Bytes())
-			want := dump(t, clean, nil)
+			want := testutil.Dump(t, clean)
 			want["."] = strings.Replace(want["."], ` user.xtoo.implied=""`, "", 1)
-			gotTree := dump(t, got, nil)
+			gotTree := testutil.Dump(t, got)
 			if !slices.Contains(format, "--format=posix") { // whole seconds, no xattrs
 				for _, tree := range []map[string]string{gotTree, want} {
 					for path, line := range tree {
@@ -179,7 +179,7 @@ func TestUnpackGNUTar(t *testing.T) {
 					}
 				}
 			}
-			sameTrees(t, strings.Join(format, " "), gotTree, want)
+			testutil.SameTrees(t, strings.Join(format, " "), gotTree, want)
 			if err := errors.Join(RemoveAll(t.Context(), clean), RemoveAll(t.Context(), got)); err != nil {
 				t.Fatal(err)
 			}

@@ -1,15 +1,13 @@
 package tree
 
 import (
-	"archive/tar"
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 )
 
@@ -59,9 +57,9 @@ func checkCaptured(t *testing.T, c captured, lowers []string, saw map[string]str
 	if _, err := Unpack(t.Context(), bytes.NewReader(c.tar), fresh, UnpackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	sameTrees(t, "upper directory and unpacked layer", dump(t, c.upper, nil), dump(t, fresh, nil))
+	testutil.SameTrees(t, "upper directory and unpacked layer", testutil.Dump(t, c.upper), testutil.Dump(t, fresh))
 	o := mountOverlay(t, append([]string{fresh}, lowers...)...)
-	sameTrees(t, "tree after the capture", mergedDump(t, o.merged), saw)
+	testutil.SameTrees(t, "tree after the capture", mergedDump(t, o.merged), saw)
 	o.unmount(t)
 	checkOrder(t, c.tar)
 	// What was captured is unchanged: capturing again over the same layers gives the same.
@@ -75,14 +73,7 @@ func checkOrder(t *testing.T, data []byte) {
 	t.Helper()
 	var last string
 	seen := map[string]bool{"": true}
-	for r := tar.NewReader(bytes.NewReader(data)); ; {
-		hdr, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, hdr := range testutil.ReadTar(t, data) {
 		name := hdr.Name
 		if name == "./" {
 			if last != "" {
@@ -116,9 +107,9 @@ func cutLast(path string) (dir, name string, ok bool) {
 // (inherited ones are recorded later), no numbers of names.
 func mergedDump(t *testing.T, root string) map[string]string {
 	t.Helper()
-	tree := dump(t, root, func(x string) bool {
+	tree := testutil.View{Xattr: func(x string) bool {
 		return !strings.HasPrefix(x, layers.XattrOwner) && !strings.HasPrefix(x, layers.XattrOverlay) && !strings.Contains(x, "=")
-	})
+	}}.Dump(t, root)
 	for path, line := range tree {
 		if strings.HasPrefix(line, "014") { // a socket
 			delete(tree, path)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 )
 
@@ -21,21 +22,21 @@ const (
 )
 
 func lowerTree(t testing.TB) []byte {
-	return archive(t,
-		member{name: "./", mode: 0o755},
-		member{name: "a", data: "a"},
-		member{name: "d/"},
-		member{name: "d/one", data: "1"},
-		member{name: "d/two", data: "2"},
-		member{name: "d/sub/"},
-		member{name: "d/sub/deep", data: "deep"},
-		member{name: "d/sub/two", data: "2"},
-		member{name: "file", data: "file", mode: 0o600},
-		member{name: "l", typ: tar.TypeSymlink, mode: 0o777, link: "file"},
-		member{name: "h1", data: "hard"},
-		member{name: "h2", typ: tar.TypeLink, link: "h1"},
-		member{name: "cap", mode: 0o755, data: "c", pax: map[string]string{"SCHILY.xattr.security.capability": capNetRaw}},
-		member{name: "x", data: "x", pax: map[string]string{"SCHILY.xattr.user.a": "1"}},
+	return testutil.Tar(t,
+		testutil.Dir("./").WithMode(0o755),
+		testutil.File("a", "a"),
+		testutil.Dir("d/"),
+		testutil.File("d/one", "1"),
+		testutil.File("d/two", "2"),
+		testutil.Dir("d/sub/"),
+		testutil.File("d/sub/deep", "deep"),
+		testutil.File("d/sub/two", "2"),
+		testutil.File("file", "file").WithMode(0o600),
+		testutil.Symlink("l", "file").WithMode(0o777),
+		testutil.File("h1", "hard"),
+		testutil.Link("h2", "h1"),
+		testutil.File("cap", "c").WithMode(0o755).WithXattr("security.capability", capNetRaw),
+		testutil.File("x", "x").WithXattr("user.a", "1"),
 	)
 }
 
@@ -210,7 +211,7 @@ func TestCaptureAwkward(t *testing.T) {
 		}
 		// An overlay does not keep the names of one file together when it copies them up.
 		want["usr/bin/ping6"] = want["usr/bin/ping"]
-		sameTrees(t, "layer", got, want)
+		testutil.SameTrees(t, "layer", got, want)
 	})
 }
 
@@ -268,7 +269,7 @@ func TestCaptureSame(t *testing.T) {
 				lists[j][f[1]] = line
 			}
 		}
-		sameTrees(t, fmt.Sprintf("layer %d, single and mapped", i), lists[1], lists[0])
+		testutil.SameTrees(t, fmt.Sprintf("layer %d, single and mapped", i), lists[1], lists[0])
 		if !bytes.Equal(data[0], data[1]) {
 			t.Errorf("layer %d: the bytes differ", i)
 		}

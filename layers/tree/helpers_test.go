@@ -4,10 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"os"
@@ -24,8 +22,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
-	"xtoo/layers"
-	"xtoo/layers/inode"
 )
 
 // tiers are the user namespaces that the tests run in: every id mapped, and only one.
@@ -152,59 +148,9 @@ func newDir(t testing.TB, name string) string {
 }
 
 var (
-	day0 = time.Date(2022, 6, 16, 0, 0, 0, 0, time.UTC)
+	day0 = testutil.Day // the time of members that have none
 	day1 = day0.Add(24*time.Hour + 123456789)
 )
-
-// member is one member of an archive of the tests. A zero type is that of the name: a directory if it ends in a
-// slash. A zero mode is 0644 or 0755, a zero time day0.
-type member struct {
-	name     string
-	typ      byte
-	mode     int64
-	uid, gid int
-	mtime    time.Time
-	link     string
-	data     string
-	major    int64
-	minor    int64
-	pax      map[string]string
-}
-
-func archive(t testing.TB, members ...member) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, m := range members {
-		hdr := &tar.Header{Name: m.name, Typeflag: m.typ, Mode: m.mode, Uid: m.uid, Gid: m.gid, ModTime: m.mtime, Linkname: m.link,
-			Size: int64(len(m.data)), Devmajor: m.major, Devminor: m.minor, PAXRecords: m.pax, Format: tar.FormatPAX}
-		if m.typ == 0 {
-			hdr.Typeflag = tar.TypeReg
-			if strings.HasSuffix(m.name, "/") {
-				hdr.Typeflag = tar.TypeDir
-			}
-		}
-		if m.mode == 0 {
-			hdr.Mode = 0o644
-			if hdr.Typeflag == tar.TypeDir {
-				hdr.Mode = 0o755
-			}
-		}
-		if m.mtime.IsZero() {
-			hdr.ModTime = day0
-		}
-		if err := w.WriteHeader(hdr); err != nil {
-			t.Fatalf("%s: %v", m.name, err)
-		}
-		if _, err := io.WriteString(w, m.data); err != nil {
-			t.Fatalf("%s: %v", m.name, err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
 
 // unpackTo unpacks an archive to a new directory.
 func unpackTo(t testing.TB, name string, data []byte, lowers ...string) (string, UnpackResult) {
@@ -217,115 +163,11 @@ func unpackTo(t testing.TB, name string, data []byte, lowers ...string) (string,
 	return dir, res
 }
 
-// dump describes everything in a tree, as it is on disk, a line a file. keep says which xattrs are described.
-func dump(t testing.TB, root string, keep func(xattr string) bool) map[string]string {
-	t.Helper()
-	tree := map[string]string{}
-	first := map[uint64]string{}
-	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		var st unix.Stat_t
-		if err := unix.Lstat(path, &st); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if inode.IsWhiteout(&st) {
-			tree[rel] = "whiteout"
-			return nil
-		}
-		line := fmt.Sprintf("%#o %d:%d %d.%09d", st.Mode, st.Uid, st.Gid, st.Mtim.Sec, st.Mtim.Nsec)
-		switch st.Mode & unix.S_IFMT {
-		case unix.S_IFREG:
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			line += fmt.Sprintf(" %d %.4x", st.Size, sha256.Sum256(data))
-		case unix.S_IFLNK:
-			target, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			line += " -> " + target
-		case unix.S_IFCHR, unix.S_IFBLK:
-			line += fmt.Sprintf(" %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
-		}
-		if st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			if first[st.Ino] == "" {
-				first[st.Ino] = rel
-			}
-			line += fmt.Sprintf(" %d links, first %s", st.Nlink, first[st.Ino])
-		}
-		tree[rel] = line + dumpXattrs(t, path, keep)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tree
-}
-
-func dumpXattrs(t testing.TB, path string, keep func(string) bool) string {
-	t.Helper()
-	buf := make([]byte, 65536)
-	n, err := unix.Llistxattr(path, buf)
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		return ""
-	}
-	if err != nil {
-		t.Fatalf("list xattrs of %s: %v", path, err)
-	}
-	names := strings.Split(string(buf[:n]), "\x00")
-	slices.Sort(names)
-	line := ""
-	for _, name := range names {
-		if name == "" || layers.IsLabel(name) || (keep != nil && !keep(name)) {
-			continue
-		}
-		value := make([]byte, 65536)
-		n, err := unix.Lgetxattr(path, name, value)
-		if err != nil {
-			t.Fatalf("xattr %s of %s: %v", name, path, err)
-		}
-		line += fmt.Sprintf(" %s=%q", name, value[:n])
-	}
-	return line
-}
-
-// sameTrees compares what dump has described.
-func sameTrees(t testing.TB, what string, got, want map[string]string) {
-	t.Helper()
-	paths := maps.Clone(got)
-	maps.Copy(paths, want)
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		if got[path] != want[path] {
-			t.Errorf("%s: %s\n is   %q\n want %q", what, path, got[path], want[path])
-		}
-	}
-}
-
 // list describes the members of an archive, a line a member.
 func list(t testing.TB, data []byte) []string {
 	t.Helper()
 	var lines []string
-	r := tar.NewReader(bytes.NewReader(data))
-	for {
-		hdr, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return lines
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, hdr := range testutil.ReadTar(t, data) {
 		line := fmt.Sprintf("%c %s %o %d:%d %s", hdr.Typeflag, hdr.Name, hdr.Mode, hdr.Uid, hdr.Gid, hdr.ModTime.UTC().Format(time.RFC3339Nano))
 		if hdr.Linkname != "" {
 			line += " -> " + hdr.Linkname
@@ -333,8 +175,8 @@ func list(t testing.TB, data []byte) []string {
 		if hdr.Typeflag == tar.TypeChar || hdr.Typeflag == tar.TypeBlock {
 			line += fmt.Sprintf(" %d:%d", hdr.Devmajor, hdr.Devminor)
 		}
-		if len(content) > 0 {
-			line += fmt.Sprintf(" %q", content[:min(len(content), 40)])
+		if len(hdr.Data) > 0 {
+			line += fmt.Sprintf(" %q", hdr.Data[:min(len(hdr.Data), 40)])
 		}
 		for _, key := range slices.Sorted(maps.Keys(hdr.PAXRecords)) {
 			if strings.HasPrefix(key, "SCHILY.") {
@@ -343,6 +185,7 @@ func list(t testing.TB, data []byte) []string {
 		}
 		lines = append(lines, line)
 	}
+	return lines
 }
 
 // An overlay is a mount over layer directories, and what a build step does with it.

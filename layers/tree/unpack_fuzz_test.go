@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"xtoo/internal/testutil"
 )
 
 // FuzzUnpack unpacks anything. Nothing is written outside of the directory; what is unpacked can be captured,
@@ -16,12 +18,13 @@ import (
 // unshare --user --map-root-user go test -fuzz FuzzUnpack -fuzzminimizetime 1s ./layers
 func FuzzUnpack(f *testing.F) {
 	f.Add(lowerTree(f))
-	f.Add(archive(f, member{name: "d/", mode: 0o2775, gid: 8}, member{name: "d/dev", typ: tar.TypeChar, major: 5, minor: 1}, member{name: "d/fifo", typ: tar.TypeFifo},
-		member{name: "d/x", uid: 5, pax: map[string]string{"SCHILY.xattr.user.a": "1", "SCHILY.xattr.trusted.b": "2", "SCHILY.acl.access": "u::rw-,u:7:rw-,g::r--,m::rw-,o::r--"}}))
-	f.Add(archive(f, member{name: "esc", typ: tar.TypeSymlink, link: "../victim"}, member{name: "esc", data: "x"}, member{name: "h", typ: tar.TypeLink, link: "esc"}))
-	f.Add(archive(f, member{name: "d/.wh..wh..opq"}, member{name: "d/.wh.x"}, member{name: "d/x/"}, member{name: ".wh.d"}))
-	f.Add(archive(f, member{name: "../victim", data: "x"}))
-	f.Add(archive(f, member{name: "a", typ: tar.TypeSymlink, link: ".."}, member{name: "a/victim", data: "x"}))
+	f.Add(testutil.Tar(f, testutil.Dir("d/").WithMode(0o2775).WithOwner(0, 8), testutil.Device("d/dev", tar.TypeChar, 5, 1), testutil.Device("d/fifo", tar.TypeFifo, 0, 0),
+		testutil.File("d/x", "").WithOwner(5, 0).WithXattr("user.a", "1").WithXattr("trusted.b", "2").
+			WithPAX("SCHILY.acl.access", "u::rw-,u:7:rw-,g::r--,m::rw-,o::r--")))
+	f.Add(testutil.Tar(f, testutil.Symlink("esc", "../victim"), testutil.File("esc", "x"), testutil.Link("h", "esc")))
+	f.Add(testutil.Tar(f, testutil.File("d/.wh..wh..opq", ""), testutil.File("d/.wh.x", ""), testutil.Dir("d/x/"), testutil.File(".wh.d", "")))
+	f.Add(testutil.Tar(f, testutil.File("../victim", "x")))
+	f.Add(testutil.Tar(f, testutil.Symlink("a", ".."), testutil.File("a/victim", "x")))
 	if os.Geteuid() != 0 {
 		f.Skip("this needs to be root, if only of a user namespace")
 	}
@@ -70,25 +73,25 @@ func chosen(t testing.TB, choices []byte) []byte {
 	types := []byte{0, tar.TypeReg, tar.TypeDir, tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeFifo, tar.TypeChar, tar.TypeBlock}
 	xattrs := []map[string]string{nil, nil, nil, {"SCHILY.xattr.user.a": "1"}, {"SCHILY.xattr.trusted.a": "1", "SCHILY.xattr.user.overlay.opaque": "y"},
 		{"SCHILY.acl.default": "u::rwx,g::rwx,g:9:r-x,m::rwx,o::---"}}
-	var members []member
+	var members []testutil.Member
 	for len(choices) >= 4 && len(members) < 40 {
 		c := choices[:4]
 		choices = choices[4:]
-		m := member{name: names[int(c[0])%len(names)], typ: types[int(c[1])%len(types)], link: links[int(c[2])%len(links)],
-			mode: int64(c[3]) << 4, gid: int(c[3]) % 3, uid: int(c[1]) / 200, pax: xattrs[int(c[2])/len(links)%len(xattrs)]}
-		if m.typ != 0 && m.typ != tar.TypeDir {
-			m.name = strings.TrimSuffix(m.name, "/") // the writer wants it so
+		m := testutil.Member{Header: tar.Header{Name: names[int(c[0])%len(names)], Typeflag: types[int(c[1])%len(types)], Linkname: links[int(c[2])%len(links)],
+			Mode: int64(c[3]) << 4, Gid: int(c[3]) % 3, Uid: int(c[1]) / 200, PAXRecords: xattrs[int(c[2])/len(links)%len(xattrs)]}}
+		if m.Typeflag != 0 && m.Typeflag != tar.TypeDir {
+			m.Name = strings.TrimSuffix(m.Name, "/") // the writer wants it so
 		}
-		if m.typ != tar.TypeSymlink && m.typ != tar.TypeLink {
-			m.link = ""
+		if m.Typeflag != tar.TypeSymlink && m.Typeflag != tar.TypeLink {
+			m.Linkname = ""
 		}
-		if m.typ == tar.TypeReg {
-			m.data = m.link + "x"
+		if m.Typeflag == tar.TypeReg {
+			m.Data = m.Linkname + "x"
 		}
-		m.major = int64(c[3] % 3)
+		m.Devmajor = int64(c[3] % 3)
 		members = append(members, m)
 	}
-	return archive(t, members...)
+	return testutil.Tar(t, members...)
 }
 
 // checkUnpack checks what holds for every archive.
@@ -111,7 +114,7 @@ func checkUnpack(t *testing.T, data []byte) {
 	if _, err := Unpack(t.Context(), &b, again, UnpackOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	sameTrees(t, "captured and unpacked again", dump(t, again, nil), dump(t, dir, nil))
+	testutil.SameTrees(t, "captured and unpacked again", testutil.Dump(t, again), testutil.Dump(t, dir))
 	b.Reset()
 	if _, err := Capture(t.Context(), &b, again, nil, CaptureOptions{}); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 )
 
@@ -22,42 +23,42 @@ func TestUnpackHostile(t *testing.T) {
 }
 
 func testHostile(t *testing.T) {
-	slip := member{name: "esc", typ: tar.TypeSymlink, mode: 0o777, link: ".."}
+	slip := testutil.Symlink("esc", "..").WithMode(0o777)
 	for name, test := range map[string]struct {
-		members []member
+		members []testutil.Member
 		want    error
 	}{
-		"absolute":            {[]member{{name: "/etc/passwd", data: "x"}}, layers.ErrUnsafe},
-		"dotdot":              {[]member{{name: "a/../../x", data: "x"}}, layers.ErrUnsafe},
-		"dotdot at the end":   {[]member{{name: "a/.."}}, layers.ErrUnsafe},
-		"dotdot directory":    {[]member{{name: "../"}}, layers.ErrUnsafe},
-		"no name":             {[]member{{name: ""}}, layers.ErrMember},
-		"through a symlink":   {[]member{slip, {name: "esc/x", data: "x"}}, layers.ErrUnsafe},
-		"deep symlink":        {[]member{{name: "d/"}, {name: "d/l", typ: tar.TypeSymlink, link: "/"}, {name: "d/l/tmp/x", data: "x"}}, layers.ErrUnsafe},
-		"below a file":        {[]member{{name: "f", data: "x"}, {name: "f/x", data: "x"}}, layers.ErrUnsafe},
-		"hard link out":       {[]member{{name: "x", typ: tar.TypeLink, link: "../victim"}}, layers.ErrUnsafe},
-		"hard link absolute":  {[]member{{name: "x", typ: tar.TypeLink, link: "/etc/passwd"}}, layers.ErrMember}, // the image's, which is not there
-		"hard link through":   {[]member{slip, {name: "x", typ: tar.TypeLink, link: "esc/victim"}}, layers.ErrUnsafe},
-		"hard link to itself": {[]member{{name: "x", typ: tar.TypeLink, link: "x"}}, layers.ErrMember},
-		"hard link to root":   {[]member{{name: "x", typ: tar.TypeLink, link: "./"}}, layers.ErrMember},
-		"hard link to dir":    {[]member{{name: "d/"}, {name: "x", typ: tar.TypeLink, link: "d"}}, layers.ErrMember},
-		"hard link to wh":     {[]member{{name: ".wh.w"}, {name: "x", typ: tar.TypeLink, link: "w"}}, layers.ErrMember},
-		"whiteout out":        {[]member{{name: "d/.wh..."}}, layers.ErrUnsafe},
-		"whiteout of dot":     {[]member{{name: ".wh.."}}, layers.ErrUnsafe},
-		"whiteout of nothing": {[]member{{name: ".wh."}}, layers.ErrUnsafe},
-		"whiteout through":    {[]member{slip, {name: "esc/.wh.victim"}}, layers.ErrUnsafe},
-		"opaque through":      {[]member{slip, {name: "esc/.wh..wh..opq"}}, layers.ErrUnsafe},
-		"below a whiteout":    {[]member{{name: ".wh.d/x", data: "x"}}, layers.ErrMember},
-		"root as a file":      {[]member{{name: ".", data: "x"}}, layers.ErrMember},
-		"major":               {[]member{{name: "d", typ: tar.TypeBlock, major: 4096}}, layers.ErrMember},
-		"minor":               {[]member{{name: "d", typ: tar.TypeChar, minor: 1 << 20}}, layers.ErrMember},
-		"owner":               {[]member{{name: "d", uid: 1<<32 - 1}}, layers.ErrMember},
-		"group":               {[]member{{name: "d", gid: 1 << 40}}, layers.ErrMember},
-		"type":                {[]member{{name: "d", typ: 'Q'}}, layers.ErrMember},
-		"symlink to nothing":  {[]member{{name: "d", typ: tar.TypeSymlink}}, layers.ErrMember},
-		"long symlink":        {[]member{{name: "d", typ: tar.TypeSymlink, link: strings.Repeat("x", 5000)}}, unix.ENAMETOOLONG},
-		"name of 256":         {[]member{{name: strings.Repeat("x", 256)}}, unix.ENAMETOOLONG},
-		"hard link to hidden": {[]member{{name: "a/.wh..wh..opq"}, {name: "x", typ: tar.TypeLink, link: "a/b"}}, layers.ErrMember},
+		"absolute":            {[]testutil.Member{testutil.File("/etc/passwd", "x")}, layers.ErrUnsafe},
+		"dotdot":              {[]testutil.Member{testutil.File("a/../../x", "x")}, layers.ErrUnsafe},
+		"dotdot at the end":   {[]testutil.Member{testutil.File("a/..", "")}, layers.ErrUnsafe},
+		"dotdot directory":    {[]testutil.Member{testutil.Dir("../")}, layers.ErrUnsafe},
+		"no name":             {[]testutil.Member{testutil.File("", "")}, layers.ErrMember},
+		"through a symlink":   {[]testutil.Member{slip, testutil.File("esc/x", "x")}, layers.ErrUnsafe},
+		"deep symlink":        {[]testutil.Member{testutil.Dir("d/"), testutil.Symlink("d/l", "/"), testutil.File("d/l/tmp/x", "x")}, layers.ErrUnsafe},
+		"below a file":        {[]testutil.Member{testutil.File("f", "x"), testutil.File("f/x", "x")}, layers.ErrUnsafe},
+		"hard link out":       {[]testutil.Member{testutil.Link("x", "../victim")}, layers.ErrUnsafe},
+		"hard link absolute":  {[]testutil.Member{testutil.Link("x", "/etc/passwd")}, layers.ErrMember}, // the image's, which is not there
+		"hard link through":   {[]testutil.Member{slip, testutil.Link("x", "esc/victim")}, layers.ErrUnsafe},
+		"hard link to itself": {[]testutil.Member{testutil.Link("x", "x")}, layers.ErrMember},
+		"hard link to root":   {[]testutil.Member{testutil.Link("x", "./")}, layers.ErrMember},
+		"hard link to dir":    {[]testutil.Member{testutil.Dir("d/"), testutil.Link("x", "d")}, layers.ErrMember},
+		"hard link to wh":     {[]testutil.Member{testutil.File(".wh.w", ""), testutil.Link("x", "w")}, layers.ErrMember},
+		"whiteout out":        {[]testutil.Member{testutil.File("d/.wh...", "")}, layers.ErrUnsafe},
+		"whiteout of dot":     {[]testutil.Member{testutil.File(".wh..", "")}, layers.ErrUnsafe},
+		"whiteout of nothing": {[]testutil.Member{testutil.File(".wh.", "")}, layers.ErrUnsafe},
+		"whiteout through":    {[]testutil.Member{slip, testutil.File("esc/.wh.victim", "")}, layers.ErrUnsafe},
+		"opaque through":      {[]testutil.Member{slip, testutil.File("esc/.wh..wh..opq", "")}, layers.ErrUnsafe},
+		"below a whiteout":    {[]testutil.Member{testutil.File(".wh.d/x", "x")}, layers.ErrMember},
+		"root as a file":      {[]testutil.Member{testutil.File(".", "x")}, layers.ErrMember},
+		"major":               {[]testutil.Member{testutil.Device("d", tar.TypeBlock, 4096, 0)}, layers.ErrMember},
+		"minor":               {[]testutil.Member{testutil.Device("d", tar.TypeChar, 0, 1<<20)}, layers.ErrMember},
+		"owner":               {[]testutil.Member{testutil.File("d", "").WithOwner(1<<32-1, 0)}, layers.ErrMember},
+		"group":               {[]testutil.Member{testutil.File("d", "").WithOwner(0, 1<<40)}, layers.ErrMember},
+		"type":                {[]testutil.Member{{Header: tar.Header{Name: "d", Typeflag: 'Q'}}}, layers.ErrMember},
+		"symlink to nothing":  {[]testutil.Member{testutil.Symlink("d", "")}, layers.ErrMember},
+		"long symlink":        {[]testutil.Member{testutil.Symlink("d", strings.Repeat("x", 5000))}, unix.ENAMETOOLONG},
+		"name of 256":         {[]testutil.Member{testutil.File(strings.Repeat("x", 256), "")}, unix.ENAMETOOLONG},
+		"hard link to hidden": {[]testutil.Member{testutil.File("a/.wh..wh..opq", ""), testutil.Link("x", "a/b")}, layers.ErrMember},
 	} {
 		t.Run(name, func(t *testing.T) {
 			outer := newDir(t, "outer")
@@ -65,11 +66,11 @@ func testHostile(t *testing.T) {
 			if err := errors.Join(os.WriteFile(victim, []byte("unharmed"), 0o600), os.Mkdir(dir, 0o755)); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Unpack(t.Context(), bytes.NewReader(archive(t, test.members...)), dir, UnpackOptions{})
+			_, err := Unpack(t.Context(), bytes.NewReader(testutil.Tar(t, test.members...)), dir, UnpackOptions{})
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
-			if last := test.members[len(test.members)-1].name; err != nil && !strings.Contains(err.Error(), `"`+last+`"`) {
+			if last := test.members[len(test.members)-1].Name; err != nil && !strings.Contains(err.Error(), `"`+last+`"`) {
 				t.Errorf("the error does not name the member: %v", err)
 			}
 			unharmed(t, outer, victim)
@@ -99,7 +100,7 @@ func TestUnpackDamaged(t *testing.T) {
 }
 
 func testDamaged(t *testing.T) {
-	whole := archive(t, member{name: "a/"}, member{name: "a/file", data: strings.Repeat("x", 3000)}, member{name: "z"})
+	whole := testutil.Tar(t, testutil.Dir("a/"), testutil.File("a/file", strings.Repeat("x", 3000)), testutil.File("z", ""))
 	for n := range len(whole) - 1024 {
 		if n%512 == 0 && n != 512*2 || n >= 1024+3000 && n < 1024+3072 { // between members, or in padding: only its digest can tell
 			continue
@@ -111,17 +112,9 @@ func testDamaged(t *testing.T) {
 			t.Errorf("no error for an archive cut at %d of %d bytes", n, len(whole))
 		}
 	}
-	// Sizes that no data follows. The header has 12 octal digits at 124 and a checksum at 148.
+	// Sizes that no data follows.
 	huge := func(size string) []byte {
-		b := archive(t, member{name: "huge", data: "x"})
-		copy(b[124:136], size)
-		sum := 0
-		copy(b[148:156], "        ")
-		for _, c := range b[:512] {
-			sum += int(c)
-		}
-		copy(b[148:156], strings.ToLower(oct6(sum))+"\x00 ")
-		return b
+		return testutil.RawEnd(testutil.RawHeader("huge", tar.TypeReg, size), testutil.RawPad([]byte("x")))
 	}
 	for _, size := range []string{"77777777777\x00", "\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf0", "-0000000005\x00"} {
 		dir := newDir(t, "fs")
@@ -138,47 +131,18 @@ func testDamaged(t *testing.T) {
 		}
 	}
 	for _, record := range []string{"99 path=x\n", "8 path=\n", "0 =x\n", "-5 path=x\n", "12 path=a\x00b\n", "17 size=abcdefgh\n", "14 mtime=1.x.\n", "9999999999999999999 a=b\n"} {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		err := w.WriteHeader(&tar.Header{Name: "PaxHeaders.0/x", Typeflag: tar.TypeReg, Size: int64(len(record))})
-		if err == nil {
-			_, err = w.Write([]byte(record))
-		}
-		if err == nil {
-			err = w.WriteHeader(&tar.Header{Name: "x", Typeflag: tar.TypeReg})
-		}
-		if err = errors.Join(err, w.Close()); err != nil {
-			t.Fatal(err)
-		}
-		data := b.Bytes()
-		data[156] = 'x'
-		copy(data[148:156], "        ")
-		sum := 0
-		for _, c := range data[:512] {
-			sum += int(c)
-		}
-		copy(data[148:156], oct6(sum)+"\x00 ")
+		data := testutil.RawEnd(testutil.RawExtended('x', record, testutil.RawHeader("x", tar.TypeReg, testutil.RawNoBytes)))
 		if _, err := Unpack(t.Context(), bytes.NewReader(data), newDir(t, "fs"), UnpackOptions{}); err == nil && record != "8 path=\n" {
 			t.Errorf("extended header %q: no error", record)
 		}
 	}
 }
 
-func oct6(n int) string {
-	s := "000000"
-	for i, b := 5, []byte(s); i >= 0; i-- {
-		b[i] = byte('0' + n&7)
-		n >>= 3
-		s = string(b)
-	}
-	return s
-}
-
 func TestUnpackDeep(t *testing.T) {
 	inOneTier(t, func(t *testing.T) {
 		// 400 levels of 200 bytes: 20 times what a path may have.
 		deep := strings.Repeat(strings.Repeat("d", 199)+"/", 400)
-		dir, res := unpackTo(t, "fs", archive(t, member{name: deep + "file", data: "bottom"}, member{name: "link", typ: tar.TypeLink, link: deep + "file"}))
+		dir, res := unpackTo(t, "fs", testutil.Tar(t, testutil.File(deep+"file", "bottom"), testutil.Link("link", deep+"file")))
 		if res.Entries != 2 {
 			t.Errorf("result %+v", res)
 		}
@@ -199,7 +163,7 @@ func TestUnpackDeep(t *testing.T) {
 
 func TestUnpackErrors(t *testing.T) {
 	inOneTier(t, func(t *testing.T) {
-		data := archive(t, member{name: "x", data: strings.Repeat("x", 3<<20)})
+		data := testutil.Tar(t, testutil.File("x", strings.Repeat("x", 3<<20)))
 		dir := newDir(t, "fs")
 		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=755"); err != nil {
 			t.Fatal(err)

@@ -77,7 +77,7 @@ func TestUnpackStage3(t *testing.T) {
 			}
 			return m
 		}
-		sameTrees(t, "single and mapped", index(b), index(a))
+		testutil.SameTrees(t, "single and mapped", index(b), index(a))
 		t.Error("the bytes differ")
 	}
 }

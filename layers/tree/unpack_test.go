@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 )
 
@@ -20,50 +21,43 @@ const capNetRaw = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\
 
 // awkward has one of everything that a layer may hold.
 func awkward(t testing.TB) []byte {
-	return archive(t,
-		member{name: "./", mode: 0o755, mtime: day1},
-		member{name: "./dev/"},
-		member{name: "./dev/console", typ: tar.TypeChar, mode: 0o600, major: 5, minor: 1},
-		member{name: "./dev/loop0", typ: tar.TypeBlock, mode: 0o660, major: 7, gid: 6},
-		member{name: "./dev/big", typ: tar.TypeChar, mode: 0o666, major: 4095, minor: 1<<20 - 1},
-		member{name: "./dev/zerozero", typ: tar.TypeChar, mode: 0o666},
-		member{name: "./etc/", mtime: day1},
-		member{name: "./etc/shadow", mode: 0o640, gid: 42, data: "root:*:\n"},
-		member{name: "./etc/probe", data: "x", pax: map[string]string{
-			"SCHILY.xattr.user.note":          "a\x00b",
-			"SCHILY.xattr.user.xtoo.probe":    "kept",
-			"SCHILY.xattr.trusted.note":       "t",
-			"SCHILY.xattr.user.overlay.x":     "no",
-			"SCHILY.xattr.user.xtoo.device":   "c 1 3",
-			"SCHILY.xattr.security.selinux":   "label",
-			"SCHILY.xattr.system.nosuchthing": "",
-		}},
-		member{name: "./etc/acl", mode: 0o664, data: "a", pax: map[string]string{"SCHILY.acl.access": "user::rw-\nuser:7:rw-\ngroup::r--\nmask::rw-\nother::r--\n"}},
-		member{name: "./etc/acl.d/", pax: map[string]string{"SCHILY.acl.default": "user::rwx\ngroup::r-x\ngroup:0:rwx\nmask::rwx\nother::r-x\n"}},
-		member{name: "./etc/acl.d/plain", mode: 0o600, data: "p"},
-		member{name: "./etc/acl.d/sub/", mode: 0o700},
-		member{name: "./etc/dangling", typ: tar.TypeSymlink, mode: 0o777, uid: 250, gid: 250, link: "/nonexistent/target"},
-		member{name: "./run/"},
-		member{name: "./run/fifo", typ: tar.TypeFifo, mode: 0o600},
-		member{name: "./usr/"},
-		member{name: "./usr/bin/", mode: 0o555},
-		member{name: "./usr/bin/ping", mode: 0o755, data: "ping", pax: map[string]string{"SCHILY.xattr.security.capability": capNetRaw}},
-		member{name: "./usr/bin/ping6", typ: tar.TypeLink, mode: 0o755, link: "./usr/bin/ping"},
-		member{name: "./usr/bin/su", mode: 0o4755, data: "su"},
-		member{name: "./usr/bin/chage", mode: 0o2755, gid: 42, data: "chage"},
-		member{name: "./usr/bin/empty", mode: 0},
-		member{name: "./usr/none/", mode: 0o1},
-		member{name: "./usr/none/file", mode: 0o400, uid: 65534, gid: 65534, data: "nobody"},
-		member{name: "./usr/" + strings.Repeat("ä ", 80) + "x", data: "long"},
-		member{name: "./usr/" + strings.Repeat("n", 255), data: "longest"},
-		member{name: "./usr/old", data: "old", mtime: time.Unix(-12345, 678)},
-		member{name: "./usr/sparse", data: string(make([]byte, 1<<20)) + "end"},
-		member{name: "./var/"},
-		member{name: "./var/mail/", mode: 0o2775, gid: 8},
-		member{name: "./var/mail/inherited", mode: 0o660, gid: 8, data: "i"},
-		member{name: "./var/mail/roots", mode: 0o600, data: "r"},
-		member{name: "./var/mail/uids", mode: 0o600, uid: 5, data: "u"},
-		member{name: "./var/mail/sub/", mode: 0o755},
+	return testutil.Tar(t,
+		testutil.Dir("./").WithMode(0o755).WithTime(day1),
+		testutil.Dir("./dev/"),
+		testutil.Device("./dev/console", tar.TypeChar, 5, 1).WithMode(0o600),
+		testutil.Device("./dev/loop0", tar.TypeBlock, 7, 0).WithMode(0o660).WithOwner(0, 6),
+		testutil.Device("./dev/big", tar.TypeChar, 4095, 1<<20-1).WithMode(0o666),
+		testutil.Device("./dev/zerozero", tar.TypeChar, 0, 0).WithMode(0o666),
+		testutil.Dir("./etc/").WithTime(day1),
+		testutil.File("./etc/shadow", "root:*:\n").WithMode(0o640).WithOwner(0, 42),
+		testutil.File("./etc/probe", "x").WithXattr("user.note", "a\x00b").WithXattr("user.xtoo.probe", "kept").WithXattr("trusted.note", "t").
+			WithXattr("user.overlay.x", "no").WithXattr("user.xtoo.device", "c 1 3").WithXattr("security.selinux", "label").WithXattr("system.nosuchthing", ""),
+		testutil.File("./etc/acl", "a").WithMode(0o664).WithPAX("SCHILY.acl.access", "user::rw-\nuser:7:rw-\ngroup::r--\nmask::rw-\nother::r--\n"),
+		testutil.Dir("./etc/acl.d/").WithPAX("SCHILY.acl.default", "user::rwx\ngroup::r-x\ngroup:0:rwx\nmask::rwx\nother::r-x\n"),
+		testutil.File("./etc/acl.d/plain", "p").WithMode(0o600),
+		testutil.Dir("./etc/acl.d/sub/").WithMode(0o700),
+		testutil.Symlink("./etc/dangling", "/nonexistent/target").WithMode(0o777).WithOwner(250, 250),
+		testutil.Dir("./run/"),
+		testutil.Device("./run/fifo", tar.TypeFifo, 0, 0).WithMode(0o600),
+		testutil.Dir("./usr/"),
+		testutil.Dir("./usr/bin/").WithMode(0o555),
+		testutil.File("./usr/bin/ping", "ping").WithMode(0o755).WithXattr("security.capability", capNetRaw),
+		testutil.Link("./usr/bin/ping6", "./usr/bin/ping").WithMode(0o755),
+		testutil.File("./usr/bin/su", "su").WithMode(0o4755),
+		testutil.File("./usr/bin/chage", "chage").WithMode(0o2755).WithOwner(0, 42),
+		testutil.File("./usr/bin/empty", "").WithMode(0),
+		testutil.Dir("./usr/none/").WithMode(0o1),
+		testutil.File("./usr/none/file", "nobody").WithMode(0o400).WithOwner(65534, 65534),
+		testutil.File("./usr/"+strings.Repeat("ä ", 80)+"x", "long"),
+		testutil.File("./usr/"+strings.Repeat("n", 255), "longest"),
+		testutil.File("./usr/old", "old").WithTime(time.Unix(-12345, 678)),
+		testutil.File("./usr/sparse", string(make([]byte, 1<<20))+"end"),
+		testutil.Dir("./var/"),
+		testutil.Dir("./var/mail/").WithMode(0o2775).WithOwner(0, 8),
+		testutil.File("./var/mail/inherited", "i").WithMode(0o660).WithOwner(0, 8),
+		testutil.File("./var/mail/roots", "r").WithMode(0o600),
+		testutil.File("./var/mail/uids", "u").WithMode(0o600).WithOwner(5, 0),
+		testutil.Dir("./var/mail/sub/").WithMode(0o755),
 	)
 }
 
@@ -74,7 +68,7 @@ func TestUnpackAwkward(t *testing.T) {
 		if res.Entries != 35 || !res.Newest.Equal(day1) || res.UsedLowers {
 			t.Errorf("result %+v", res)
 		}
-		tree := dump(t, dir, nil)
+		tree := testutil.Dump(t, dir)
 		for path, want := range map[string]map[string]string{
 			".":                               {"": "040755 0:0 1655424000.123456789"},
 			"dev/console":                     {"": `0100600 0:0 1655337600.000000000 0 e3b0c442 user.xtoo.device="c 5 1"`},
@@ -126,33 +120,33 @@ func TestUnpackAwkward(t *testing.T) {
 
 func TestUnpackWhiteouts(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
-		dir, res := unpackTo(t, "fs", archive(t,
-			member{name: "a/"},
-			member{name: "a/.wh.gone"},
-			member{name: "a/.wh..wh.plnk"},
-			member{name: ".wh..wh.orph/"},
-			member{name: ".wh..wh.orph/inside", data: "x"},
-			member{name: "b/"},
-			member{name: "b/.wh.early"},
-			member{name: "b/sub/"},
-			member{name: "b/sub/.wh.deep"},
-			member{name: "b/.wh..wh..opq"},
-			member{name: "b/new", data: "n"},
-			member{name: "b/.wh.late"},
-			member{name: ".wh.file"},
-			member{name: "file", data: "again"},
-			member{name: ".wh.dir"},
-			member{name: "dir/"},
-			member{name: "dir2/"},
-			member{name: ".wh.dir2"},
-			member{name: "file2", data: "stays"},
-			member{name: ".wh.file2"},
-			member{name: ".wh.implied"},
-			member{name: "implied/x", data: "x"},
+		dir, res := unpackTo(t, "fs", testutil.Tar(t,
+			testutil.Dir("a/"),
+			testutil.File("a/.wh.gone", ""),
+			testutil.File("a/.wh..wh.plnk", ""),
+			testutil.Dir(".wh..wh.orph/"),
+			testutil.File(".wh..wh.orph/inside", "x"),
+			testutil.Dir("b/"),
+			testutil.File("b/.wh.early", ""),
+			testutil.Dir("b/sub/"),
+			testutil.File("b/sub/.wh.deep", ""),
+			testutil.File("b/.wh..wh..opq", ""),
+			testutil.File("b/new", "n"),
+			testutil.File("b/.wh.late", ""),
+			testutil.File(".wh.file", ""),
+			testutil.File("file", "again"),
+			testutil.File(".wh.dir", ""),
+			testutil.Dir("dir/"),
+			testutil.Dir("dir2/"),
+			testutil.File(".wh.dir2", ""),
+			testutil.File("file2", "stays"),
+			testutil.File(".wh.file2", ""),
+			testutil.File(".wh.implied", ""),
+			testutil.File("implied/x", "x"),
 		))
-		tree := dump(t, dir, nil)
+		tree := testutil.Dump(t, dir)
 		const day = "1655337600.000000000"
-		sameTrees(t, "tree", tree, map[string]string{
+		testutil.SameTrees(t, "tree", tree, map[string]string{
 			".":         `040755 0:0 0.000000000 user.xtoo.implied=""`,
 			"a":         "040755 0:0 " + day,
 			"a/gone":    "whiteout",
@@ -169,7 +163,7 @@ func TestUnpackWhiteouts(t *testing.T) {
 		if res.Whiteouts != 10 || res.OpaqueRoot {
 			t.Errorf("result %+v", res)
 		}
-		if _, res := unpackTo(t, "opaque", archive(t, member{name: ".wh..wh..opq"})); !res.OpaqueRoot {
+		if _, res := unpackTo(t, "opaque", testutil.Tar(t, testutil.File(".wh..wh..opq", ""))); !res.OpaqueRoot {
 			t.Error("the opaque root was not reported")
 		}
 	})
@@ -177,31 +171,31 @@ func TestUnpackWhiteouts(t *testing.T) {
 
 func TestUnpackLowers(t *testing.T) {
 	inTiers(t, func(t *testing.T, tier string) {
-		low, _ := unpackTo(t, "low", archive(t,
-			member{name: "d/", mode: 0o2750, gid: 8, mtime: day1},
-			member{name: "d/file", mode: 0o4755, uid: 5, data: "low"},
-			member{name: "d/link", typ: tar.TypeSymlink, mode: 0o777, link: "file"},
-			member{name: "d/hidden", data: "h"},
-			member{name: "d/dev", typ: tar.TypeChar, major: 1, minor: 3},
+		low, _ := unpackTo(t, "low", testutil.Tar(t,
+			testutil.Dir("d/").WithMode(0o2750).WithOwner(0, 8).WithTime(day1),
+			testutil.File("d/file", "low").WithMode(0o4755).WithOwner(5, 0),
+			testutil.Symlink("d/link", "file").WithMode(0o777),
+			testutil.File("d/hidden", "h"),
+			testutil.Device("d/dev", tar.TypeChar, 1, 3),
 		))
-		mid, _ := unpackTo(t, "mid", archive(t, member{name: "d/.wh.hidden"}), low)
-		data := archive(t,
-			member{name: "d/again", typ: tar.TypeLink, link: "d/file"},
-			member{name: "d/symlink", typ: tar.TypeLink, link: "d/link"},
-			member{name: "d/device", typ: tar.TypeLink, link: "d/dev"},
+		mid, _ := unpackTo(t, "mid", testutil.Tar(t, testutil.File("d/.wh.hidden", "")), low)
+		data := testutil.Tar(t,
+			testutil.Link("d/again", "d/file"),
+			testutil.Link("d/symlink", "d/link"),
+			testutil.Link("d/device", "d/dev"),
 		)
 		top, res := unpackTo(t, "top", data, mid, low)
 		if !res.UsedLowers {
 			t.Error("UsedLowers is not set")
 		}
-		tree, lower := dump(t, top, nil), dump(t, low, nil)
+		tree, lower := testutil.Dump(t, top), testutil.Dump(t, low)
 		for a, b := range map[string]string{"d": "d", "d/again": "d/file", "d/symlink": "d/link", "d/device": "d/dev"} {
 			if tree[a] != lower[b] || tree[a] == "" {
 				t.Errorf("%s\n is   %s\n want %s", a, tree[a], lower[b])
 			}
 		}
 		for _, target := range []string{"d/hidden", "d", "nothing", "d/link/x"} {
-			data := archive(t, member{name: "x", typ: tar.TypeLink, link: target})
+			data := testutil.Tar(t, testutil.Link("x", target))
 			_, err := Unpack(t.Context(), bytes.NewReader(data), newDir(t, "x"), UnpackOptions{Lowers: []string{mid, low}})
 			if !errors.Is(err, layers.ErrMember) {
 				t.Errorf("hard link to %s: %v", target, err)
@@ -216,26 +210,26 @@ func TestUnpackLowers(t *testing.T) {
 
 func TestUnpackLastWins(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
-		dir, _ := unpackTo(t, "fs", archive(t,
-			member{name: "file", data: "first", mode: 0o4755, pax: map[string]string{"SCHILY.xattr.user.a": "1"}},
-			member{name: "file", data: "2"},
-			member{name: "dir/", uid: 7, mode: 0o2777, pax: map[string]string{"SCHILY.xattr.user.a": "1"}},
-			member{name: "dir/child", data: "c"},
-			member{name: "dir/", pax: map[string]string{"SCHILY.xattr.user.b": "2"}},
-			member{name: "gone/deep/er/", mode: 0o1},
-			member{name: "gone/deep/er/file", data: "x"},
-			member{name: "gone", data: "file now"},
-			member{name: "was", data: "file"},
-			member{name: "was/"},
-			member{name: "was/file", data: "x"},
-			member{name: "l", typ: tar.TypeSymlink, mode: 0o777, link: "a"},
-			member{name: "l", typ: tar.TypeSymlink, mode: 0o777, link: "b"},
-			member{name: "h", typ: tar.TypeLink, link: "file"},
-			member{name: "h", typ: tar.TypeLink, link: "file"},
-			member{name: "./", mode: 0o711, mtime: day1},
+		dir, _ := unpackTo(t, "fs", testutil.Tar(t,
+			testutil.File("file", "first").WithMode(0o4755).WithXattr("user.a", "1"),
+			testutil.File("file", "2"),
+			testutil.Dir("dir/").WithMode(0o2777).WithOwner(7, 0).WithXattr("user.a", "1"),
+			testutil.File("dir/child", "c"),
+			testutil.Dir("dir/").WithXattr("user.b", "2"),
+			testutil.Dir("gone/deep/er/").WithMode(0o1),
+			testutil.File("gone/deep/er/file", "x"),
+			testutil.File("gone", "file now"),
+			testutil.File("was", "file"),
+			testutil.Dir("was/"),
+			testutil.File("was/file", "x"),
+			testutil.Symlink("l", "a").WithMode(0o777),
+			testutil.Symlink("l", "b").WithMode(0o777),
+			testutil.Link("h", "file"),
+			testutil.Link("h", "file"),
+			testutil.Dir("./").WithMode(0o711).WithTime(day1),
 		))
 		const day = "1655337600.000000000"
-		sameTrees(t, "tree", dump(t, dir, nil), map[string]string{
+		testutil.SameTrees(t, "tree", testutil.Dump(t, dir), map[string]string{
 			".":         "040711 0:0 1655424000.123456789",
 			"file":      "0100644 0:0 " + day + " 1 d4735e3a 2 links, first file",
 			"h":         "0100644 0:0 " + day + " 1 d4735e3a 2 links, first file",

@@ -108,18 +108,6 @@ func open(t testing.TB, name string) *Reader {
 	return r
 }
 
-// run runs a program and returns what it prints.
-func run(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
 // mount mounts a filesystem read-only through a loop device until the test ends, and returns where.
 func mount(t testing.TB, name string) string {
 	t.Helper()
@@ -132,7 +120,7 @@ func mount(t testing.TB, name string) string {
 		}
 		t.Fatalf("mount: %v\n%s", err, out)
 	}
-	t.Cleanup(func() { run(t, "umount", at) })
+	t.Cleanup(func() { testutil.Run(t, "umount", at) })
 	return at
 }
 

@@ -60,9 +60,9 @@ func TestUnsquashfs(t *testing.T) {
 	testutil.Need(t, "unsquashfs")
 	eachJudged(t, func(t *testing.T, image string, want map[string]facts) {
 		out := filepath.Join(t.TempDir(), "out")
-		run(t, "unsquashfs", "-no-progress", "-quiet", "-dest", out, image)
+		testutil.Run(t, "unsquashfs", "-no-progress", "-quiet", "-dest", out, image)
 		sameFacts(t, "unsquashfs", diskFacts(t, out), want, nil)
-		if s := run(t, "unsquashfs", "-stat", image); !strings.Contains(s, "exportable") || !strings.Contains(s, "Duplicates are removed") {
+		if s := testutil.Run(t, "unsquashfs", "-stat", image); !strings.Contains(s, "exportable") || !strings.Contains(s, "Duplicates are removed") {
 			t.Errorf("superblock flags:\n%s", s)
 		}
 	})
@@ -73,7 +73,7 @@ func TestUnsquashfsLists(t *testing.T) {
 	testutil.Need(t, "unsquashfs")
 	image := build(t, Options{}, zoo()...)
 	var list []string
-	for line := range strings.SplitSeq(run(t, "unsquashfs", "-no-progress", "-lln", image), "\n") {
+	for line := range strings.SplitSeq(testutil.Run(t, "unsquashfs", "-no-progress", "-lln", image), "\n") {
 		list = append(list, strings.Join(strings.Fields(line), " "))
 	}
 	// Version 4.5 prints device numbers beyond 255 wrong, and makes the right device.
@@ -87,7 +87,7 @@ func TestUnsquashfsLists(t *testing.T) {
 			t.Errorf("unsquashfs does not print %q in\n%s", line, strings.Join(list, "\n"))
 		}
 	}
-	if cat := run(t, "unsquashfs", "-no-progress", "-cat", image, "edge+1"); cat != string(prose(4, defaultBlockSize+1)) {
+	if cat := testutil.Run(t, "unsquashfs", "-no-progress", "-cat", image, "edge+1"); cat != string(prose(4, defaultBlockSize+1)) {
 		t.Errorf("unsquashfs -cat gives other data")
 	}
 }
@@ -109,8 +109,8 @@ func TestSquashfuse(t *testing.T) {
 	}
 	eachJudged(t, func(t *testing.T, image string, want map[string]facts) {
 		at := t.TempDir()
-		run(t, "squashfuse", image, at)
-		defer run(t, "fusermount3", "-u", at)
+		testutil.Run(t, "squashfuse", image, at)
+		defer testutil.Run(t, "fusermount3", "-u", at)
 		sameFacts(t, "squashfuse", diskFacts(t, at), want, func(f *facts) {
 			// squashfuse lists trusted attributes as security ones, and then does not find them.
 			// It numbers the names of a file one by one.
@@ -234,7 +234,7 @@ func TestBigDirectory(t *testing.T) {
 		}
 	}
 	if _, err := exec.LookPath("unsquashfs"); err == nil {
-		if got := strings.Count(run(t, "unsquashfs", "-no-progress", "-ls", image), "\n"); got != n+2 {
+		if got := strings.Count(testutil.Run(t, "unsquashfs", "-no-progress", "-ls", image), "\n"); got != n+2 {
 			t.Errorf("unsquashfs lists %d names", got)
 		}
 	}
@@ -312,7 +312,7 @@ func TestMillion(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return
 	}
-	out := run(t, "find", mount(t, image), "-type", "f", "-name", "file-*.txt", "-size", "-2", "-printf", ".")
+	out := testutil.Run(t, "find", mount(t, image), "-type", "f", "-name", "file-*.txt", "-size", "-2", "-printf", ".")
 	if len(out) != n {
 		t.Errorf("find counts %d", len(out))
 	}

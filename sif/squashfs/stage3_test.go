@@ -121,9 +121,9 @@ func TestStage3(t *testing.T) {
 	sameFacts(t, "kernel", diskFacts(t, mount(t, image)), want, nil)
 	testutil.Need(t, "unsquashfs")
 	out := filepath.Join(t.TempDir(), "out")
-	run(t, "unsquashfs", "-no-progress", "-quiet", "-dest", out, image)
+	testutil.Run(t, "unsquashfs", "-no-progress", "-quiet", "-dest", out, image)
 	sameFacts(t, "unsquashfs", diskFacts(t, out), want, nil)
-	if n := strings.Count(run(t, "unsquashfs", "-no-progress", "-lls", image), "squashfs-root"); n < len(want) {
+	if n := strings.Count(testutil.Run(t, "unsquashfs", "-no-progress", "-lls", image), "squashfs-root"); n < len(want) {
 		t.Errorf("unsquashfs lists %d of %d", n, len(want))
 	}
 }

@@ -21,18 +21,25 @@ func cp(ctx context.Context, _ stdio, args []string) error {
 	if err := need(args, 2, "cp [-rpdaf] SOURCE… DEST"); err != nil {
 		return err
 	}
+	return fromTo(args, func(from, to string) error {
+		return copyTree(ctx, from, to, has(got, "rRa"), has(got, "pa"), has(got, "da"))
+	})
+}
+
+// fromTo calls do with every source and where it goes: to the last argument or, if that is a directory, into it.
+func fromTo(args []string, do func(from, to string) error) error {
 	sources, dest := args[:len(args)-1], args[len(args)-1]
 	info, err := os.Stat(dest)
 	into := err == nil && info.IsDir()
 	if len(sources) > 1 && !into {
 		return fmt.Errorf("%s is not a directory", dest)
 	}
-	for _, s := range sources {
+	for _, from := range sources {
 		to := dest
 		if into {
-			to = filepath.Join(dest, filepath.Base(s))
+			to = filepath.Join(dest, filepath.Base(from))
 		}
-		if err := copyTree(ctx, s, to, has(got, "rRa"), has(got, "pa"), has(got, "da")); err != nil {
+		if err := do(from, to); err != nil {
 			return err
 		}
 	}

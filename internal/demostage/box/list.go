@@ -162,28 +162,15 @@ func mv(ctx context.Context, _ stdio, args []string) error {
 	if err := need(args, 2, "mv SOURCE… DEST"); err != nil {
 		return err
 	}
-	sources, dest := args[:len(args)-1], args[len(args)-1]
-	info, err := os.Stat(dest)
-	into := err == nil && info.IsDir()
-	if len(sources) > 1 && !into {
-		return fmt.Errorf("%s is not a directory", dest)
-	}
-	for _, from := range sources {
-		to := dest
-		if into {
-			to = filepath.Join(dest, filepath.Base(from))
-		}
+	return fromTo(args, func(from, to string) error {
 		err := os.Rename(from, to)
 		if errors.Is(err, unix.EXDEV) { // overlayfs says so of directories that come from below
 			if err = copyTree(ctx, from, to, true, true, true); err == nil {
 				err = os.RemoveAll(from)
 			}
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return err
+	})
 }
 
 func seq(_ context.Context, std stdio, args []string) error {

@@ -22,6 +22,7 @@ import (
 
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest/minish"
+	"xtoo/internal/testutil"
 	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/qemu"
@@ -34,17 +35,15 @@ func PutLayer(ctx context.Context, s *store.Store, files map[string]string, r en
 		return store.Layer{}, err
 	}
 	defer w.Abort()
-	tw := tar.NewWriter(w)
+	var members []testutil.Member
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		hdr := &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(files[name])), ModTime: mtime}
-		if err := tw.WriteHeader(hdr); err != nil {
-			return store.Layer{}, err
-		}
-		if _, err := io.WriteString(tw, files[name]); err != nil {
-			return store.Layer{}, err
-		}
+		members = append(members, testutil.File(name, files[name]).WithTime(mtime))
 	}
-	if err := tw.Close(); err != nil {
+	data, err := testutil.MakeTar(members...)
+	if err != nil {
+		return store.Layer{}, err
+	}
+	if _, err := w.Write(data); err != nil {
 		return store.Layer{}, err
 	}
 	return w.Commit()

@@ -104,7 +104,7 @@ func testLayer(t *testing.T, r *runnerTest) {
 	}
 	members := readLayer(t, r.Store, o.DiffID)
 	file, ok := members["file"]
-	if !ok || file.text != "new\n" || file.hdr.ModTime.After(epoch) || o.Entries < 1 || o.Bytes < 512 {
+	if !ok || file.Data != "new\n" || file.ModTime.After(epoch) || o.Entries < 1 || o.Bytes < 512 {
 		t.Errorf("the layer %+v holds %+v", o, members)
 	}
 	var back engine.Job

@@ -1,8 +1,6 @@
 package enginetest
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +16,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/engine"
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 	"xtoo/layers/store"
 	"xtoo/projects"
@@ -178,13 +177,8 @@ func filesBelow(t *testing.T, dir string) map[string]time.Time {
 	return out
 }
 
-type member struct {
-	hdr  *tar.Header
-	text string
-}
-
 // readLayer reads a layer to its end, where its digest is verified.
-func readLayer(t *testing.T, s *store.Store, d digest.Digest) map[string]member {
+func readLayer(t *testing.T, s *store.Store, d digest.Digest) map[string]testutil.Member {
 	t.Helper()
 	r, err := s.OpenLayer(d)
 	if err != nil {
@@ -195,21 +189,11 @@ func readLayer(t *testing.T, s *store.Store, d digest.Digest) map[string]member 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]member{}
-	for tr := tar.NewReader(bytes.NewReader(data)); ; {
-		hdr, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(tr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[strings.TrimSuffix(strings.TrimPrefix(hdr.Name, "./"), "/")] = member{hdr, string(text)}
+	out := map[string]testutil.Member{}
+	for _, m := range testutil.ReadTar(t, data) {
+		out[strings.TrimSuffix(strings.TrimPrefix(m.Name, "./"), "/")] = m
 	}
+	return out
 }
 
 func asJSON(t *testing.T, v any) string {

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"io"
@@ -78,23 +77,10 @@ func shellLayer(t *testing.T, s *store.Store) engine.Link {
 		t.Fatal(err)
 	}
 	defer w.Abort()
-	tw := tar.NewWriter(w)
-	for _, h := range []tar.Header{
-		{Name: "./", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "bin/minish", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(program))},
-	} {
-		h.ModTime = time.Unix(1000000000, 0)
-		if err := tw.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			if _, err := tw.Write(program); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := tw.Close(); err != nil {
+	old := time.Unix(1000000000, 0)
+	_, err = w.Write(testutil.Tar(t, testutil.Dir("./").WithTime(old), testutil.Dir("bin/").WithTime(old), testutil.Dir("etc/").WithTime(old),
+		testutil.File("bin/minish", string(program)).WithMode(0o755).WithTime(old)))
+	if err != nil {
 		t.Fatal(err)
 	}
 	l, err := w.Commit()

@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -17,6 +16,7 @@ import (
 
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest"
+	"xtoo/internal/testutil"
 	"xtoo/layers"
 	"xtoo/layers/store"
 	"xtoo/oci"
@@ -68,25 +68,11 @@ func lookup(t *testing.T, name string) qemu.Arch {
 // writeStage3 writes a small stage3 for an architecture.
 func writeStage3(t *testing.T, a qemu.Arch) string {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, m := range []struct{ name, text string }{{"./", ""}, {"bin/", ""}, {"bin/sh", elfHeader(t, a)}, {"etc/", ""}, {"etc/left-out", "x"}} {
-		h := &tar.Header{Name: m.name, Mode: 0o755, Typeflag: tar.TypeDir, ModTime: time.Unix(1655382896, 0)}
-		if !strings.HasSuffix(m.name, "/") {
-			h.Typeflag, h.Size = tar.TypeReg, int64(len(m.text))
-		}
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, m.text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	day := time.Unix(1655382896, 0)
+	data := testutil.Tar(t, testutil.Dir("./").WithTime(day), testutil.Dir("bin/").WithTime(day), testutil.File("bin/sh", elfHeader(t, a)).WithMode(0o755).WithTime(day),
+		testutil.Dir("etc/").WithTime(day), testutil.File("etc/left-out", "x").WithTime(day))
 	path := filepath.Join(t.TempDir(), "stage3.tar")
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(path, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -131,14 +117,10 @@ func writeLayout(t *testing.T) string {
 	}
 	spec := oci.ImageSpec{Platform: v1.Platform{OS: "linux", Architecture: "riscv64"}, Created: time.Unix(1234567890, 0)}
 	for _, name := range []string{"one", "two"} {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Mode: 0o644}), w.Close()); err != nil {
-			t.Fatal(err)
-		}
-		d := put(b.Bytes())
+		data := testutil.Tar(t, testutil.File(name, ""))
+		d := put(data)
 		spec.Layers = append(spec.Layers, oci.LayerRef{
-			DiffID: d, Descriptor: v1.Descriptor{MediaType: layers.None.MediaType(), Digest: d, Size: int64(b.Len())},
+			DiffID: d, Descriptor: v1.Descriptor{MediaType: layers.None.MediaType(), Digest: d, Size: int64(len(data))},
 		})
 	}
 	img, err := oci.Build(spec)

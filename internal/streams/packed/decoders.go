@@ -10,6 +10,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
+
+	"xtoo/internal/streams"
 )
 
 // newDecoder makes a decoder. Its kind is set even after an error.
@@ -112,7 +114,7 @@ func (g *gzipMembers) Read(p []byte) (int, error) {
 			return 0, err // io.EOF: no further member
 		}
 		if err := g.z.Reset(g.in); err != nil {
-			return 0, noEOF(err)
+			return 0, streams.NoEOF(err)
 		}
 		g.z.Multistream(false)
 	}

@@ -142,7 +142,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	var err error
 	if r.dec.Reader == nil {
 		r.dec, err = newDecoder(r.buf, r.format, r.jobs)
-		err = noEOF(err) // the magic was there, so it is not empty
+		err = streams.NoEOF(err) // the magic was there, so it is not empty
 	}
 	if err == nil {
 		n, err = r.dec.Read(p)
@@ -182,12 +182,4 @@ func (r *reader) Close() error {
 		r.err = io.ErrClosedPipe
 	}
 	return nil
-}
-
-// noEOF turns an end of input where none may be into io.ErrUnexpectedEOF.
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

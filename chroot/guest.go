@@ -155,29 +155,43 @@ func kindOf(m fs.FileMode, wantDir bool) string {
 	return "not a file"
 }
 
-// create makes one mount point and keeps the times of its parent.
+// create makes one mount point and keeps the times of its parent, unless that is in a file system which was mounted here.
 func (g *guest) create(p string, dir bool) error {
 	var parent unix.Stat_t
 	if err := unix.Stat(path.Dir(p), &parent); err != nil {
 		return &os.PathError{Op: "stat", Path: path.Dir(p), Err: err}
 	}
-	err := keepTimes(p, func() error {
-		if dir {
-			return os.Mkdir(p, 0o755)
-		}
-		f, err := os.OpenFile(p, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		return f.Close()
-	})
+	kind := uint32(unix.S_IFREG | 0o644)
+	if dir {
+		kind = unix.S_IFDIR | 0o755
+	}
+	var err error
+	if g.scratch[parent.Dev] {
+		err = makeNode(p, kind)
+	} else if err = keepTimes(p, func() error { return makeNode(p, kind) }); err == nil {
+		g.made = append(g.made, p)
+	}
 	if err != nil {
 		return fmt.Errorf("make a mount point: %w", err)
 	}
-	if !g.scratch[parent.Dev] {
-		g.made = append(g.made, p)
-	}
 	return nil
+}
+
+// makeNode makes a directory, or an empty file without opening it: on an overlay that is half of the work.
+func makeNode(p string, mode uint32) error {
+	do := func() error { return unix.Mknod(p, mode, 0) }
+	if mode&unix.S_IFMT == unix.S_IFDIR {
+		do = func() error { return unix.Mkdir(p, mode&0o7777) }
+	}
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return &os.PathError{Op: "make", Path: p, Err: err}
+		}
+	}
 }
 
 // keepTimes does something to an entry of a directory and gives the directory its times back.

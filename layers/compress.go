@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/klauspost/pgzip"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/internal/streams/packed"
@@ -23,15 +22,8 @@ const (
 	None Compression = "none"
 )
 
-// gzipBlock is how much each core compresses at a time. It is part of the format: with another one
-// the same layer has other bytes.
-const gzipBlock = 1 << 20
-
-// gzipLevel and zstdLevel are part of the format for the same reason.
-const (
-	gzipLevel = 6
-	zstdLevel = zstd.SpeedDefault
-)
+// zstdLevel is part of the format: with another one the same layer has other bytes.
+const zstdLevel = zstd.SpeedDefault
 
 // MediaType returns the media type of a layer blob with that compression.
 func (c Compression) MediaType() string {
@@ -65,11 +57,7 @@ func NewCompressor(w io.Writer, c Compression, jobs int) (io.WriteCloser, error)
 	case None:
 		return nopCloser{w}, nil
 	default:
-		z, err := pgzip.NewWriterLevel(w, gzipLevel)
-		if err != nil {
-			return nil, err
-		}
-		return z, z.SetConcurrency(gzipBlock, max(1, jobs))
+		return &gzipWriter{w: w, jobs: max(1, jobs)}, nil
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
@@ -43,9 +44,11 @@ func readFile(name string) ([]byte, error) {
 
 // leftover matches the temporary files of package atomicfile for the names that a layout has. What a killed
 // build left is removed by the next one that writes; no other tool uses such names.
-var leftover = regexp.MustCompile(`^\.(oci-layout|index\.json|[0-9a-f]{64}|[0-9a-f]{128})\.[A-Z0-9]+\.part$`)
+var leftover = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\.(oci-layout|index\.json|[0-9a-f]{64}|[0-9a-f]{128})\.[A-Z0-9]+\.part$`)
+})
 
-func isLeftover(name string) bool { return leftover.MatchString(name) }
+func isLeftover(name string) bool { return leftover().MatchString(name) }
 
 // removeLeftovers removes what killed builds left of an index, and with blobs set, of blobs. The caller holds the
 // lock, so that nobody who is alive is writing such a file.

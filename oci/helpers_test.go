@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,7 +22,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
 
 	"xtoo/internal/testutil"
 )
@@ -164,13 +164,31 @@ func mustExport(t testing.TB, m *memory, dir string, refs ...Ref) ExportResult {
 	return r
 }
 
-// files lists a directory tree with all but times, for comparisons.
+// files lists a directory tree with sizes and contents' digests, for comparisons.
 func files(t testing.TB, dir string) string {
 	t.Helper()
-	tree := testutil.View{Time: func(*unix.Stat_t) string { return "" }}.Dump(t, dir)
 	var b strings.Builder
-	for _, path := range slices.Sorted(maps.Keys(tree)) {
-		fmt.Fprintf(&b, "%s %s\n", path, tree[path])
+	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			fmt.Fprintf(&b, "%s/\n", rel)
+			return nil
+		}
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%s %s\n", rel, digest.FromBytes(data))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return b.String()
 }

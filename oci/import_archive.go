@@ -10,13 +10,16 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"sync"
 
 	"xtoo/internal/streams"
 	"xtoo/internal/streams/packed"
 )
 
 // layoutMember matches the names of an archive that belong to a layout; nothing else is remembered.
-var layoutMember = regexp.MustCompile(`^(oci-layout|index\.json|blobs/(sha256|sha512)/[0-9a-f]{64,128})$`)
+var layoutMember = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(oci-layout|index\.json|blobs/(sha256|sha512)/[0-9a-f]{64,128})$`)
+})
 
 // maxMembers bounds what a hostile archive can make us remember.
 const maxMembers = 1 << 16
@@ -87,7 +90,7 @@ func tarReader(ctx context.Context, f *os.File) (layoutReader, error) {
 			return nil, fmt.Errorf("%w: not a tar archive that can be read: %w", errInvalid, err)
 		}
 		name := path.Clean(h.Name)
-		if !layoutMember.MatchString(name) {
+		if !layoutMember().MatchString(name) {
 			continue
 		}
 		// A link could only repeat what stands under another digest, and a sparse member's bytes are not

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -30,8 +31,8 @@ type Settings struct {
 }
 
 var (
-	portPattern   = regexp.MustCompile(`^[0-9]{1,5}(-[0-9]{1,5})?(/(tcp|udp|sctp))?$`)
-	signalPattern = regexp.MustCompile(`^([0-9]{1,2}|SIG[A-Z0-9]+([+-][0-9]{1,2})?)$`)
+	portPattern   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,5}(-[0-9]{1,5})?(/(tcp|udp|sctp))?$`) })
+	signalPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]{1,2}|SIG[A-Z0-9]+([+-][0-9]{1,2})?)$`) })
 )
 
 // Merge puts s onto a parent's config. Neither is changed and the result shares no list or map with them. The
@@ -58,7 +59,7 @@ func Merge(parent v1.ImageConfig, s Settings) (v1.ImageConfig, error) {
 	}
 	if s.StopSignal != nil {
 		c.StopSignal = *s.StopSignal
-		if c.StopSignal != "" && !signalPattern.MatchString(c.StopSignal) {
+		if c.StopSignal != "" && !signalPattern().MatchString(c.StopSignal) {
 			return v1.ImageConfig{}, fmt.Errorf("image setting stop signal %q: want a number or a name like SIGTERM", c.StopSignal)
 		}
 	}
@@ -78,7 +79,7 @@ func Merge(parent v1.ImageConfig, s Settings) (v1.ImageConfig, error) {
 		c.ExposedPorts = nil
 	}
 	for _, p := range s.Ports {
-		if !portPattern.MatchString(p) {
+		if !portPattern().MatchString(p) {
 			return v1.ImageConfig{}, fmt.Errorf("image setting port %q: want PORT, PORT/tcp or PORT/udp", p)
 		}
 		if !strings.Contains(p, "/") {

@@ -146,11 +146,11 @@ func valuesDocument() *schema.Document {
 			List: &schema.List{Item: literal("text, a number, or true or false")}}
 	}
 	names := func(v *schema.Shape) *schema.Dict {
-		return &schema.Dict{Key: valuePattern, KeyWant: "a value's name", Value: v}
+		return &schema.Dict{Key: valuePattern(), KeyWant: "a value's name", Value: v}
 	}
 	section := &schema.Shape{What: "a mapping of values (name: value)", Dict: names(value())}
 	top := value()
-	top.Dict = &schema.Dict{Key: anyKey, Value: section}
+	top.Dict = &schema.Dict{Key: anyKey(), Value: section}
 	return &schema.Document{Label: "the file of values", Program: program,
 		Root: &schema.Shape{What: "a mapping of values (name: value)", Dict: names(top)}}
 }

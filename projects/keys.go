@@ -25,12 +25,12 @@ func literal(what string) *schema.Shape {
 }
 
 func absPath(what string) *schema.Shape {
-	return text(schema.Text{Pattern: absPattern, Want: what})
+	return text(schema.Text{Pattern: absPattern(), Want: what})
 }
 
 func envShape() *schema.Shape {
 	return &schema.Shape{What: "a mapping of variables (NAME: value)", Dict: &schema.Dict{
-		Key: envPattern, KeyWant: "a name of an environment variable (letters, digits and _, no digit first)",
+		Key: envPattern(), KeyWant: "a name of an environment variable (letters, digits and _, no digit first)",
 		Value: literal("text, a number, or true or false"),
 	}}
 }
@@ -63,7 +63,7 @@ func stage3Shape() *schema.Shape {
 
 func fromShape() *schema.Shape {
 	image := func() schema.Text {
-		return schema.Text{Pattern: fromPattern, Want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}
+		return schema.Text{Pattern: fromPattern(), Want: "an image: oci:DIR:REF, oci-archive:FILE[:REF], docker-archive:FILE[:REF] or scratch"}
 	}
 	rule := image()
 	return &schema.Shape{Name: "from", What: "an image (oci:DIR:REF, oci-archive:FILE, docker-archive:FILE, scratch), or a mapping (image, arch, subarch)",
@@ -106,7 +106,7 @@ func valueShape() *schema.Shape {
 		{Key: "default", Shape: def, Example: `"{{ .project.name }}"`,
 			Doc: "The value where none is given." + templateNote, DefText: "none: the value must be given or inherited, or xtoo asks for it"},
 		{Key: "arch", Shape: &schema.Shape{What: "a mapping of architectures (name: default)", Dict: &schema.Dict{
-			Key: anyKey, KeyWant: "the name of an architecture", Value: def}},
+			Key: anyKey(), KeyWant: "the name of an architecture", Value: def}},
 			Example: "{arm-64bit: raspberrypi-kernel, x86-64bit: debian-sources}",
 			Doc:     "Defaults of [single architectures](#architectures), by name (as `arm-64bit`, `linux/arm/v7`, `arm-64bit/raspi4`). The one that says most about the architecture counts, and goes before `default`." + templateNote},
 		{Key: "prompt", Shape: anyText("text"), Example: "Root password", Doc: "What to ask for.", DefText: "the value's name"},
@@ -129,10 +129,10 @@ func imageShape() *schema.Shape {
 		{Key: "cmd", Shape: argv(), Example: "[--verbose]", Doc: "Its arguments, which `podman run IMAGE …` replaces." + templateNote},
 		{Key: "env", Shape: envShape(), Example: "{LANG: C.UTF-8}", Doc: "Environment of a container; added to the parent's." + templateNote},
 		{Key: "labels", Shape: &schema.Shape{What: "a mapping of labels (name: text)", Dict: &schema.Dict{
-			Key: labelPattern, KeyWant: "a label's name", Value: literal("text, a number, or true or false")}},
+			Key: labelPattern(), KeyWant: "a label's name", Value: literal("text, a number, or true or false")}},
 			Example: `{org.opencontainers.image.title: "{{ .project.name }}"}`, Doc: "Labels of the image; added to the parent's." + templateNote},
 		{Key: "ports", Shape: listOf(&schema.Shape{What: "a port (22 or 22/tcp)", Literal: true,
-			Text: &schema.Text{Pattern: portPattern, Want: "a port: NUMBER or NUMBER/tcp, /udp, /sctp"}}, "a list of ports"),
+			Text: &schema.Text{Pattern: portPattern(), Want: "a port: NUMBER or NUMBER/tcp, /udp, /sctp"}}, "a list of ports"),
 			Example: "[22/tcp]", Doc: "Ports that a container serves."},
 		{Key: "user", Shape: &schema.Shape{What: "text (USER or USER:GROUP)", Literal: true, Text: &schema.Text{Empty: true}}, Example: "nobody:nogroup",
 			Doc: "User (and group) that a container runs as; empty means root."},
@@ -140,7 +140,7 @@ func imageShape() *schema.Shape {
 		{Key: "volumes", Shape: listOf(absPath("an absolute path"), "a list of absolute paths"), Example: "[/var/lib/data]",
 			Doc: "Directories of a container that hold data of their own."},
 		{Key: "stop_signal", Shape: &schema.Shape{What: "a signal (SIGTERM, SIGRTMIN+3)", Literal: true,
-			Text: &schema.Text{Pattern: signalPattern, Want: "a signal: SIGTERM, SIGRTMIN+3, or its number"}}, Example: "SIGTERM",
+			Text: &schema.Text{Pattern: signalPattern(), Want: "a signal: SIGTERM, SIGRTMIN+3, or its number"}}, Example: "SIGTERM",
 			Doc: "Signal that ends a container."},
 	}}}
 }
@@ -155,14 +155,14 @@ func scriptShape() *schema.Shape {
 		},
 		Fields: []*schema.Field{
 			{Key: "name", Required: true, Example: "base", Shape: &schema.Shape{What: "text", Literal: true,
-				Text: &schema.Text{Pattern: nodePattern, Want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
+				Text: &schema.Text{Pattern: nodePattern(), Want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
 				Doc: "Name of the node; different from those beside it."},
 			{Key: "run", Shape: &schema.Shape{What: "the text of a script", Text: &schema.Text{}}, Example: `"ego sync"`,
 				Doc: "The script itself. It runs under `/bin/sh` unless its first line is a `#!` line." + templateNote},
 			{Key: "script", Shape: anyText("a path"), Example: "scripts/base.sh",
 				Doc: "File with the script, relative to the configuration's directory. Its `#!` line names the interpreter; without one it is `/bin/sh`. It is used as it is: no templates."},
 			{Key: "scripts", Shape: listOf(node, "a list of scripts"), Doc: "Children: nodes that run before this one, in order."},
-			{Key: "values", Shape: listOf(text(schema.Text{Pattern: valuePattern, Want: "a value's name"}), "a list of names of values"), Example: "[hostname]",
+			{Key: "values", Shape: listOf(text(schema.Text{Pattern: valuePattern(), Want: "a value's name"}), "a list of names of values"), Example: "[hostname]",
 				Doc: "The values that the script sees. Only when one of these changes does the node run again.", DefText: "all values of the project"},
 			{Key: "files", Shape: listOf(anyText("a path"), "a list of paths"), Example: "[dotfiles]",
 				Doc: "Files and directories beside the configuration that the script can read below `$XTOO_FILES`, under the same paths. When one changes the node runs again."},
@@ -193,7 +193,7 @@ func configShape() *schema.Shape {
 	return &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{
 		NotBoth: [][]string{{"stage3", "from"}},
 		Fields: []*schema.Field{
-			{Key: "type", Shape: text(schema.Text{Pattern: typePattern, Want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
+			{Key: "type", Shape: text(schema.Text{Pattern: typePattern(), Want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
 				Example: "stage4", Doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
 			{Key: "stage3", Shape: oneOrSeveral(stage3Shape(), "a path, a mapping (file, arch, subarch), or a list of them"),
 				Example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
@@ -203,7 +203,7 @@ func configShape() *schema.Shape {
 				Doc:     "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`. A list of several builds the tree for [several architectures](#architectures)."},
 			{Key: "exclude", Shape: listOf(absPath("an absolute path"), "a list of absolute paths, with * where needed"), Example: "[/usr/src/linux-*, /lib/modules/*]",
 				Doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name; what is below a match goes with it."},
-			{Key: "values", Shape: &schema.Shape{What: "a mapping of values (name: default)", Dict: &schema.Dict{Key: valuePattern,
+			{Key: "values", Shape: &schema.Shape{What: "a mapping of values (name: default)", Dict: &schema.Dict{Key: valuePattern(),
 				KeyWant: "a value's name (a lower case letter, then lower case letters, digits and _)", Value: valueShape()}},
 				Example: "{hostname: {default: \"{{ .project.name }}\"}}",
 				Doc:     "Values of the project, by name: a default alone, or a mapping. Projects below inherit them and can change them."},

@@ -3,29 +3,35 @@ package projects
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"xtoo/projects/schema"
 )
 
+// pattern compiles a regular expression when it is first asked for: most starts of this program never do.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // A part of a tag must be legal in two grammars at once: as a component of an OCI reference name
 // (image-spec, annotations, org.opencontainers.image.ref.name) and of a repository path
 // (distribution-spec, "Pulling manifests"). This is what both allow.
-var projectName = regexp.MustCompile(`^[a-z0-9]+(?:(?:[._-]|--)[a-z0-9]+)*$`)
+var projectName = pattern(`^[a-z0-9]+(?:(?:[._-]|--)[a-z0-9]+)*$`)
 
 // maxTag keeps REGISTRY/PATH below the 255 characters that registries allow, and TAG.sif a file name.
 const maxTag = 200
 
 var (
-	typePattern   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
-	nodePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	valuePattern  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	absPattern    = regexp.MustCompile(`^/`)
-	portPattern   = regexp.MustCompile(`^[0-9]{1,5}(/(tcp|udp|sctp))?$`)
-	signalPattern = regexp.MustCompile(`^(SIG[A-Z0-9]+([+-][0-9]{1,2})?|[0-9]{1,2})$`)
-	fromPattern   = regexp.MustCompile(`^(scratch|oci:[^:]+:.+|(oci-archive|docker-archive):[^:]+(:.+)?)$`)
-	labelPattern  = regexp.MustCompile(`^[^=\s]+$`)
-	anyKey        = regexp.MustCompile(`.`)
+	typePattern   = pattern(`^[a-z][a-z0-9_-]{0,63}$`)
+	nodePattern   = pattern(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	valuePattern  = pattern(`^[a-z][a-z0-9_]{0,63}$`)
+	envPattern    = pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	absPattern    = pattern(`^/`)
+	portPattern   = pattern(`^[0-9]{1,5}(/(tcp|udp|sctp))?$`)
+	signalPattern = pattern(`^(SIG[A-Z0-9]+([+-][0-9]{1,2})?|[0-9]{1,2})$`)
+	fromPattern   = pattern(`^(scratch|oci:[^:]+:.+|(oci-archive|docker-archive):[^:]+(:.+)?)$`)
+	labelPattern  = pattern(`^[^=\s]+$`)
+	anyKey        = pattern(`.`)
 )
 
 // reservedValues are names that would become variables XTOO_<NAME> that xtoo sets, or reads, itself; and
@@ -49,9 +55,9 @@ func isReserved(name string) bool {
 // nameProblem says why a directory's name cannot be part of a tag; "" if it can.
 func nameProblem(name string) string {
 	switch {
-	case projectName.MatchString(name):
+	case projectName().MatchString(name):
 		return ""
-	case projectName.MatchString(strings.ToLower(name)):
+	case projectName().MatchString(strings.ToLower(name)):
 		return "use lower case: image names have no upper case letters"
 	}
 	return "a name is lower case letters and digits, with single . _ - (or --) between them"

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 
@@ -70,7 +71,7 @@ func nothing(fs.DirEntry, string) error { return nil }
 // names notes what stands beside the rooms, and in tmp/ beside what processes have there.
 func (c *collection) names(context.Context) error {
 	known := func(e fs.DirEntry) bool { return e.Name() == usersFile || slices.Contains(rooms(), e.Name()) }
-	work := func(e fs.DirEntry) bool { return workName.MatchString(e.Name()) }
+	work := func(e fs.DirEntry) bool { return workName().MatchString(e.Name()) }
 	for _, dir := range c.s.dirs() {
 		if err := errors.Join(c.files(dir, known, nothing), c.files(filepath.Join(dir, dirTmp), work, nothing)); err != nil {
 			return err
@@ -82,14 +83,14 @@ func (c *collection) names(context.Context) error {
 // records goes through cache/KIND/VERSION.
 func (c *collection) records(context.Context) error {
 	kinds := func(e fs.DirEntry) bool {
-		return e.IsDir() && kindName.MatchString(e.Name()) || !e.IsDir() && e.Name() == secretKeyFile
+		return e.IsDir() && kindName().MatchString(e.Name()) || !e.IsDir() && e.Name() == secretKeyFile
 	}
 	return c.files(c.s.path(dirCache), kinds, func(e fs.DirEntry, dir string) error {
 		if !e.IsDir() || dir == c.s.path(dirLocks) {
 			return nil
 		}
 		kind := e.Name()
-		return c.files(dir, named(true, versionName), func(e fs.DirEntry, dir string) error {
+		return c.files(dir, named(true, versionName()), func(e fs.DirEntry, dir string) error {
 			return c.recordsOf(Kind(kind+"/"+e.Name()), dir)
 		})
 	})
@@ -163,11 +164,11 @@ func all(wanted []digest.Digest, have map[digest.Digest]bool) bool {
 	return !slices.ContainsFunc(wanted, func(d digest.Digest) bool { return !have[d] })
 }
 
-var lockName = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var lockName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{32}$`) })
 
 // locks removes the lock files that killed builds left.
 func (c *collection) locks(context.Context) error {
-	return c.files(c.s.path(dirLocks), named(false, lockName), func(_ fs.DirEntry, path string) error {
+	return c.files(c.s.path(dirLocks), named(false, lockName()), func(_ fs.DirEntry, path string) error {
 		l, err := filelock.Try(path)
 		if errors.Is(err, filelock.ErrLocked) {
 			return nil
@@ -181,7 +182,7 @@ func (c *collection) locks(context.Context) error {
 
 func (c *collection) layers(ctx context.Context) error {
 	var gone []string
-	err := c.files(c.s.layersDir(), named(true, hexName), func(e fs.DirEntry, path string) error {
+	err := c.files(c.s.layersDir(), named(true, hexName()), func(e fs.DirEntry, path string) error {
 		if d := hexDigest(e); !c.keep.Layers[d] && !c.dirs[d] {
 			gone = append(gone, path)
 		}
@@ -202,11 +203,11 @@ func hexDigest(e fs.DirEntry) digest.Digest {
 	return digest.NewDigestFromEncoded(digest.SHA256, e.Name())
 }
 
-var logName = regexp.MustCompile(`^[0-9a-f]{12}-.*\.log$`)
+var logName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{12}-.*\.log$`) })
 
 // logFiles removes the logs that no record speaks of.
 func (c *collection) logFiles(context.Context) error {
-	return c.files(c.s.path(dirLogs), named(false, logName), func(e fs.DirEntry, path string) error {
+	return c.files(c.s.path(dirLogs), named(false, logName()), func(e fs.DirEntry, path string) error {
 		if c.logs[e.Name()] {
 			return nil
 		}
@@ -217,11 +218,11 @@ func (c *collection) logFiles(context.Context) error {
 
 // inputs removes all inputs: they are for builds that run, and none does.
 func (c *collection) inputs(context.Context) error {
-	return c.files(c.s.path(dirInputs), named(false, hexName), func(_ fs.DirEntry, path string) error { return os.Remove(path) })
+	return c.files(c.s.path(dirInputs), named(false, hexName()), func(_ fs.DirEntry, path string) error { return os.Remove(path) })
 }
 
 func (c *collection) blobs(ctx context.Context) error {
-	return c.files(c.s.path(dirLayout, "blobs", "sha256"), named(false, hexName), func(e fs.DirEntry, path string) error {
+	return c.files(c.s.path(dirLayout, "blobs", "sha256"), named(false, hexName()), func(e fs.DirEntry, path string) error {
 		if c.keep.Blobs[hexDigest(e)] {
 			return nil
 		}

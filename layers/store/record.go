@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -57,9 +58,9 @@ type envelope struct {
 }
 
 var (
-	hexName     = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	kindName    = regexp.MustCompile(`^[a-z]+$`)
-	versionName = regexp.MustCompile(`^[0-9]+$`)
+	hexName     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
+	kindName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+$`) })
+	versionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+$`) })
 )
 
 // Get reads the record of a key into v, a pointer, and says whether there was one. A record that cannot be read or
@@ -153,5 +154,5 @@ func (s *Store) recordPath(kind Kind, key digest.Digest) string {
 // [Store.Put] left.
 func recordName(name string) (record, leftover bool) {
 	hex, ok := strings.CutSuffix(name, ".json")
-	return ok && hexName.MatchString(hex), strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".part")
+	return ok && hexName().MatchString(hex), strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".part")
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"xtoo/internal/filelock"
 )
@@ -110,7 +111,7 @@ func removeTrees(ctx context.Context, paths []string, rm Remover) error {
 }
 
 // workName matches what a process has in tmp/.
-var workName = regexp.MustCompile(`^[A-Z2-7]{12}(\.lock)?$`)
+var workName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z2-7]{12}(\.lock)?$`) })
 
 // readDir lists a directory; one that is not there is empty.
 func readDir(dir string) ([]fs.DirEntry, error) {
@@ -132,7 +133,7 @@ func (s *Store) Sweep(ctx context.Context, rm Remover) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if !workName.MatchString(e.Name()) {
+			if !workName().MatchString(e.Name()) {
 				continue // a cleaning says that it is there
 			}
 			path := filepath.Join(dir, dirTmp, strings.TrimSuffix(e.Name(), lockSuffix))

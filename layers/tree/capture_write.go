@@ -14,7 +14,7 @@ import (
 
 // write writes a directory in canonical form as a tar stream, and nothing at all if there is nothing in it.
 func (c *capturer) write(w io.Writer, root int) error {
-	tw := &treeWriter{c: c, out: layers.NewWriter(w), links: map[inodeID]string{}, buf: make([]byte, inode.CopyBuffer)}
+	tw := &treeWriter{c: c, out: layers.NewWriter(w), links: map[inodeID]string{}}
 	h := inode.RootHandle(root)
 	st, err := inode.StatAt(root, ".")
 	if err != nil {
@@ -39,7 +39,7 @@ type treeWriter struct {
 	c     *capturer
 	out   *layers.Writer
 	links map[inodeID]string // the first name of files that have several
-	buf   []byte
+	buf   []byte             // as large as the largest file so far, at most inode.CopyBuffer
 }
 
 // An item is one name of a directory.
@@ -133,6 +133,9 @@ func (w *treeWriter) member(m *layers.Member) error {
 
 // data writes the content of a file, without reading its holes.
 func (w *treeWriter) data(fd int, size int64) error {
+	if n := min(size, inode.CopyBuffer); n > int64(len(w.buf)) {
+		w.buf = make([]byte, max(n, min(2*int64(len(w.buf)), inode.CopyBuffer)))
+	}
 	for off := int64(0); off < size; {
 		begin, end, err := nextData(fd, off, size)
 		if err != nil {

@@ -55,6 +55,13 @@ func (s *stack) root() *mergedDir { return &mergedDir{dirs: s.roots} }
 func (s *stack) rootMeta() (*inode.Meta, error) {
 	for _, fd := range s.roots {
 		h := inode.RootHandle(fd)
+		// Asked for by itself first: most layers of a long chain have the mark, and nothing else needs to be read of them.
+		if _, ok, err := h.Xattr(layers.XattrImplied); err != nil || ok {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		st, err := inode.StatAt(fd, ".")
 		if err != nil {
 			return nil, err
@@ -63,9 +70,7 @@ func (s *stack) rootMeta() (*inode.Meta, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !m.Disk.Implied {
-			return m, nil
-		}
+		return m, nil
 	}
 	return &inode.Meta{Member: impliedDir()}, nil
 }

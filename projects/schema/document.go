@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -66,12 +67,12 @@ func (r *reader) document(data []byte) (*yaml.Node, bool) {
 	return nil, true
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`) })
 
 // syntax reports an error of the YAML library, which knows the line at most.
 func (r *reader) syntax(data []byte, err error) {
 	pos := Position{File: r.file, Line: 1, Column: 1}
-	m := yamlLine.FindStringSubmatch(strings.TrimSpace(err.Error()))
+	m := yamlLine().FindStringSubmatch(strings.TrimSpace(err.Error()))
 	if m == nil {
 		r.probs.Add(Problem{Pos: pos, Msg: "not YAML: " + err.Error(), Err: err})
 		return

@@ -41,6 +41,13 @@ summary() {
   rm -rf "$XTOO_CI"
 }
 
+# give_stage3: tests that want a root of real programs get one.
+give_stage3() {
+  XTOO_TEST_STAGE3=$(cat "$XTOO_CI/stage3" 2>/dev/null) || XTOO_TEST_STAGE3=$(bash scripts/ci/stage3.sh "$XTOO_CI")
+  echo "$XTOO_TEST_STAGE3" > "$XTOO_CI/stage3"
+  export XTOO_TEST_STAGE3
+}
+
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
 # cache_of USER: go's build cache.

@@ -13,10 +13,7 @@ self=$PWD
 no_skip=1
 [ "$user" != root ] || no_skip=root
 
-# Tests that want a root of real programs get one.
-stage3=$(cat "$XTOO_CI/stage3" 2>/dev/null) || stage3=$(bash scripts/ci/stage3.sh "$XTOO_CI")
-echo "$stage3" > "$XTOO_CI/stage3"
-export XTOO_TEST_STAGE3=$stage3
+give_stage3
 
 [ "$user" = root ] || lend_cache "$user"
 

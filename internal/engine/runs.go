@@ -10,7 +10,7 @@ import (
 )
 
 // runs are what the store remembers of all nodes of a project together: with nothing to do, one record and a look at each
-// blob take the place of two records and that look for each node.
+// layer's blob and record take the place of reading two records for each node.
 type runs struct {
 	inputs []inputs
 	keys   []digest.Digest // of the nodes; known where what is below is
@@ -42,7 +42,8 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 		return r, nil
 	}
 	for _, run := range rec.Runs {
-		if run.Record.DiffID != "" && !b.haveBlob(run.Blob) {
+		// Who works with a layer asks for its record, which can be lost while this one is not.
+		if d := run.Record.DiffID; d != "" && !(b.haveBlob(run.Blob) && b.o.Store.KnowsLayer(d)) {
 			return r, nil
 		}
 	}

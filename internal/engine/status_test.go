@@ -54,6 +54,27 @@ func TestStatusSaysWhatABuildDoes(t *testing.T) {
 	}
 }
 
+// A power cut can lose the record of a layer, or leave it empty, while what speaks of the layer is there.
+func TestLostRecordsOfLayers(t *testing.T) {
+	b := newBench(t, threeProjects)
+	b.counts(4, 0)
+	links := b.output.Images[1].Links
+	record := filepath.Join(b.dir, "cache/layers/2", links[len(links)-1].DiffID.Encoded()+".json")
+	for name, lose := range map[string]func() error{
+		"gone":  func() error { return os.Remove(record) },
+		"empty": func() error { return os.Truncate(record, 0) },
+	} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.status()["top/host:greet"]; got != "its layer is gone from the store" {
+			t.Errorf("%s: %q", name, got)
+		}
+		b.counts(1, 3)
+		b.counts(0, 4)
+	}
+}
+
 func TestStatusOfWhatIsGone(t *testing.T) {
 	b := newBench(t, threeProjects)
 	b.counts(4, 0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"os"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -50,6 +51,13 @@ func (s *Store) Layer(diffID digest.Digest) (Layer, bool) {
 		}
 	}
 	return l, len(l.Blobs) > 0
+}
+
+// KnowsLayer says whether there is a record of a layer, without reading it: a power cut may have lost or emptied it.
+// For those who have seen a blob of the layer already.
+func (s *Store) KnowsLayer(diffID digest.Digest) bool {
+	fi, err := os.Stat(s.recordPath(kindLayer, diffID))
+	return err == nil && fi.Size() > 0
 }
 
 // OpenLayer opens the tar stream of a layer. Its digest is checked when the stream is read to its end.

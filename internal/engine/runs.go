@@ -38,7 +38,7 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 	// The key of the last node is over all that is in the others'; the layers below are not.
 	r.key = Key("runs", below.content.digest().String(), last.String())
 	var rec runsRecord
-	if b.o.NoCache || !b.o.Store.Get(kindRuns, r.key, &rec) || len(rec.Runs) != len(p.Nodes) {
+	if b.o.NoCache || b.oneByOne || !b.o.Store.Get(kindRuns, r.key, &rec) || len(rec.Runs) != len(p.Nodes) {
 		return r, nil
 	}
 	for _, run := range rec.Runs {

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/engine"
+	"xtoo/layers"
 	"xtoo/layers/store"
 	"xtoo/projects"
 )
@@ -73,6 +74,13 @@ func TestLostRecordsOfLayers(t *testing.T) {
 		b.counts(1, 3)
 		b.counts(0, 4)
 	}
+	// One that is damaged is noticed when the layer is worked with.
+	if err := os.WriteFile(record, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.o.Compression = layers.Zstd
+	b.counts(1, 3)
+	b.counts(0, 4)
 }
 
 func TestStatusOfWhatIsGone(t *testing.T) {

@@ -83,14 +83,16 @@ func Build(ctx context.Context, plan *projects.Plan, o Options) (Result, error) 
 	return b.result, err
 }
 
-// using works with the store and cleans up behind it.
+// using works with the store, after it has removed what dead builds left, and cleans up behind it.
 func (b *build) using(ctx context.Context, work func(context.Context) error) error {
 	release, err := b.o.Store.Use(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	err = work(ctx)
+	if err = b.o.Store.Sweep(ctx, b.o.Runner.Remove); err == nil {
+		err = work(ctx)
+	}
 	return errors.Join(err, b.o.Store.Close(ctx, b.o.Runner.Remove))
 }
 
@@ -99,9 +101,6 @@ func (b *build) run(ctx context.Context) error {
 		if err := o.Check(b.asked()); err != nil {
 			return err
 		}
-	}
-	if err := b.o.Store.Sweep(ctx, b.o.Runner.Remove); err != nil {
-		return err
 	}
 	err := b.make(ctx)
 	if errors.Is(err, store.ErrNoLayer) {

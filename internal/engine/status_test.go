@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -216,6 +217,24 @@ func TestArchesLookingAndBuilding(t *testing.T) {
 	other.counts(1, 0)
 	if other.source.ReadBases != 1 {
 		t.Error("the base was read twice")
+	}
+}
+
+// A stage3 is large: what a build left that was killed while it read one goes before it is read again.
+func TestArchesSweeps(t *testing.T) {
+	b := newBench(t, map[string]string{"top": "stage3: {file: stage3.tar}\n"})
+	left := filepath.Join(b.dir, "tmp/ABCDEFGHIJKL")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.source.Fails = func(*projects.Base) error {
+		if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("what a dead build left: %v", err)
+		}
+		return nil
+	}
+	if _, err := engine.Arches(t.Context(), undeclared(t, b), b.o, false); err != nil || b.source.ReadBases != 1 {
+		t.Errorf("read %d times, %v", b.source.ReadBases, err)
 	}
 }
 

@@ -48,7 +48,7 @@ type inspection struct {
 	Architecture string             `json:"architecture"`
 	ID           string             `json:"id"`
 	Created      time.Time          `json:"created"`
-	LaunchScript string             `json:"launchScript"`
+	LaunchScript string             `json:"launch_script"`
 	Definition   *string            `json:"definition,omitempty"`
 	Metadata     json.RawMessage    `json:"metadata,omitempty"` // of inspect-metadata.json
 	Config       json.RawMessage    `json:"config,omitempty"`   // of oci-config.json
@@ -68,7 +68,7 @@ type inspectedObject struct {
 
 type inspectedSquashfs struct {
 	Compression string    `json:"compression"`
-	BlockSize   int       `json:"blockSize"`
+	BlockSize   int       `json:"block_size"`
 	Inodes      uint32    `json:"inodes"`
 	Created     time.Time `json:"created"`
 	Offset      int64     `json:"offset"`

@@ -17,7 +17,7 @@ type inspectedFile struct {
 	UID     uint32            `json:"uid"`
 	GID     uint32            `json:"gid"`
 	Size    int64             `json:"size"`
-	ModTime time.Time         `json:"modTime"`
+	ModTime time.Time         `json:"mod_time"`
 	Inode   uint32            `json:"inode"`
 	Links   uint32            `json:"links"`
 	Target  string            `json:"target,omitempty"` // of a symbolic link

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"xtoo/layers/store"
 	"xtoo/projects"
 )
 
@@ -49,6 +50,8 @@ type build struct {
 	slots chan struct{}
 	// looking: nothing is executed, and nothing written but what was learnt of a base.
 	looking bool
+	// oneByOne: the nodes of a project are asked for one by one, which tells which of their layers is gone.
+	oneByOne bool
 
 	mu     sync.Mutex
 	result Result
@@ -80,14 +83,16 @@ func Build(ctx context.Context, plan *projects.Plan, o Options) (Result, error) 
 	return b.result, err
 }
 
-// using works with the store and cleans up behind it.
+// using works with the store, after it has removed what dead builds left, and cleans up behind it.
 func (b *build) using(ctx context.Context, work func(context.Context) error) error {
 	release, err := b.o.Store.Use(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	err = work(ctx)
+	if err = b.o.Store.Sweep(ctx, b.o.Runner.Remove); err == nil {
+		err = work(ctx)
+	}
 	return errors.Join(err, b.o.Store.Close(ctx, b.o.Runner.Remove))
 }
 
@@ -97,9 +102,16 @@ func (b *build) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.o.Store.Sweep(ctx, b.o.Runner.Remove); err != nil {
-		return err
+	err := b.make(ctx)
+	if errors.Is(err, store.ErrNoLayer) {
+		b.oneByOne, b.result = true, Result{}
+		err = b.make(ctx)
 	}
+	return err
+}
+
+// make makes the images and then the outputs.
+func (b *build) make(ctx context.Context) error {
 	images, err := b.walk(ctx)
 	if err != nil {
 		return err

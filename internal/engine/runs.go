@@ -10,7 +10,7 @@ import (
 )
 
 // runs are what the store remembers of all nodes of a project together: with nothing to do, one record and a look at each
-// blob take the place of two records and that look for each node.
+// layer's blob and record take the place of reading two records for each node.
 type runs struct {
 	inputs []inputs
 	keys   []digest.Digest // of the nodes; known where what is below is
@@ -38,11 +38,12 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 	// The key of the last node is over all that is in the others'; the layers below are not.
 	r.key = Key("runs", below.content.digest().String(), last.String())
 	var rec runsRecord
-	if b.o.NoCache || !b.o.Store.Get(kindRuns, r.key, &rec) || len(rec.Runs) != len(p.Nodes) {
+	if b.o.NoCache || b.oneByOne || !b.o.Store.Get(kindRuns, r.key, &rec) || len(rec.Runs) != len(p.Nodes) {
 		return r, nil
 	}
 	for _, run := range rec.Runs {
-		if run.Record.DiffID != "" && !b.haveBlob(run.Blob) {
+		// Who works with a layer asks for its record, which can be lost while this one is not.
+		if d := run.Record.DiffID; d != "" && !(b.haveBlob(run.Blob) && b.o.Store.KnowsLayer(d)) {
 			return r, nil
 		}
 	}

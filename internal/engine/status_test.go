@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/engine"
+	"xtoo/layers"
 	"xtoo/layers/store"
 	"xtoo/projects"
 )
@@ -52,6 +54,34 @@ func TestStatusSaysWhatABuildDoes(t *testing.T) {
 	if got := b.status()["top/host:greet"]; got != "the cache is not to be used" {
 		t.Errorf("without the cache: %q", got)
 	}
+}
+
+// A power cut can lose the record of a layer, or leave it empty, while what speaks of the layer is there.
+func TestLostRecordsOfLayers(t *testing.T) {
+	b := newBench(t, threeProjects)
+	b.counts(4, 0)
+	links := b.output.Images[1].Links
+	record := filepath.Join(b.dir, "cache/layers/2", links[len(links)-1].DiffID.Encoded()+".json")
+	for name, lose := range map[string]func() error{
+		"gone":  func() error { return os.Remove(record) },
+		"empty": func() error { return os.Truncate(record, 0) },
+	} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.status()["top/host:greet"]; got != "its layer is gone from the store" {
+			t.Errorf("%s: %q", name, got)
+		}
+		b.counts(1, 3)
+		b.counts(0, 4)
+	}
+	// One that is damaged is noticed when the layer is worked with.
+	if err := os.WriteFile(record, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.o.Compression = layers.Zstd
+	b.counts(1, 3)
+	b.counts(0, 4)
 }
 
 func TestStatusOfWhatIsGone(t *testing.T) {
@@ -187,6 +217,24 @@ func TestArchesLookingAndBuilding(t *testing.T) {
 	other.counts(1, 0)
 	if other.source.ReadBases != 1 {
 		t.Error("the base was read twice")
+	}
+}
+
+// A stage3 is large: what a build left that was killed while it read one goes before it is read again.
+func TestArchesSweeps(t *testing.T) {
+	b := newBench(t, map[string]string{"top": "stage3: {file: stage3.tar}\n"})
+	left := filepath.Join(b.dir, "tmp/ABCDEFGHIJKL")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.source.Fails = func(*projects.Base) error {
+		if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("what a dead build left: %v", err)
+		}
+		return nil
+	}
+	if _, err := engine.Arches(t.Context(), undeclared(t, b), b.o, false); err != nil || b.source.ReadBases != 1 {
+		t.Errorf("read %d times, %v", b.source.ReadBases, err)
 	}
 }
 

@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"os"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -52,12 +54,22 @@ func (s *Store) Layer(diffID digest.Digest) (Layer, bool) {
 	return l, len(l.Blobs) > 0
 }
 
+// ErrNoLayer says that no blob of a layer is left, or that its record is gone.
+var ErrNoLayer = errors.New("the store does not have it")
+
+// KnowsLayer says whether there is a record of a layer, without reading it: a power cut may have lost or emptied it.
+// For those who have seen a blob of the layer already.
+func (s *Store) KnowsLayer(diffID digest.Digest) bool {
+	fi, err := os.Stat(s.recordPath(kindLayer, diffID))
+	return err == nil && fi.Size() > 0
+}
+
 // OpenLayer opens the tar stream of a layer. Its digest is checked when the stream is read to its end.
 // The caller closes it.
 func (s *Store) OpenLayer(diffID digest.Digest) (io.ReadCloser, error) {
 	l, ok := s.Layer(diffID)
 	if !ok {
-		return nil, fmt.Errorf("open layer %s: the store does not have it", diffID)
+		return nil, fmt.Errorf("open layer %s: %w", diffID, ErrNoLayer)
 	}
 	for _, c := range []layers.Compression{layers.None, layers.Zstd, // the cheapest to read first
 		layers.Gzip} {
@@ -76,7 +88,7 @@ func (s *Store) OpenLayer(diffID digest.Digest) (io.ReadCloser, error) {
 		}
 		return &verifyReader{ReadCloser: &both{d, f}, v: diffID.Verifier(), what: "layer " + diffID.String()}, nil
 	}
-	return nil, fmt.Errorf("open layer %s: the store does not have it", diffID)
+	return nil, fmt.Errorf("open layer %s: %w", diffID, ErrNoLayer)
 }
 
 // both closes a decompressor and the file below it.
@@ -173,7 +185,7 @@ func (s *Store) RecordLayer(diffID digest.Digest, size int64, c layers.Compressi
 func (s *Store) EnsureBlob(ctx context.Context, diffID digest.Digest, c layers.Compression, jobs int) (Layer, error) {
 	l, ok := s.Layer(diffID)
 	if !ok {
-		return Layer{}, fmt.Errorf("layer %s: the store does not have it", diffID)
+		return Layer{}, fmt.Errorf("layer %s: %w", diffID, ErrNoLayer)
 	}
 	if _, ok := l.Blobs[c]; ok {
 		return l, nil

@@ -10,6 +10,8 @@ src=$XTOO_CI/src #  a copy of the source, with its modules, that every user can 
 ci_users=(root xtoo-sub xtoo-one)
 # shellcheck disable=SC2034 # used by those who source this
 depend_on_user='\./(chroot|cmd)(/.*)?' # packages whose slow cases run as each user, as a regular expression
+# shellcheck disable=SC2034 # used by those who source this
+no_user='\./(projects|sif/squashfs|unpack)(/.*)?' # packages that compute: their tests run as root alone
 
 results=()
 failures=0

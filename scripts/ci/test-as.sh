@@ -1,7 +1,7 @@
 #!/bin/bash
 # test-as.sh USER: every test as that user, where a test may only be skipped for a reason that holds for the user.
 # The tests are compiled as root and executed by `go test -exec`.
-# XTOO_CI_PACKAGES: only these packages.
+# XTOO_CI_PACKAGES: only these packages. By default all as root; as others those whose work may depend on who does it.
 set -euo pipefail
 . scripts/ci/lib.sh
 user=$1
@@ -17,12 +17,15 @@ give_stage3
 
 [ "$user" = root ] || lend_cache "$user"
 
+packages=${XTOO_CI_PACKAGES:-./...}
+[ "$user" = root ] || [ -n "${XTOO_CI_PACKAGES:-}" ] || packages=$(cd "$src" && find . -name '*_test.go' -not -path './vendor/*' -printf '%h\n' | sort -u | grep -vxE "$no_user")
+
 rc=0
 (
   cd "$src"
   # shellcheck disable=SC2086 # packages are words
   XTOO_TEST_NO_SKIP=$no_skip CGO_ENABLED=0 GOFLAGS=-mod=vendor "$GO" test -count=1 -vet=off -trimpath -buildvcs=false -json -timeout 15m -tags "$TAGS" \
-    -exec "bash $self/scripts/ci/exec-as.sh $self" ${XTOO_CI_PACKAGES:-./...}
+    -exec "bash $self/scripts/ci/exec-as.sh $self" $packages
 ) > "$log" || rc=$?
 # What go test would have printed: the line of each package, and the output of what failed.
 jq -r -j 'select(.Action == "build-output" or (.Action == "output" and .Test == null and (.Output | test("^(ok|FAIL|---|panic|\\?)")))) | .Output' "$log"

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMeasure compares with the libraries, in one run, on the file that XTOO_BENCH_FILE names: a tar of real files. Every
+// BenchmarkMeasure compares with the libraries, in one run, on the file that XTOO_BENCH_FILE names: a tar of real files. Every
 // fourth block of 128 KiB is compressed. What it prints stands in docs/dependencies.md.
-func TestMeasure(t *testing.T) {
+func BenchmarkMeasure(tb *testing.B) {
 	name := os.Getenv("XTOO_BENCH_FILE")
 	if name == "" {
-		t.Skip("XTOO_BENCH_FILE names no file to measure with") // a measurement, not a test
+		tb.Skip("XTOO_BENCH_FILE names no file to measure with") // a measurement, not a test
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	const size = 128 << 10
 	var blocks [][]byte
@@ -34,18 +34,18 @@ func TestMeasure(t *testing.T) {
 	var best int // of the standard library's best level, the measure
 	show := func(what string, compress func(dst, src []byte) int) int {
 		dst := make([]byte, 2*size)
-		n, begin := 0, cpu(t)
+		n, begin := 0, cpu(tb)
 		for _, b := range blocks {
 			n += min(compress(dst, b), size) // squashfs stores what does not become smaller
 		}
-		took := cpu(t) - begin
+		took := cpu(tb) - begin
 		if best == 0 {
 			best = n
 		}
-		t.Logf("%-22s %9d bytes, %.4f, %6.1f MB/s", what, n, float64(n)/float64(best), float64(total)/1e6/took.Seconds())
+		tb.Logf("%-22s %9d bytes, %.4f, %6.1f MB/s", what, n, float64(n)/float64(best), float64(total)/1e6/took.Seconds())
 		return n
 	}
-	t.Logf("%d blocks of %s", len(blocks), name)
+	tb.Logf("%d blocks of %s", len(blocks), name)
 	type resetter interface {
 		io.WriteCloser
 		Reset(io.Writer)
@@ -55,10 +55,10 @@ func TestMeasure(t *testing.T) {
 			b := bytes.NewBuffer(dst[:0])
 			z.Reset(b)
 			if _, err := z.Write(src); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			if err := z.Close(); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			return b.Len()
 		})
@@ -66,14 +66,14 @@ func TestMeasure(t *testing.T) {
 	for _, level := range []int{9, 6} {
 		z, err := stdzlib.NewWriterLevel(nil, level)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		library(fmt.Sprint("compress/zlib ", level), z)
 	}
 	for _, level := range []int{5, 6, 7, 8, 9} {
 		z, err := zlib.NewWriterLevel(nil, level)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		library(fmt.Sprint("klauspost zlib ", level), z)
 	}
@@ -89,11 +89,11 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-func cpu(t *testing.T) time.Duration {
+func cpu(tb testing.TB) time.Duration {
 	t.Helper()
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest"
 	"xtoo/layers"
+	"xtoo/layers/store"
 	"xtoo/oci"
 )
 
@@ -93,6 +95,49 @@ func TestContentKeys(t *testing.T) {
 	b.counts(4, 0)
 	b.o.NoCache = true
 	b.counts(4, 0)
+}
+
+// fickle is a runner on which one node does something else each time.
+type fickle struct {
+	engine.Runner
+	store *store.Store
+	node  string
+	does  string
+}
+
+func (f *fickle) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.Outcome, error) {
+	if nodeOf(j) == f.node {
+		var err error
+		if j.Script.Digest, j.Script.Size, err = f.store.KeepInput(ctx, strings.NewReader(f.does)); err != nil {
+			return engine.Outcome{}, err
+		}
+	}
+	return f.Runner.Run(ctx, j, at)
+}
+
+// A node below that gives another layer when it is executed again: what was made on the old one is not good any more, though
+// nothing that was declared has changed.
+func TestOtherLayerBelow(t *testing.T) {
+	b := newBench(t, map[string]string{
+		"top":     stage3 + "scripts: [{name: one, run: date}]\n",
+		"top/low": "scripts: [{name: two, run: echo 2 > /two}]\n",
+	})
+	f := &fickle{Runner: b.o.Runner, store: b.o.Store, node: "top:one", does: "echo 1 > /one"}
+	b.o.Runner = f
+	first := b.counts(2, 0)
+	layer := engine.TagOf(b.output.Images[0]).Blobs[2] // behind config and base
+	if err := os.Remove(b.blob(layer.Digest)); err != nil {
+		t.Fatal(err)
+	}
+	f.does = "echo 2 > /one"
+	other := b.counts(2, 0)
+	if first.Images[0].Manifest == other.Images[0].Manifest {
+		t.Error("the layer below is the same")
+	}
+	if got := b.happened(engine.EventStart); !slices.Contains(got, "top/low:two parent changed") {
+		t.Errorf("started %q", got)
+	}
+	b.counts(0, 2)
 }
 
 func TestOptionsReachTheJob(t *testing.T) {

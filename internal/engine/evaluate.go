@@ -25,8 +25,8 @@ type nodeState struct {
 	record nodeRecord
 }
 
-// content is a key over the layers below instead of their keys: when a node below was executed again and gave the same
-// layer as before, everything above it is still good.
+// content is the key that the cache knows the node by. It is over the layers below instead of their keys: when a node below was
+// executed again and gave the same layer as before, everything above it is still good; when it gave another, nothing is.
 func (st *nodeState) content() digest.Digest {
 	return nodeKey(st.below.content.digest(), st.inputs.list)
 }
@@ -49,24 +49,22 @@ func (b *build) evaluate(p *projects.PlannedProject, n *projects.Node, in inputs
 	return st
 }
 
-// ask asks the cache for a node: by its key, and then by its content key.
+// ask asks the cache for a node by its content key. Its key does not say which layers are below: one that was executed
+// again, because it was to be or because its layer was gone, may have given another.
 func (b *build) ask(st *nodeState) {
 	if b.o.NoCache {
 		return
 	}
-	for _, key := range []func() digest.Digest{func() digest.Digest { return st.key }, st.content} {
-		var rec nodeRecord
-		if !b.o.Store.Get(kindNode, key(), &rec) {
-			continue
-		}
-		if rec.DiffID != "" {
-			if _, ok := b.o.Store.Layer(rec.DiffID); !ok {
-				continue
-			}
-		}
-		st.cached, st.record = true, rec
+	var rec nodeRecord
+	if !b.o.Store.Get(kindNode, st.content(), &rec) {
 		return
 	}
+	if rec.DiffID != "" {
+		if _, ok := b.o.Store.Layer(rec.DiffID); !ok {
+			return
+		}
+	}
+	st.cached, st.record = true, rec
 }
 
 // after is the chain after a node that the cache has; nil after another.
@@ -87,7 +85,7 @@ func (b *build) why(st *nodeState) string {
 		return whyNever
 	}
 	changed := changedInputs(last.Inputs, st.inputs.list)
-	if st.below == nil || st.below.key != last.Below {
+	if st.below == nil || st.below.content.digest() != last.Below {
 		changed = append(changed, whyParent)
 	}
 	if len(changed) == 0 {

@@ -90,7 +90,7 @@ func BenchmarkMeasure(tb *testing.B) {
 }
 
 func cpu(tb testing.TB) time.Duration {
-	t.Helper()
+	tb.Helper()
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		tb.Fatal(err)

@@ -168,12 +168,7 @@ func TestEmulatedTraces(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(r.Lower, "bin/foreign"), sleeper, 0o755))
 	r.node.Emulation = e
-	// The node's first process is 2, or near it; init's children are few.
-	args := []string{"background", "/bin/foreign", "asleep", ";"}
-	for _, pid := range []string{"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"} {
-		args = append(args, "readlink", "/proc/"+pid+"/exe", ";", "cat", "/proc/"+pid+"/cmdline", ";")
-	}
-	out, _ := r.run(args...)
+	out, _ := r.run("background", "/bin/foreign", "asleep", ";", "processes")
 	contains(t, out, a.Emulator+"\x00/bin/foreign") // or nothing was looked at
 	for _, trace := range []string{e.Emulator, filepath.Dir(e.Emulator) + "/qemu"} {
 		if strings.Contains(out, trace) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -90,6 +91,8 @@ func do(verb string, a []string) error {
 		_, err = io.ReadFull(out, word)
 		fmt.Println(string(word))
 		return err
+	case "processes": // what /proc tells of each: its program and its arguments
+		return processes()
 	case "cat":
 		data, err := os.ReadFile(arg(0))
 		if err != nil {
@@ -297,4 +300,19 @@ func chars[T int8 | uint8](c [65]T) string {
 		b = append(b, byte(x))
 	}
 	return string(b)
+}
+
+// processes prints the program and the arguments of every process that /proc lists, and those that are gone by
+// then not at all.
+func processes() error {
+	ids, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return err
+	}
+	for _, dir := range ids {
+		exe, _ := os.Readlink(dir + "/exe")
+		args, _ := os.ReadFile(dir + "/cmdline")
+		fmt.Printf("%s %s\n", exe, args)
+	}
+	return nil
 }

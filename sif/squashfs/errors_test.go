@@ -139,7 +139,7 @@ func TestOutputFails(t *testing.T) {
 
 func noGoroutines(t *testing.T, before int) {
 	t.Helper()
-	for range 100 {
+	for range 3000 {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

@@ -35,11 +35,11 @@ func BootID() string {
 
 // HasLayerDir says whether the layer is unpacked, and is what was unpacked.
 func (s *Store) HasLayerDir(diffID digest.Digest) bool {
-	dir := filepath.Dir(s.LayerDir(diffID))
-	if _, err := os.Stat(dir); err != nil {
+	dir := s.LayerDir(diffID)
+	if fi, err := os.Lstat(dir); err != nil || !fi.IsDir() {
 		return false
 	}
-	boot, err := os.ReadFile(filepath.Join(dir, bootFile))
+	boot, err := os.ReadFile(filepath.Join(filepath.Dir(dir), bootFile))
 	return errors.Is(err, fs.ErrNotExist) || err == nil && string(boot) == s.boot()
 }
 

@@ -89,4 +89,11 @@ func TestLayerDirsOfAnotherBoot(t *testing.T) {
 	if _, ok := s.StaleLayerDir(fresh); ok {
 		t.Error("a fresh directory is called stale")
 	}
+	// Half removed, or half restored: what is beside the directory says nothing of it.
+	if err := os.Remove(s.LayerDir(fresh)); err != nil {
+		t.Fatal(err)
+	}
+	if dir, ok := s.StaleLayerDir(fresh); !ok || s.HasLayerDir(fresh) {
+		t.Errorf("without its directory: %q is stale: %v, there: %v", dir, ok, s.HasLayerDir(fresh))
+	}
 }

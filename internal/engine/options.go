@@ -28,8 +28,6 @@ type Options struct {
 	Compression layers.Compression
 	// NoCache executes every node, whatever the cache has.
 	NoCache bool
-	// Offline gives no node a network.
-	Offline bool
 	// Epoch, if not nil, is SOURCE_DATE_EPOCH as the user set it.
 	Epoch *time.Time
 }

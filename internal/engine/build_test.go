@@ -67,7 +67,7 @@ func TestBuildAndCache(t *testing.T) {
 		t.Error("a build with nothing to do reads or executes")
 	}
 	// One node at a time.
-	if err := os.Remove(onlyFile(t, b.dir, "cache/runs/1/*")[0]); err != nil {
+	if err := os.Remove(onlyFile(t, b.dir, "cache/runs/2/*")[0]); err != nil {
 		t.Fatal(err)
 	}
 	b.counts(0, 4)
@@ -184,6 +184,28 @@ func TestOffline(t *testing.T) {
 	b.counts(0, 4)
 	b.write("top/.xtoo-config.yaml", threeProjects["top"]+"network: none\n")
 	b.counts(0, 4)
+}
+
+// What a script gave with a range of ids is good for who has one; the other way round it is made anew.
+func TestRecordsAndIDs(t *testing.T) {
+	b := newBench(t, threeProjects)
+	b.runner.HasIDs = 1
+	b.counts(4, 0)
+	b.counts(0, 4)
+	b.runner.HasIDs = 65537
+	if got := b.status()["top:base/one"]; got != "it was executed with fewer user and group ids than there are now" {
+		t.Errorf("%q", got)
+	}
+	b.counts(4, 0)
+	b.counts(0, 4)
+	for _, ids := range []int64{1, 0} {
+		b.runner.HasIDs = ids
+		b.counts(0, 4)
+	}
+	b.o.NoCache = true
+	b.counts(4, 0)
+	b.o.NoCache, b.runner.HasIDs = false, 65537
+	b.counts(4, 0)
 }
 
 func TestWhatIsAskedForIsWritten(t *testing.T) {

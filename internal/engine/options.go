@@ -10,7 +10,7 @@ import (
 	"xtoo/projects"
 )
 
-// Options say how to build. Store and Sources are required; Runner is for a build.
+// Options say how to build. Store, Sources and Runner are required.
 type Options struct {
 	Store *store.Store
 	// Sources by the kinds of bases that they are for.

@@ -72,7 +72,7 @@ func putLayer(t *testing.T, s *store.Store, stream []byte, c layers.Compression,
 }
 
 func TestLayerBytesDoNotDependOnJobs(t *testing.T) {
-	stream := someTar(t, 9<<20)
+	stream := someTar(t, 4<<20)
 	for _, c := range []layers.Compression{layers.Gzip, layers.Zstd, layers.None} {
 		var first store.Layer
 		for i, jobs := range []int{1, 2, 7} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -173,6 +174,53 @@ scripts:
 			}
 		})
 	}
+}
+
+// stuck is a command that hears of the first Ctrl-C and does not end.
+func stuck() {
+	ctx, _ := untilSignal()
+	fmt.Println("begun")
+	<-ctx.Done()
+	fmt.Println("told")
+	time.Sleep(time.Minute)
+}
+
+// TestSecondInterrupt: where the first Ctrl-C takes its time, the second ends the program.
+func TestSecondInterrupt(t *testing.T) {
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGINT)
+	defer signal.Stop(handled)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Args = []string{"stuck"}
+	var out syncBuffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.waitFor(t, "begun", 10*time.Second)
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	out.waitFor(t, "told", 10*time.Second)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for range 100 { // the handler may go a moment after the word
+		_ = cmd.Process.Signal(syscall.SIGINT) // it has ended: found below
+		select {
+		case err := <-ended:
+			if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGINT {
+				t.Errorf("ended with %v, want the signal itself", err)
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	_ = cmd.Process.Kill()
+	t.Error("it goes on after the second Ctrl-C")
 }
 
 // TestIgnoredSignals: started by nohup, xtoo goes on after a hang-up, and its scripts do not inherit what it ignores.

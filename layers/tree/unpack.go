@@ -48,8 +48,8 @@ type UnpackResult struct {
 	Lost []Note `json:"lost,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
 	UsedLowers bool `json:"used_lowers,omitempty"`
-	// OpaqueRoot: the layer hides everything below it. overlayfs does not see this in the root of a layer: the
-	// caller leaves the lower layers out of the mount.
+	// OpaqueRoot: the layer hides everything below it. overlayfs does not see the mark in the root of a layer:
+	// whoever mounts the directory leaves out those below it.
 	OpaqueRoot bool `json:"opaque_root,omitempty"`
 }
 

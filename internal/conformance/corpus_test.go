@@ -178,6 +178,7 @@ func attributes(t *testing.T) []stream {
 		{name: "attribute that is a list", data: of(t, withPAX(layertest.Item{Header: tar.Header{Name: "f", Typeflag: tar.TypeReg, Mode: 0o664}}, "SCHILY.acl.access", acl))},
 		{name: "attribute that is a short list", data: f("SCHILY.acl.access", "u::rw-,g::r--,o::r--")},
 		{name: "attribute that is a default list", data: d("SCHILY.acl.default", "user::rwx\ngroup::r-x\ngroup:0:rwx\nmask::rwx\nother::r-x\n")},
+		{name: "attribute that is a default list of three", data: d("SCHILY.acl.default", "user::rwx\ngroup::rwx\nother::---\n")},
 		{name: "attribute that is an unreadable list", data: f("SCHILY.acl.access", "user:who:rwx\nuser::rw-\n"), lost: lost("SCHILY.acl.access"), gate: "does not parse"},
 		{name: "attribute that is a list of another kind", data: f("SCHILY.acl.ace", "owner@:rwx::allow")},
 		{name: "attribute of a hard link", data: of(t, reg("f", "x"), withPAX(hard("g", "f"), s+"user.note", "x"))},

@@ -200,9 +200,9 @@ func randomLayer(r *rand.Rand, n int, tag string) []item {
 
 // Random layers come out of the merge as the model unpacks them.
 func TestMergeAgainstModel(t *testing.T) {
-	rounds := 5000
+	rounds := 1000
 	if testutil.IsLong() {
-		rounds = 100000
+		rounds = 20000
 	}
 	refused, scanned, again := 0, 0, 0
 	for seed := range rounds {

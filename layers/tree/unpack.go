@@ -46,6 +46,8 @@ type UnpackResult struct {
 	// Lost names what the directory cannot hold and the blob does (at most 1000): owners of symbolic links and
 	// fifos outside the map of the user namespace, xattrs that do not fit.
 	Lost []Note `json:"lost,omitempty"`
+	// Outside counts the files whose owner is outside of the map of the user namespace.
+	Outside int64 `json:"outside,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
 	UsedLowers bool `json:"used_lowers,omitempty"`
 	// OpaqueRoot: the layer hides everything below it. overlayfs does not see the mark in the root of a layer:
@@ -166,6 +168,14 @@ func (u *unpacker) member(m *layers.Member, data io.Reader) error {
 	return u.create(dir, name, m, data)
 }
 
+// applied counts and notes what was not done to a file.
+func (u *unpacker) applied(path string, done inode.Applied) {
+	if done.Outside {
+		u.res.Outside++
+	}
+	u.lose(path, done.Lost...)
+}
+
 // lose notes what the directory cannot hold.
 func (u *unpacker) lose(path string, what ...string) {
 	for _, w := range what {
@@ -181,8 +191,8 @@ func (u *unpacker) root(m *layers.Member) error {
 		return err
 	}
 	return u.dirs.setRoot(func(h inode.Handle) error {
-		lost, err := inode.Apply(h, m, inode.Inheritance{}, true)
-		u.lose("", lost...)
+		done, err := inode.Apply(h, m, inode.Inheritance{}, true)
+		u.applied("", done)
 		return err
 	})
 }

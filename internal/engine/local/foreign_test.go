@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,5 +90,24 @@ func TestOpaqueRoot(t *testing.T) {
 	}
 	if m := membersOf(t, c.Store, out.DiffID); len(m) != 2 || m[0].Name != "./" || m[0].Mode != 0o751 {
 		t.Errorf("the layer has %+v", m)
+	}
+}
+
+// The user hears of owners that no script can see, and of attributes.
+func TestUnpackWarns(t *testing.T) {
+	c, r := newCase(t)
+	var warnings []string
+	r.o.Events = func(e engine.Event) { warnings = append(warnings, e.Text) }
+	c.Layers = append(c.Layers, foreignLayer(t, c.Store, "far", testutil.File("near", "n"), testutil.File("far", "f").WithOwner(4000000000, 4000000000),
+		testutil.Symlink("link", "far").WithOwner(0, 4000000000), testutil.File("odd", "o").WithXattr("user.overlay.x", "1")))
+	if out, said := runScript(t, c, "cat /far\n"); out.Exit != 0 || said != "f" {
+		t.Errorf("exit code %d: %s", out.Exit, said)
+	}
+	want := []string{": 2 files belong to users", "/odd: xattr user.overlay.x (and 0 more)"}
+	if r.found.HasUID(4000000000) {
+		want = want[1:] // root, with all ids
+	}
+	if !slices.EqualFunc(warnings, want, strings.Contains) {
+		t.Errorf("warnings %q, want %q", warnings, want)
 	}
 }

@@ -38,7 +38,7 @@ func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (Applied, err
 		}
 	}
 	if len(m.Xattrs) > 0 {
-		gone, err := setXattrs(h, m.Xattrs)
+		gone, err := SetXattrs(h, m.Xattrs)
 		if err != nil {
 			return done, err
 		}

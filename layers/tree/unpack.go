@@ -75,7 +75,7 @@ type UnpackResult struct {
 //
 // Errors name the member. After one the directory holds a part of the layer and is fit for [RemoveAll] only.
 func Unpack(ctx context.Context, r io.Reader, dir string, o UnpackOptions) (UnpackResult, error) {
-	u := &unpacker{ctx: ctx, o: o, hides: newHides(), buf: make([]byte, inode.CopyBuffer)}
+	u := &unpacker{ctx: ctx, o: o, hides: newHides(), named: map[string]map[string]string{}, buf: make([]byte, inode.CopyBuffer)}
 	defer u.close()
 	if err := u.begin(dir); err != nil {
 		return u.res, fmt.Errorf("unpack to %s: %w", dir, err)
@@ -97,6 +97,7 @@ type unpacker struct {
 	dirs   dirStack
 	lowers *stack // opened when first needed
 	hides  hides
+	named  map[string]map[string]string // by path: access control lists with names
 	buf    []byte
 }
 
@@ -153,6 +154,10 @@ func (u *unpacker) member(m *layers.Member, data io.Reader) error {
 	u.res.Bytes += m.Size // none for a hard link
 	for _, name := range m.Lost {
 		u.lose(m.Path, "xattr "+name)
+	}
+	delete(u.named, m.Path)
+	if len(m.Named) > 0 {
+		u.named[m.Path] = m.Named
 	}
 	if m.Path == "" {
 		return u.root(m)

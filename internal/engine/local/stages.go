@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 	"xtoo/layers/tree"
 )
@@ -38,6 +39,9 @@ func runUnpack(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers})
+	if errors.Is(err, tree.ErrNoUserXattrs) {
+		return &host.Error{Err: err, Hint: "set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs"}
+	}
 	if err != nil {
 		return err
 	}

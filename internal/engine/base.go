@@ -105,6 +105,7 @@ func (b *build) lookAt(ctx context.Context, st *baseState) error {
 	if err != nil {
 		return err
 	}
+	m.Created = sane(m.Created)
 	f, err := st.source.Found(st.base, m)
 	if err != nil {
 		return err
@@ -159,6 +160,7 @@ func (b *build) readLocked(ctx context.Context, st *baseState, unpack bool) erro
 	if err != nil {
 		return err
 	}
+	m.Created = sane(m.Created)
 	if err := b.found(st, m); err != nil {
 		return err
 	}

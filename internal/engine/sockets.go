@@ -73,7 +73,7 @@ type Link struct {
 type Foundation struct {
 	Arch   qemu.Arch
 	Layers []Link // bottom first
-	// Created is SOURCE_DATE_EPOCH where the user sets none. Images have whole seconds: the rest is cut off.
+	// Created is SOURCE_DATE_EPOCH where the user sets none: whole seconds, the rest is cut off, from 1970 to [MaxEpoch].
 	Created time.Time
 	History []v1.History
 	// Undated: the history is xtoo's own, and happened at SOURCE_DATE_EPOCH.

@@ -67,6 +67,8 @@ type captureArgs struct {
 	Work   string    `json:"work"`
 	Lowers []string  `json:"lowers"`
 	Epoch  time.Time `json:"epoch"`
+	// Ran is when the script ran.
+	Ran []tree.Span `json:"ran"`
 }
 
 func runCapture(ctx context.Context, s *stage.Stage) error {
@@ -79,7 +81,7 @@ func runCapture(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	out := s.File(0)
-	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch})
+	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch, Ran: a.Ran})
 	if err != nil {
 		return err
 	}

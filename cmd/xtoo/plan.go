@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -39,6 +40,9 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	for _, w := range tree.Warnings {
 		say(g.err, "warning", w.Error())
 	}
+	if secrets := tree.SecretsIn(o.set); len(secrets) > 0 {
+		return nil, usageError{shownSecretError(secrets[0])}
+	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -68,6 +72,19 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 		return nil, err
 	}
 	return tree.Resolve(selected, given)
+}
+
+// A shownSecretError is a secret given by --set; its text is what stands left of the secret.
+type shownSecretError string
+
+func (e shownSecretError) Error() string {
+	return fmt.Sprintf("--set %s: the value is a secret, and everybody on this machine can read the arguments of a command", string(e))
+}
+
+// Hint says how a secret is given.
+func (e shownSecretError) Hint() string {
+	name := string(e)[strings.LastIndexByte(string(e), ':')+1:]
+	return fmt.Sprintf("write it as '%s: TEXT' to a file that only you can read and give that with --values FILE, or leave it out and be asked", name)
 }
 
 // askMissing asks for the values that err says are missing, if somebody is there to answer, and adds the answers.

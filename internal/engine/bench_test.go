@@ -240,4 +240,9 @@ func TestFakesAreFillings(t *testing.T) {
 			}
 		})
 	})
+	t.Run("output", func(t *testing.T) {
+		enginetest.TestOutput(t, func(t *testing.T) enginetest.OutputCase {
+			return enginetest.OutputCase{Output: &enginetest.Output{}, Images: enginetest.Images(t, newStore(t), ""), Path: filepath.Join(t.TempDir(), "none")}
+		})
+	})
 }

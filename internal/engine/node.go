@@ -101,7 +101,7 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 	if err != nil {
 		return "", fmt.Errorf("keep what node %s prints: %w", n.Path, err)
 	}
-	lines := &lineWriter{secrets: n.Secrets(), emit: func(line string) error {
+	lines := &lineWriter{secrets: newRedactor(n.Secrets()), emit: func(line string) error {
 		ev := st.about(EventOutput)
 		ev.Text = line
 		b.o.Events(ev)

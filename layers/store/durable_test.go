@@ -127,7 +127,8 @@ func TestSeal(t *testing.T) {
 		"copied back": func() error {
 			return errors.Join(os.Rename(fs("etc/f"), fs("g")), os.WriteFile(fs("etc/f"), []byte("x"), 0o644))
 		},
-		"made": func() error { return os.Remove(filepath.Join(filepath.Dir(fs("")), "fresh")) },
+		"without it": func() error { return os.RemoveAll(fs("")) }, // half removed, or half restored
+		"made":       func() error { return os.Remove(filepath.Join(filepath.Dir(fs("")), "fresh")) },
 	} {
 		if adopt(t, s, d); !s.Dirs("ids").Has(d) {
 			t.Fatal("a directory that nobody touched is not trusted")

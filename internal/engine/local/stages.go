@@ -31,6 +31,7 @@ func RegisterStages() {
 type unpackArgs struct {
 	Dir    string   `json:"dir"`
 	Lowers []string `json:"lowers,omitempty"`
+	Whole  bool     `json:"whole"` // lowers are all there is below
 }
 
 func runUnpack(ctx context.Context, s *stage.Stage) error {
@@ -38,7 +39,7 @@ func runUnpack(ctx context.Context, s *stage.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers})
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: a.Whole})
 	if errors.Is(err, tree.ErrNoUserXattrs) {
 		return &host.Error{Err: err, Hint: "set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs"}
 	}

@@ -55,6 +55,7 @@ type CopyOptions struct {
 // Summary is what [Copy] saw.
 type Summary struct {
 	Newest  time.Time // latest modification time of a member that was kept; zero without members
+	Latest  string    // the first member of that time, as it is named there
 	Entries int64     // members kept
 	Bytes   int64     // written
 
@@ -237,7 +238,7 @@ func (c *copier) pass(m member, keep bool) error {
 func (c *copier) count(h *tar.Header) {
 	c.sum.Entries++
 	if t := h.ModTime.UTC(); c.sum.Newest.IsZero() || t.After(c.sum.Newest) {
-		c.sum.Newest = t
+		c.sum.Newest, c.sum.Latest = t, h.Name
 	}
 }
 

@@ -93,7 +93,7 @@ func TestSummary(t *testing.T) {
 	}
 	arm := Machine{2, 1, 183}
 	want := Summary{
-		Newest: late, Entries: 8, Bytes: int64(len(data)) - 1024, Excluded: 1, excludedBytes: 1024,
+		Newest: late, Latest: "usr/lib64/libc.so", Entries: 8, Bytes: int64(len(data)) - 1024, Excluded: 1, excludedBytes: 1024,
 		UnusedExcludes:   []string{"/nothing", "/**/none"},
 		Machines:         map[Machine]int{arm: 4, {1, 2, 8}: 1},
 		StandardMachines: map[Machine]int{arm: 3},

@@ -9,7 +9,9 @@
 //	 │     ╲
 //	init ── process 1 of the node's user, mount, pid, ipc, uts and, with NetworkNone, network namespaces
 //	 │
-//	the node's process, and whatever it starts
+//	the node's process ── user, mount and uts namespaces below init's, the same ids
+//	 │
+//	whatever it starts
 //
 // # Nodes
 //
@@ -22,6 +24,11 @@
 // it sees neither the server nor other nodes, so it can neither signal nor trace them, and of what the server has open
 // init gets its socket and the pipe of the output alone.
 //
+// The process has one user and one mount namespace more, below init's. So every mount that init has made is locked, with its
+// flags: a script cannot take off what covers /proc/sys, nor make a read-only mount writable, though it can mount things of its own.
+// It has no capability over init either: it cannot trace it, or take its files. Devices are bound read-only, since their
+// inodes are the host's; its session keyring is new.
+//
 // # Emulation
 //
 // [Host.Emulate] finds out how programs of another architecture are executed here, and a [Node] is told by its field
@@ -31,7 +38,8 @@
 // Limits: in the single tier the supplementary groups of the user stay with every process (setgroups(2) is
 // forbidden there) and show as group 65534. When real root builds, /proc/sys and its like are read-only, because the
 // kernel lets id 0 write to them from any namespace; a whole /proc cannot be mounted once more inside of such a node, as
-// Portage's pid-sandbox and unshare --mount-proc do.
+// Portage's pid-sandbox and unshare --mount-proc do. In no tier can a script mount /proc of the namespace that it is in
+// (mount -t proc): that is init's. It can bind the one there is (mount --rbind /proc …), or make a new process namespace first.
 //
 // # Doctor
 //

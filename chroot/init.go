@@ -55,7 +55,7 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 	}
 	unignoreSignals()
 	out := s.File(0)
-	payload, err := launch(a.Spec, out)
+	payload, err := launch(&a, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 )
 
@@ -37,7 +38,8 @@ const (
 // A Node is one process in a root made of layers.
 type Node struct {
 	// Spec describes the process as runtime-spec does. Of it, these are obeyed: Process (Args, looked for in the
-	// PATH of Env when without a slash; Env, exactly; Cwd, "" means /; User; Capabilities, nil means all;
+	// PATH of Env when without a slash; Env, exactly; Cwd, "" means /; User; Capabilities, nil means all, else without
+	// CAP_SYS_ADMIN and CAP_SYS_PTRACE;
 	// Rlimits of the kinds core, fsize, memlock, msgqueue, nice, nofile, nproc, rtprio, sigpending, stack; NoNewPrivileges),
 	// Hostname ("" means localhost), Domainname, Mounts (types bind, also "" or "none" with the option bind or rbind, and tmpfs),
 	// Linux.Namespaces (a network namespace without path means NetworkNone; user, mount, pid, ipc and uts
@@ -98,8 +100,9 @@ type nodeArgs struct {
 	Files   map[string]RunFile
 	Network Network
 	Grace   time.Duration
-	TTYGid  bool // group 5 (tty) is mapped
-	Guard   bool // id 0 is the id 0 of the host: protect the host's settings in /proc
+	TTYGid  bool       // group 5 (tty) is mapped
+	Guard   bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
+	Ids     *host.Host // those of init, as init sees them
 
 	Emulation Emulation
 	OwnBinfmt bool // the namespace gets a binfmt_misc of its own
@@ -178,7 +181,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	}
 	return &nodeArgs{
 		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
-		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
+		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }
 

@@ -9,12 +9,15 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // launch starts the process of a node and returns its id. It is done on a thread that is used for nothing else and
-// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, one day a
-// seccomp filter) is inherited by the process and by nothing else of init.
-func launch(s *specs.Spec, out *os.File) (int, error) {
+// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, the keyring) is inherited
+// by the process and by nothing else of init.
+func launch(a *nodeArgs, out *os.File) (int, error) {
+	s := a.Spec
 	program, err := findInPath(s.Process)
 	if err != nil {
 		return 0, err
@@ -33,8 +36,9 @@ func launch(s *specs.Spec, out *os.File) (int, error) {
 	attr := &syscall.ProcAttr{
 		Dir: s.Process.Cwd, Env: s.Process.Env,
 		Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: credential(s.Process.User), AmbientCaps: ambient},
+		Sys:   namespacesOf(s.Process, a.Ids),
 	}
+	attr.Sys.Credential, attr.Sys.AmbientCaps = credential(s.Process.User), ambient
 	if attr.Env == nil {
 		attr.Env = []string{} // nil would mean ours
 	}
@@ -51,7 +55,7 @@ func launch(s *specs.Spec, out *os.File) (int, error) {
 		}
 		pid, err := syscall.ForkExec(program, s.Process.Args, attr)
 		if err != nil {
-			err = explainExec(program, err)
+			err = explainLaunch(program, err)
 		}
 		result <- started{pid, err}
 	}()
@@ -62,6 +66,19 @@ func launch(s *specs.Spec, out *os.File) (int, error) {
 	return r.pid, nil
 }
 
+// namespacesOf says in which namespaces the process gets: user, mount and uts namespaces of its own below init's, with the same
+// ids. What init has mounted is then out of its reach (mount_namespaces(7): the mounts and their flags are locked), and so is
+// init itself, over which it has no capability. A process whose capabilities are bounded stays in init's: a new user
+// namespace would give it all of them.
+func namespacesOf(p *specs.Process, ids *host.Host) *syscall.SysProcAttr {
+	if p.Capabilities != nil {
+		return &syscall.SysProcAttr{Setsid: true}
+	}
+	attr := ids.Attributes(unix.CLONE_NEWUTS)
+	attr.Pdeathsig = 0 // it would come when the thread ends
+	return attr
+}
+
 // usualSlack is the timer slack of a process that never set it, in nanoseconds (prctl(2)).
 const usualSlack = 50_000
 
@@ -69,6 +86,9 @@ const usualSlack = 50_000
 func prepareThread(s *specs.Spec) error {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, usualSlack, 0, 0, 0); err != nil { // package stage has changed it for us
 		return fmt.Errorf("set the timer slack: %w", err)
+	}
+	if err := newKeyring(); err != nil {
+		return err
 	}
 	if s.Linux != nil && s.Linux.Personality != nil {
 		p, err := personality(s.Linux.Personality)
@@ -85,6 +105,15 @@ func prepareThread(s *specs.Spec) error {
 		}
 	}
 	return limitThread(s.Process.Capabilities)
+}
+
+// newKeyring gives this thread a session keyring with nothing in it, in place of the caller's.
+func newKeyring() error {
+	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
+	if err == nil || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		return nil // without keyrings, or where a filter forbids the call, the process has none either
+	}
+	return fmt.Errorf("join a new session keyring: %w", err)
 }
 
 // setPersonality sets the execution domain of this thread, which what it starts inherits.

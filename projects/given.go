@@ -33,6 +33,8 @@ type Given struct {
 	Platforms []string
 	// Named says that somebody asked for each of the selected projects.
 	Named bool
+	// Offline gives no script a network, whatever is declared: each is then the node that one without is.
+	Offline bool
 }
 
 // givenValue is one value somebody gave.

@@ -18,6 +18,7 @@ type planOptions struct {
 	set       []string
 	values    []string
 	platforms []string
+	offline   bool
 }
 
 func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
@@ -25,6 +26,7 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 	f.StringArrayVar(&o.set, "set", nil, "give a value: `NAME=VALUE`, or TAG:NAME=VALUE for one project and those below it")
 	f.StringArrayVar(&o.values, "values", nil, "take values from the YAML `FILE`")
 	f.StringArrayVar(&o.platforms, "platform", nil, "build for `ARCH` alone: arm-64bit, arm-64bit/raspi4, linux/arm/v7, or several with commas (default: for all that roots name)")
+	f.BoolVar(&o.offline, "offline", false, "give no node a network; layers of nodes that had one are not used")
 	_ = c.RegisterFlagCompletionFunc("platform", completePlatforms(g)) // it fails for flags that are not there
 }
 
@@ -49,7 +51,7 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	if err != nil {
 		return nil, err
 	}
-	given := projects.Given{Set: o.set, Files: o.values, Named: len(names) > 0}
+	given := projects.Given{Set: o.set, Files: o.values, Named: len(names) > 0, Offline: o.offline}
 	for _, p := range o.platforms {
 		given.Platforms = append(given.Platforms, strings.Split(p, ",")...)
 	}

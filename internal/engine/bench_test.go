@@ -30,6 +30,7 @@ type bench struct {
 	runner *enginetest.Runner
 	output *enginetest.Output
 	o      engine.Options
+	given  projects.Given
 
 	mu     sync.Mutex
 	events []engine.Event
@@ -126,7 +127,8 @@ func (b *bench) planFor(tags []string, set ...string) *projects.Plan {
 			}
 		}
 	}
-	given := projects.Given{Set: set}
+	given := b.given
+	given.Set = set
 	if given.Arch, err = engine.Arches(b.t.Context(), bases, b.o, true); err != nil {
 		b.t.Fatal(err)
 	}

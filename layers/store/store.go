@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/opencontainers/go-digest"
-
 	"xtoo/internal/filelock"
 )
 
@@ -45,7 +43,7 @@ const (
 	dirTmp    = "tmp"
 )
 
-// layerRoot is the directory below layers/HEX that is the layer itself. It is not layers/HEX: renaming
+// layerRoot is the directory below layers/IDS/HEX that is the layer itself. It is not that itself: renaming
 // a directory needs write permission on it, and an image's root may well have mode 0555.
 const layerRoot = "fs"
 
@@ -75,7 +73,8 @@ type OpenOptions struct {
 	Log *slog.Logger
 }
 
-// Open opens the store in dir. Nothing is made of it before something is written.
+// Open opens the store in dir. Nothing is made of it before something is written. A store that is not the user's own is
+// refused with an [OwnerError].
 func Open(dir string, o OpenOptions) (*Store, error) {
 	s := &Store{log: o.Log, work: map[string]*workspace{}, boot: sync.OnceValue(BootID)}
 	if s.log == nil {
@@ -91,6 +90,9 @@ func Open(dir string, o OpenOptions) (*Store, error) {
 			return nil, err
 		}
 	}
+	if err := s.checkOwner(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -104,6 +106,9 @@ func (s *Store) make() error {
 	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs, dirTmp)
 	if err == nil {
 		err = makeRooms(s.scratch, dirLayers, dirTmp)
+	}
+	if err == nil {
+		err = s.checkOwner() // somebody may have been faster
 	}
 	s.have = err == nil
 	return err
@@ -153,10 +158,5 @@ func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock f
 	return l.Unlock, nil
 }
 
-// LayerDir returns where the directory of a layer is or would be.
-func (s *Store) LayerDir(diffID digest.Digest) string {
-	return filepath.Join(s.layersDir(), diffID.Encoded(), layerRoot)
-}
-
-// DirIn returns the layer directory in a holder that [Store.AdoptLayerDir] will take.
+// DirIn returns the layer directory in a holder that [Dirs.Adopt] will take.
 func DirIn(holder string) string { return filepath.Join(holder, layerRoot) }

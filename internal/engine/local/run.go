@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -22,11 +23,13 @@ import (
 type execution struct {
 	r         *Runner
 	host      *chroot.Host
+	dirs      *store.Dirs
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
-	lowers    []string // top first
-	// holder is the directory that becomes layers/HEX.
+	lowers    []string    // top first
+	ran       []tree.Span // when the script ran
+	// holder is the directory that becomes a layer's.
 	holder string
 }
 
@@ -39,14 +42,15 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	x := &execution{r: r, host: host, job: j, site: at}
-	if x.lowers, err = r.lowerDirs(ctx, j.Layers); err != nil {
+	x := &execution{r: r, host: host, dirs: r.dirsOf(host), job: j, site: at}
+	if x.lowers, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
 	out, err := x.run(ctx)
+	out.IDs = idsOf(host)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -58,7 +62,9 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return out, err
 	}
-	return x.run(ctx)
+	out, err = x.run(ctx)
+	out.IDs = idsOf(host)
+	return out, err
 }
 
 // run executes the script and commits what it changed.
@@ -72,7 +78,10 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 			return out, err
 		}
 	}
+	begun := time.Now()
 	exit, err := x.script(ctx)
+	ended := time.Now()
+	x.ran = spans(begun, ended, ended.Sub(begun)) // by the clock that nobody sets
 	if err != nil {
 		return out, err
 	}
@@ -83,6 +92,17 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 		return out, fmt.Errorf("commit its layer: %w", err)
 	}
 	return out, nil
+}
+
+// tick is more than the clocks of file systems are behind.
+const tick = time.Second
+
+// spans are the times of files that were written between two instants of the clock. It may have been set meanwhile: what
+// was written before that is of the first span, and what was written after it of the second.
+func spans(begun, ended time.Time, took time.Duration) []tree.Span {
+	return []tree.Span{
+		{From: begun.Add(-tick), To: begun.Add(took + tick)}, {From: ended.Add(-took - tick), To: ended.Add(tick)},
+	}
 }
 
 // script executes the script.

@@ -125,6 +125,7 @@ func TestStageErrors(t *testing.T) {
 		{kind: "hint", is: []error{host.ErrNoNamespaces}, not: errOfTest, text: "outer: user namespaces", hint: "do this"},
 		{kind: "panic", is: []error{errDied}, not: errOfTest, text: "panic: on purpose"},
 		{kind: "exit", is: []error{errDied}, not: errOfTest, text: "exit status 7"},
+		{kind: "threads", is: []error{errDied, syscall.EAGAIN}, not: errOfTest, text: "died: start a thread: resource", hint: host.Hint(host.ExplainStart(syscall.EAGAIN))},
 	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		for _, one := range cases {
@@ -143,6 +144,9 @@ func TestStageErrors(t *testing.T) {
 				t.Errorf("%s: %v is %v", one.kind, err, one.not)
 			}
 			contains(t, err.Error(), one.text)
+			if one.kind == "threads" && strings.Contains(err.Error(), "goroutine") {
+				t.Errorf("the stacks of the runtime are in %v", err)
+			}
 			if host.Hint(err) != one.hint {
 				t.Errorf("%s: hint %q", one.kind, host.Hint(err))
 			}

@@ -39,7 +39,7 @@ func TestNames(t *testing.T) {
 // TestRoundTrip: what the writer writes of a member the reader reads as that member.
 func TestRoundTrip(t *testing.T) {
 	day := time.Unix(1655337600, 123456789)
-	acl, err := parseACL("u::rwx,u:7:rw-,g::r--,m::rwx,o::---", false)
+	acl, err := parseACL("u::rwx,u:7:rw-,g::r--,m::rwx,o::---", false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +127,35 @@ func TestACL(t *testing.T) {
 		"u::rw-,u:7:r--,g::r--,o::r--":                          "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\x07\x00\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff",
 		"o:r--\ngroup:who:r--:9\nuser::rw-\ndefault:group::r--": "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00\x20\x00\x04\x00\xff\xff\xff\xff",
 	} {
-		if got, err := parseACL(text, false); err != nil || got != want {
+		if got, err := parseACL(text, false, nil); err != nil || got != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"x", "who::rwx", "u:7", "u:name:rwx", "u:4294967295:rwx", "u::rwz", strings.Repeat("u::rwx,", 1<<14)} {
-		if _, err := parseACL(text, false); !errors.Is(err, ErrMember) {
+		if _, err := parseACL(text, false, nil); !errors.Is(err, ErrMember) {
 			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+}
+
+// Names are kept until the image is known, and a list that is malformed is lost with or without names.
+func TestNamedACL(t *testing.T) {
+	ids := func(name string, group bool) (uint32, bool) { return 4, group && name == "adm" }
+	var m Member
+	m.attributes(map[string]string{"SCHILY.acl.access": "u::rwx,g::r-x,g:adm:rwx\t#effective:r-x\nm::r-x,o::---\n", "SCHILY.acl.default": "u:who:rwq"})
+	if len(m.Xattrs) != 0 || len(m.Named) != 1 || len(m.Lost) != 1 || m.Lost[0] != "SCHILY.acl.default" {
+		t.Fatalf("%+v", m)
+	}
+	want, err := parseACL("u::rwx,g::r-x,g:4:rwx,m::r-x,o::---", false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ResolveACL(xattrACL, m.Named[xattrACL], ids); err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	for _, text := range []string{"u::rwx,u:adm:rwx,g::rwx,o::---", "u::rwx,g:who:rwx,g::rwx,o::---"} {
+		if _, err := ResolveACL(xattrACL, text, ids); !errors.Is(err, ErrMember) || !strings.Contains(err.Error(), "nobody") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
@@ -147,10 +169,10 @@ func TestInheritedACL(t *testing.T) {
 			t.Errorf("%s: %q %q, %v", key, name, value, err)
 		}
 	}
-	if got, err := parseACL("", true); err != nil || got != "" {
+	if got, err := parseACL("", true, nil); err != nil || got != "" {
 		t.Errorf("without entries: %q, %v", got, err)
 	}
-	if _, err := parseACL("u::rwx,g::rwx", true); !errors.Is(err, ErrMember) {
+	if _, err := parseACL("u::rwx,g::rwx", true, nil); !errors.Is(err, ErrMember) {
 		t.Errorf("no kernel takes it: %v", err)
 	}
 }

@@ -19,7 +19,12 @@ const (
 // attributes takes extended attributes and access control lists from the records of an extended header.
 func (m *Member) attributes(records map[string]string) {
 	for key, value := range records {
-		if name, value, err := attribute(records, key, value); err != nil {
+		if name, value, err := attribute(records, key, value); errors.Is(err, errNames) {
+			if m.Named == nil {
+				m.Named = make(map[string]string)
+			}
+			m.Named[name] = value
+		} else if err != nil {
 			m.Lost = append(m.Lost, name)
 		} else if name != "" {
 			if m.Xattrs == nil {
@@ -66,7 +71,7 @@ func attribute(records map[string]string, key, value string) (name, is string, e
 	return name, value, nil
 }
 
-// aclAttribute is attribute for an access control list as text.
+// aclAttribute is attribute for an access control list as text. With errNames the text is the value.
 func aclAttribute(records map[string]string, key, text string) (name, value string, err error) {
 	name = xattrACL
 	if key == paxDefaultACL {
@@ -75,7 +80,10 @@ func aclAttribute(records map[string]string, key, text string) (name, value stri
 	if _, ok := records[paxXattr+name]; ok {
 		return "", "", nil
 	}
-	if value, err = parseACL(strings.TrimSpace(text), key == paxDefaultACL); err != nil {
+	text = strings.TrimSpace(text)
+	if value, err = parseACL(text, key == paxDefaultACL, nil); errors.Is(err, errNames) {
+		return name, text, err
+	} else if err != nil {
 		return key, "", err
 	}
 	if value == "" {

@@ -94,7 +94,7 @@ func (r *Runner) unpackLayer(ctx context.Context, dirs *store.Dirs, l store.Laye
 	for _, name := range l.Below {
 		lowers = append(lowers, dirs.Path(name))
 	}
-	u, err := r.unpackOn(ctx, lowers)
+	u, err := r.unpackOn(ctx, "layer "+l.Layer.String(), lowers)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"xtoo/internal/testutil"
 )

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
 	"xtoo/internal/testutil"
@@ -57,12 +58,14 @@ func TestStageFiles(t *testing.T) {
 func TestStageState(t *testing.T) {
 	t.Setenv("XTOO_TEST_SECRET", "in the environment")
 	// A file that whoever started us left open, as shells do.
-	left, err := os.Open("/")
+	root, err := os.Open("/")
 	must(t, err)
+	defer root.Close()
+	// Its number is none that the stage would give to a file of its own.
+	fd, err := unix.FcntlInt(root.Fd(), unix.F_DUPFD, 50)
+	must(t, err)
+	left := os.NewFile(uintptr(fd), "/")
 	defer left.Close()
-	if _, _, e := syscall.Syscall(syscall.SYS_FCNTL, left.Fd(), syscall.F_SETFD, 0); e != 0 {
-		t.Fatal(e)
-	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		var st stageState
 		must(t, runStage(t, c, Command{Stage: "test.state"}, &st))

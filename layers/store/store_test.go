@@ -312,6 +312,7 @@ func TestFileDigestIsRememberedAndForgotten(t *testing.T) {
 	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(150 * time.Millisecond) // what has just been written is not remembered
 	d, id, err := s.FileDigest(ctx, path)
 	if err != nil || d != digest.FromString("one") {
 		t.Fatal(d, err)
@@ -333,5 +334,24 @@ func TestFileDigestIsRememberedAndForgotten(t *testing.T) {
 	}
 	if d, _, err = s.FileDigest(ctx, path); err != nil || d != digest.FromString("two") {
 		t.Errorf("digest after a change: %s, %v", d, err)
+	}
+}
+
+// A file that was changed within the tick of the clock in which its digest was taken looks as before: so the digest of a
+// file that was changed just before is not remembered.
+func TestDigestOfAFreshFile(t *testing.T) {
+	s := openStore(t)
+	path := filepath.Join(t.TempDir(), "f")
+	for _, text := range []string{"one", "two", "six"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, id, err := s.FileDigest(t.Context(), path)
+		if err != nil || d != digest.FromString(text) {
+			t.Errorf("%s: %s, %v", text, d, err)
+		}
+		if _, ok := s.RememberedFile(id); ok {
+			t.Errorf("%s: it is remembered at once", text)
+		}
 	}
 }

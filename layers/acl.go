@@ -78,7 +78,7 @@ func parseACL(text string, inherited bool, ids IDs) (string, error) {
 	}
 	for _, tag := range []uint16{aclUserObj, aclGroupObj, aclOther} {
 		if inherited && !slices.ContainsFunc(entries, func(e aclEntry) bool { return e.tag == tag }) {
-			return "", fmt.Errorf("%w: access control list: %q lacks user::, group:: or other::", ErrMember, text)
+			return "", fmt.Errorf("%w: access control list: %q lacks an entry of the owner, of the group or of others", ErrMember, text)
 		}
 	}
 	b := binary.LittleEndian.AppendUint32(nil, aclVersion)

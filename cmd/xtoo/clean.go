@@ -46,7 +46,7 @@ func runClean(ctx context.Context, g *globals, all bool) error {
 		}
 		return err
 	}
-	done, err := st.Clean(ctx, func() (store.Keep, error) { return engine.Keep(ctx, st) }, rm)
+	done, err := st.Clean(ctx, func() (store.Keep, error) { return engine.Keep(ctx, st, func(text string) { say(g.err, "warning", text) }) }, rm)
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", st.Dir(), err)
 	}

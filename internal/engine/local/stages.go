@@ -119,9 +119,6 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if err != nil {
 		return err
 	}
-	// Cleaning up goes on after the build was told to stop, but not for ever.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-	defer cancel()
 	p, err := h.Start(ctx, stage.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
 	if err != nil {
 		return err
@@ -132,6 +129,9 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 // discard removes work in progress, with the user's own rights where they suffice. What cannot be removed now goes with
 // the workspace.
 func (r *Runner) discard(ctx context.Context, paths ...string) {
+	// Cleaning up goes on after the build was told to stop, but not for ever.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
 	var left []string
 	for _, p := range paths {
 		if os.RemoveAll(p) != nil {

@@ -38,7 +38,7 @@ func IdentifyFile(path string) (FileID, error) {
 		return FileID{}, err
 	}
 	if !fi.Mode().IsRegular() {
-		return FileID{}, fmt.Errorf("%s: %w", path, errNoFile)
+		return FileID{}, fmt.Errorf("%s is %w", path, errNoFile)
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {

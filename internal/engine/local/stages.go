@@ -17,6 +17,7 @@ const (
 	stagePrepare = "prepare"
 	stageCapture = "capture"
 	stageRemove  = "remove"
+	stageCompare = "compare"
 )
 
 // RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
@@ -25,6 +26,7 @@ func RegisterStages() {
 	stage.Register(stagePrepare, runPrepare)
 	stage.Register(stageCapture, runCapture)
 	stage.Register(stageRemove, runRemove)
+	stage.Register(stageCompare, runCompare)
 }
 
 // unpackArgs: the tar stream comes on file 0.
@@ -108,6 +110,23 @@ func runRemove(ctx context.Context, s *stage.Stage) error {
 		}
 	}
 	return errors.Join(all...)
+}
+
+type compareArgs struct {
+	A string `json:"a"`
+	B string `json:"b"`
+}
+
+func runCompare(ctx context.Context, s *stage.Stage) error {
+	var a compareArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	what, err := tree.Compare(ctx, a.A, a.B)
+	if err != nil {
+		return err
+	}
+	return s.Result(what)
 }
 
 // Remove implements [engine.Runner]: a stage removes what belongs to other ids of the user's range.

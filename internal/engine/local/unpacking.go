@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot"
 	"xtoo/chroot/stage"
 	"xtoo/layers/store"
 )
@@ -15,6 +16,7 @@ import (
 // An Unpacking is a stage that unpacks what is written to it into the directory of a layer.
 type Unpacking struct {
 	r      *Runner
+	host   *chroot.Host
 	dirs   *store.Dirs
 	holder string // what becomes a layer's directory
 	w      *os.File
@@ -54,7 +56,7 @@ func (r *Runner) unpackOn(ctx context.Context, args unpackArgs) (*Unpacking, err
 	if err != nil {
 		return nil, errors.Join(err, pw.Close())
 	}
-	return &Unpacking{r: r, dirs: r.dirsOf(host), holder: holder, w: pw, p: p}, nil
+	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.

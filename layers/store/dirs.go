@@ -73,15 +73,19 @@ func (d *Dirs) Path(name digest.Digest) string {
 // the times that the kernel keeps for changes of inodes, which nobody can set. What a changed file deeper in it says only
 // a comparison with its layer can tell.
 func (d *Dirs) Has(name digest.Digest) bool {
+	ok, _ := d.Look(name)
+	return ok
+}
+
+// Look is [Dirs.Has]. changed is what somebody has changed since it was made; empty where it is for another reason that
+// there is no directory to be trusted.
+func (d *Dirs) Look(name digest.Digest) (ok bool, changed string) {
 	m, err := d.s.readMade(filepath.Dir(d.Path(name)))
 	if err != nil {
-		return false
+		return false, ""
 	}
-	if changed := m.broken(d.Path(name)); changed != "" {
-		d.s.log.Warn("a layer directory was changed by somebody and is unpacked again", "path", changed)
-		return false
-	}
-	return true
+	changed = m.broken(d.Path(name))
+	return changed == "", changed
 }
 
 // errOtherBoot says that a directory may not have reached the disk before the machine went down.

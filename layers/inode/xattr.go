@@ -97,9 +97,9 @@ func NoUserXattrs(err error) error {
 	return err
 }
 
-// setXattrs gives h the xattrs of a layer's entry. Those that the kernel refuses are kept under another name
+// SetXattrs gives h the xattrs of a layer's entry. Those that the kernel refuses are kept under another name
 // if the file can carry that; the names of those that it cannot hold at all are returned.
-func setXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
+func SetXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
 	// Sorted, so that it is always the same ones that fit.
 	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
 		value := xattrs[name]

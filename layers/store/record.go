@@ -32,7 +32,7 @@ const (
 // oldKinds are the kinds of earlier programs: nobody reads them any more. The first ones' records had no envelope.
 func oldKinds() []Kind {
 	return []Kind{
-		"nodes/1", "bases/1", "layers/1", "files/1", "last/1", "emulations/1", "nodes/2", "runs/1", "images/1", "last/2",
+		"nodes/1", "bases/1", "layers/1", "files/1", "last/1", "emulations/1", "nodes/2", "runs/1", "images/1", "last/2", "bases/2",
 	}
 }
 

@@ -95,7 +95,7 @@ func (r *Runner) unpackLayer(ctx context.Context, layer digest.Digest, on unpack
 		return nil, err
 	}
 	defer in.Close() // read only
-	u, err := r.unpackOn(ctx, on)
+	u, err := r.unpackOn(ctx, "layer "+layer.String(), on)
 	if err != nil {
 		return nil, err
 	}

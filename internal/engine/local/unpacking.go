@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot"
 	"xtoo/chroot/stage"
 	"xtoo/internal/engine"
 	"xtoo/layers/inode"
@@ -22,6 +23,7 @@ import (
 // An Unpacking is a stage that unpacks what is written to it into the directory of a layer.
 type Unpacking struct {
 	r      *Runner
+	host   *chroot.Host
 	dirs   *store.Dirs
 	holder string // what becomes a layer's directory
 	w      *os.File
@@ -68,7 +70,7 @@ func (r *Runner) unpackOn(ctx context.Context, what string, args unpackArgs) (*U
 	if idsOf(host) <= 1 {
 		seenAs = "root's, so that giving them to root changes nothing"
 	}
-	return &Unpacking{r: r, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what, seenAs: seenAs}, nil
+	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what, seenAs: seenAs}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.

@@ -23,6 +23,7 @@ type chain struct {
 	arch    qemu.Arch
 	epoch   time.Time
 	config  v1.ImageConfig
+	extra   oci.Extra
 	// found is a digest of what the base has that is not in its key: its history and config.
 	found digest.Digest
 
@@ -33,7 +34,7 @@ type chain struct {
 
 // newChain is the chain of a base. epoch is SOURCE_DATE_EPOCH as the user set it, or nil.
 func newChain(f Foundation, epoch *time.Time) (*chain, error) {
-	c := &chain{arch: f.Arch, epoch: wholeSeconds(f.Created), config: f.Config, layers: f.Layers}
+	c := &chain{arch: f.Arch, epoch: wholeSeconds(f.Created), config: f.Config, extra: f.Extra, layers: f.Layers}
 	if epoch != nil {
 		c.epoch = wholeSeconds(*epoch)
 	}
@@ -52,7 +53,8 @@ func newChain(f Foundation, epoch *time.Time) (*chain, error) {
 	data, err := json.Marshal(struct {
 		History []v1.History
 		Config  v1.ImageConfig
-	}{c.history, c.config})
+		Extra   oci.Extra `json:",omitzero"`
+	}{c.history, c.config, c.extra})
 	c.found = digest.FromBytes(data)
 	return c, err
 }

@@ -9,6 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers"
+	"xtoo/oci"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -49,6 +50,8 @@ type Material struct {
 	Programs []Programs `json:"programs,omitempty"`
 	// Image is the config of an image from elsewhere.
 	Image *v1.Image `json:"image,omitempty"`
+	// Extra is what its config has beyond that.
+	Extra oci.Extra `json:"extra,omitzero"`
 	// Entries and Bytes of a stage3's tar stream.
 	Entries int64 `json:"entries,omitempty"`
 	Bytes   int64 `json:"bytes,omitempty"`
@@ -79,6 +82,8 @@ type Foundation struct {
 	// Undated: the history is xtoo's own, and happened at SOURCE_DATE_EPOCH.
 	Undated bool
 	Config  v1.ImageConfig
+	// Extra is passed on to all images as it is.
+	Extra oci.Extra
 }
 
 // A Runner executes jobs. It is asked from several goroutines at once.

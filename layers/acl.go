@@ -90,6 +90,39 @@ func parseACL(text string, inherited bool, ids IDs) (string, error) {
 	return string(b), nil
 }
 
+// aclMode returns the permissions that the value of an xattr stands for, as acl(5) says under "Correspondence between ACL
+// entries and file permission bits", and whether it says more than they do. Where it is no list that the kernel would
+// take, ok is false.
+func aclMode(value string) (perm uint32, more, ok bool) {
+	b := []byte(value)
+	if len(b) < 4 || len(b)%8 != 4 || binary.LittleEndian.Uint32(b) != aclVersion {
+		return 0, false, false
+	}
+	once := map[uint16]uint32{} // permissions of what may be there once
+	for b = b[4:]; len(b) > 0; b = b[8:] {
+		tag, p := binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:])
+		if _, twice := once[tag]; p > 7 || twice {
+			return 0, false, false
+		}
+		switch tag {
+		case aclUser, aclGroup:
+			more = true
+		case aclUserObj, aclGroupObj, aclMask, aclOther:
+			once[tag] = uint32(p)
+		default:
+			return 0, false, false
+		}
+	}
+	user, hasUser := once[aclUserObj]
+	group, hasGroup := once[aclGroupObj]
+	other, hasOther := once[aclOther]
+	mask, hasMask := once[aclMask]
+	if hasMask {
+		group = mask
+	}
+	return user<<6 | group<<3 | other, more || hasMask, hasUser && hasGroup && hasOther && (hasMask || !more)
+}
+
 func parseACLEntry(line string, ids IDs) (e aclEntry, err error) {
 	f := strings.Split(line, ":")
 	if len(f) == 2 { // "other:r--", "mask:rwx"

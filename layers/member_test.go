@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -46,7 +47,7 @@ func TestRoundTrip(t *testing.T) {
 	members := []Member{
 		{Path: "", Mode: unix.S_IFDIR | 0o711, ModTime: day},
 		{Path: "d", Mode: unix.S_IFDIR | 0o2755, UID: 1, GID: 1<<32 - 2, ModTime: time.Unix(-5, 1)},
-		{Path: "d/file", Mode: unix.S_IFREG | 0o4711, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "security.capability": "x", xattrACL: acl}},
+		{Path: "d/file", Mode: unix.S_IFREG | 0o4770, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "user.%=%3D%%25%": "n", "security.capability": "x", xattrACL: acl}},
 		{Path: "d/link", Kind: HardLink, Mode: unix.S_IFREG | 0o4711, Target: "d/file", ModTime: day},
 		{Path: "d/symlink", Mode: unix.S_IFLNK | 0o777, Target: "/../x", ModTime: day},
 		{Path: "c", Mode: unix.S_IFCHR | 0o600, Major: 4095, Minor: 1<<20 - 1, ModTime: day},
@@ -174,6 +175,60 @@ func TestInheritedACL(t *testing.T) {
 	}
 	if _, err := parseACL("u::rwx,g::rwx", true, nil); !errors.Is(err, ErrMember) {
 		t.Errorf("no kernel takes it: %v", err)
+	}
+}
+
+// TestListedMode: permissions follow a list of access, whoever wrote what beside it; a list that says no more is none.
+func TestListedMode(t *testing.T) {
+	const (
+		head, user, group, other = "\x02\x00\x00\x00", "\x01\x00\x07\x00\xff\xff\xff\xff", "\x04\x00\x01\x00\xff\xff\xff\xff", "\x20\x00\x00\x00\xff\xff\xff\xff"
+		named, mask              = "\x02\x00\x04\x00\x07\x00\x00\x00", "\x10\x00\x05\x00\xff\xff\xff\xff"
+	)
+	for _, tc := range []struct {
+		typ   byte
+		list  string
+		mode  uint32
+		stays bool
+	}{
+		{tar.TypeReg, head + user + named + group + mask + other, unix.S_IFREG | 0o2750, true},
+		{tar.TypeDir, head + user + named + group + mask + other, unix.S_IFDIR | 0o2750, true},
+		{tar.TypeReg, head + user + group + mask + other, unix.S_IFREG | 0o2750, true},
+		{tar.TypeReg, head + user + group + other, unix.S_IFREG | 0o2710, false},
+		{tar.TypeReg, head + user + named + group + other, unix.S_IFREG | 0o2600, true}, // no kernel takes this one, and those below
+		{tar.TypeReg, head + user + named + mask + other, unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + group + other, unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + other[:7], unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, "\x03" + head[1:] + user + group + other, unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + "\x40" + other[1:], unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + other[:2] + "\x08" + other[3:], unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, "", unix.S_IFREG | 0o2600, true},
+		{tar.TypeSymlink, head + user + group + other, unix.S_IFLNK | 0o777, true},
+	} {
+		m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tc.typ, Linkname: "b", Mode: 0o2600, PAXRecords: map[string]string{paxXattr + xattrACL: tc.list}})
+		if _, stays := m.Xattrs[xattrACL]; err != nil || m.Mode != tc.mode || stays != tc.stays {
+			t.Errorf("%c %q: mode %#o, the list stays: %v, %v", tc.typ, tc.list, m.Mode, stays, err)
+		}
+	}
+}
+
+// TestXattrKeys: names as GNU tar, libarchive and others write them; of two records for one name always the same holds.
+func TestXattrKeys(t *testing.T) {
+	for _, tc := range []struct {
+		records map[string]string
+		want    map[string]string
+	}{
+		{map[string]string{"SCHILY.xattr.user.a%3Db%25": "1"}, map[string]string{"user.a=b%": "1"}},
+		{map[string]string{"SCHILY.xattr.user.a%3db%20": "1"}, map[string]string{"user.a%3db%20": "1"}},
+		{map[string]string{"LIBARCHIVE.xattr.user.a%3Db%20": "MQ"}, map[string]string{"user.a=b ": "1"}},
+		{map[string]string{"LIBARCHIVE.xattr.user.a%3Db%20": "MQ", "SCHILY.xattr.user.a%3Db%20": "2"}, map[string]string{"user.a=b ": "2"}},
+		{map[string]string{"SCHILY.xattr.user.%": "1", "SCHILY.xattr.user.%25": "2"}, map[string]string{"user.%": "2"}},
+	} {
+		for range 20 {
+			m := Member{Mode: unix.S_IFREG}
+			if m.attributes(tc.records); !maps.Equal(m.Xattrs, tc.want) || len(m.Lost) > 0 {
+				t.Fatalf("%q: %q, lost %q", tc.records, m.Xattrs, m.Lost)
+			}
+		}
 	}
 }
 

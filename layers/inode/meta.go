@@ -93,11 +93,6 @@ func (m *Meta) readXattr(h Handle, name string) error {
 	if !layers.IsOurs(name) && !layers.InLayers(name) {
 		return nil
 	}
-	if strings.Contains(name, "=") {
-		// In an extended header it would end the name.
-		m.Disk.Extra = append(m.Disk.Extra, name)
-		return nil
-	}
 	value, ok, err := h.Xattr(name)
 	if err != nil || !ok {
 		return err

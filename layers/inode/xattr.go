@@ -86,11 +86,13 @@ func (h Handle) RemoveXattr(name string) error {
 	return nil
 }
 
+// ErrNoUserXattrs says that no layer directory can be on a file system.
+var ErrNoUserXattrs = errors.New("the file system has no user xattrs, which layer directories need")
+
 // NoUserXattrs explains an error for a record that xtoo cannot do without.
 func NoUserXattrs(err error) error {
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return fmt.Errorf("%w: the file system has no user xattrs, which layer directories need: "+
-			"set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs", err)
+		return fmt.Errorf("%w: %w", err, ErrNoUserXattrs)
 	}
 	return err
 }

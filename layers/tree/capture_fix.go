@@ -93,11 +93,8 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, x := range m.Disk.Extra {
-		switch {
-		case x == layers.XattrRedirect || x == layers.XattrMetacopy:
+		if x == layers.XattrRedirect || x == layers.XattrMetacopy {
 			return false, fmt.Errorf("%s: %w", path, errOverlay)
-		case strings.Contains(x, "=") && !layers.IsOurs(x):
-			c.skip(path, "xattr "+x)
 		}
 	}
 	m.Inherit(at.in)

@@ -12,6 +12,9 @@ import (
 	"xtoo/layers/inode"
 )
 
+// ErrNoUserXattrs says that no layer directory can be on a file system.
+var ErrNoUserXattrs = inode.ErrNoUserXattrs
+
 // errNotEmpty is what [Unpack] says of a directory that is not empty.
 var errNotEmpty = errors.New("the directory is not empty")
 

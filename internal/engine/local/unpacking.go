@@ -31,11 +31,12 @@ type Unpacking struct {
 
 // Unpack starts to unpack a layer that lies on nothing. The caller calls Adopt when all is written, and Abort in any case.
 func (r *Runner) Unpack(ctx context.Context) (*Unpacking, error) {
-	return r.unpackOn(ctx, "the base", nil)
+	return r.unpackOn(ctx, "the base", unpackArgs{Whole: true})
 }
 
-// unpackOn starts to unpack a layer, which what names. lowers are the directories that it lies on, top first.
-func (r *Runner) unpackOn(ctx context.Context, what string, lowers []string) (*Unpacking, error) {
+// unpackOn starts to unpack a layer, which what names, onto the directories that args names. Where it is unpacked to
+// is added there.
+func (r *Runner) unpackOn(ctx context.Context, what string, args unpackArgs) (*Unpacking, error) {
 	host, err := r.host()
 	if err != nil {
 		return nil, err
@@ -48,12 +49,13 @@ func (r *Runner) unpackOn(ctx context.Context, what string, lowers []string) (*U
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
+	args.Dir = dir
 	pr, pw, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	p, err := host.Start(ctx, stage.Command{
-		Stage: stageUnpack, Args: unpackArgs{Dir: dir, Lowers: lowers}, Files: []*os.File{pr}, Log: r.o.Log,
+		Stage: stageUnpack, Args: args, Files: []*os.File{pr}, Log: r.o.Log,
 	})
 	err = errors.Join(err, pr.Close())
 	if err != nil {
@@ -101,7 +103,7 @@ func (u *Unpacking) Adopt(diffID digest.Digest) error {
 	if err := u.Finish(); err != nil {
 		return err
 	}
-	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID})
+	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID, Alone: true})
 }
 
 // Explain returns what the stage says if it ended early: the writer only saw a broken pipe.

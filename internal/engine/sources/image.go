@@ -101,6 +101,9 @@ func (s *Image) Read(ctx context.Context, b *projects.Base, r engine.Reading) (e
 		r.Warn(fmt.Sprintf("%s: from %s: of the image's config, %s is not passed on", b.Pos, b.Text, strings.Join(img.Dropped, ", ")))
 	}
 	m := material(img)
+	if isFuture(m.Created) {
+		r.Warn(fmt.Sprintf("%s: from %s: it was created at %s, %s", b.Pos, b.Text, m.Created.Format(time.RFC3339), future))
+	}
 	var diffIDs []digest.Digest
 	for _, l := range img.Layers {
 		c, err := layers.CompressionOf(l.Descriptor.MediaType)

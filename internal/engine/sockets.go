@@ -97,6 +97,8 @@ type Runner interface {
 	// error. When ctx ends, so does the script, and the error is the context's. After an error the store has no layer
 	// of it.
 	Run(ctx context.Context, j Job, at Site) (Outcome, error)
+	// MaxLayers is how many layers a job can have at most; 0: any number.
+	MaxLayers() int
 	// Remove deletes trees of the store whose files may belong to other ids of the user's range. It goes on for some
 	// time after ctx has ended. Trees that do not exist are no error.
 	Remove(ctx context.Context, paths ...string) error

@@ -108,6 +108,7 @@ func registerTestStages() {
 		}
 		return nil
 	}, errOfTest)
+	RegisterAlone("test.sealed", func(_ context.Context, s *Stage) error { return trySealed(s) })
 	Register("test.log", func(_ context.Context, s *Stage) error {
 		s.Log.Debug("not wanted")
 		s.Log.Info("unpacking", "layer", 3, "name", "x y")

@@ -22,9 +22,9 @@ type child struct {
 	how     string        // how it ended, and its first words; to be read after ended
 }
 
-// spawn clones a process and has it execute this program. It is done on a thread of its own which lives as long as the
-// child: the parent-death signal comes at the death of the thread that cloned, not of the process.
-func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child, error) {
+// spawn clones a process and has it execute this program, which is found under a path. It is done on a thread of its own which
+// lives as long as the child: the parent-death signal comes at the death of the thread that cloned, not of the process.
+func spawn(h *host.Host, program string, kinds uintptr, env []string, files []*os.File) (*child, error) {
 	// What the Go runtime says when it crashes, and nothing else, goes there; an anonymous file needs no reader.
 	memory, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -46,7 +46,7 @@ func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child,
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0) // a bonus
 		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
 		var err error
-		c.process, err = os.StartProcess("/proc/self/exe", []string{os.Args[0]}, attr)
+		c.process, err = os.StartProcess(program, []string{os.Args[0]}, attr)
 		started <- err
 		if err == nil {
 			c.wait()

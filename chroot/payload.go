@@ -87,7 +87,7 @@ func prepareThread(s *specs.Spec) error {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, usualSlack, 0, 0, 0); err != nil { // package stage has changed it for us
 		return fmt.Errorf("set the timer slack: %w", err)
 	}
-	if err := newKeyring(); err != nil {
+	if err := errors.Join(resetThread(), newKeyring()); err != nil {
 		return err
 	}
 	if s.Linux != nil && s.Linux.Personality != nil {
@@ -120,30 +120,6 @@ func newKeyring() error {
 func setPersonality(p uintptr) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, p, 0, 0); errno != 0 {
 		return fmt.Errorf("set the personality %#x: %w", p, errno)
-	}
-	return nil
-}
-
-// setLimits sets, on the whole of init, what can be set on no thread alone.
-func setLimits(p *specs.Process) error {
-	umask := 0o022
-	if p.User.Umask != nil {
-		umask = int(*p.User.Umask & 0o777)
-	}
-	unix.Umask(umask)
-	limits := append([]specs.POSIXRlimit{{Type: "RLIMIT_CORE"}}, p.Rlimits...) // no core files in layers, unless asked for
-	for i, r := range limits {
-		kind := rlimitKinds()[r.Type]
-		want := syscall.Rlimit{Cur: r.Soft, Max: r.Hard}
-		if i == 0 {
-			if err := syscall.Getrlimit(kind, &want); err != nil {
-				return fmt.Errorf("read limit %s: %w", r.Type, err)
-			}
-			want.Cur = 0
-		}
-		if err := syscall.Setrlimit(kind, &want); err != nil {
-			return fmt.Errorf("set limit %s: %w", r.Type, err)
-		}
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func newServer(ctx context.Context, h *host.Host) (*server, error) {
 	if err = errors.Join(err, theirs.Close(), theirCalls.Close()); err != nil {
 		return nil, errors.Join(err, control.Close(), calls.Close())
 	}
+	if os.Geteuid() == 0 {
+		liftLimits(c.process.Pid)
+	}
 	if h.HelpedMaps() {
 		limited, cancel := context.WithTimeout(ctx, mapsTimeout)
 		err = h.WriteMaps(limited, c.process.Pid)

@@ -45,6 +45,8 @@ func spawn(h *host.Host, program string, kinds uintptr, env []string, files []*o
 		// costs as much again; they may as well sleep longer. init gives its payload back what is usual.
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0) // a bonus
 		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
+		usual := unix.SchedAttr{Size: unix.SizeofSchedAttr}
+		_ = unix.SchedSetAttr(0, &usual, 0) // root's nice value, say, is not for what it starts; others may not lower theirs
 		var err error
 		c.process, err = os.StartProcess(program, []string{os.Args[0]}, attr)
 		started <- err

@@ -60,6 +60,9 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	exit := supervise(ctx, payload, a.Grace)
+	if exit.Lost, err = g.lost(); err != nil {
+		return err
+	}
 	if err := s.Result(exit); err != nil {
 		return err
 	}
@@ -116,7 +119,7 @@ func furnish(a *nodeArgs) (*guest, error) {
 			return nil, err
 		}
 	}
-	if err := g.bindResolver(); err != nil {
+	if err := g.mountResolver(a); err != nil {
 		return nil, err
 	}
 	if src.emulator != nil {
@@ -163,7 +166,9 @@ func openSources(a *nodeArgs) (*sources, error) {
 			return nil, err
 		}
 	}
-	s.resolver, err = resolverFiles(a.Network, hostname(a.Spec))
+	if !a.OwnResolver {
+		s.resolver, err = resolverFiles(hostname(a.Spec))
+	}
 	return s, err
 }
 

@@ -67,6 +67,14 @@ type Node struct {
 	// Network is NetworkHost by default, or what Spec says.
 	Network Network
 
+	// OwnResolver leaves /etc/hosts and /etc/resolv.conf to the root, where the process may write and replace them. Where
+	// it has no /etc/hosts, one for localhost is made, and removed when nobody has changed it. NetworkNone implies it.
+	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
+	OwnResolver bool
+
+	// Tmpfs says how much the file systems in memory hold.
+	Tmpfs Tmpfs
+
 	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
 	// zero value executes them as this machine's own.
 	Emulation Emulation
@@ -88,21 +96,26 @@ type RunFile struct {
 type Exit struct {
 	Code   int            // exit code; 128 + Signal when a signal ended it, as shells have it
 	Signal syscall.Signal // 0 when it exited
+
+	// Lost is, in words, what was left in a directory that is fresh for each node, and may have been meant for the root's.
+	Lost []string
 }
 
 // nodeArgs are the arguments of the stage.
 type nodeArgs struct {
-	Sent    sentSpec    // travels
-	Spec    *specs.Spec `json:"-"` // what it was before, and is again in init
-	Lowers  []string
-	Upper   string
-	Work    string
-	Files   map[string]RunFile
-	Network Network
-	Grace   time.Duration
-	TTYGid  bool       // group 5 (tty) is mapped
-	Guard   bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
-	Ids     *host.Host // those of init, as init sees them
+	Sent        sentSpec    // travels
+	Spec        *specs.Spec `json:"-"` // what it was before, and is again in init
+	Lowers      []string
+	Upper       string
+	Work        string
+	Files       map[string]RunFile
+	Tmpfs       Tmpfs
+	Network     Network
+	Grace       time.Duration
+	OwnResolver bool
+	TTYGid      bool       // group 5 (tty) is mapped
+	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
+	Ids         *host.Host // those of init, as init sees them
 
 	Emulation Emulation
 	OwnBinfmt bool // the namespace gets a binfmt_misc of its own
@@ -175,12 +188,16 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err != nil {
 		return nil, err
 	}
+	tmpfs, err := n.Tmpfs.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	grace := n.gracePeriod
 	if grace <= 0 || grace > maxGrace {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

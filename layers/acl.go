@@ -29,9 +29,10 @@ type aclEntry struct {
 }
 
 // parseACL turns the text that star and GNU tar store (acl(5), long or short form, numeric ids or the number
-// after the name as star writes it) into the value of an xattr. It is empty for a list that says no more
-// than the mode.
-func parseACL(text string) (string, error) {
+// after the name as star writes it) into the value of an xattr. It is empty for a list that says nothing: one without
+// entries, and a list of access that says no more than the mode. The list that a directory gives to what is made in
+// it (inherited) is one with the three entries of a mode, too: they hold in place of the umask.
+func parseACL(text string, inherited bool) (string, error) {
 	if len(text) > maxACLLength {
 		return "", fmt.Errorf("%w: an access control list of %d bytes", ErrMember, len(text))
 	}
@@ -51,8 +52,13 @@ func parseACL(text string) (string, error) {
 	slices.SortFunc(entries, func(a, b aclEntry) int {
 		return cmp.Or(cmp.Compare(a.tag, b.tag), cmp.Compare(a.id, b.id))
 	})
-	if len(entries) <= 3 {
+	if len(entries) == 0 || len(entries) <= 3 && !inherited {
 		return "", nil
+	}
+	for _, tag := range []uint16{aclUserObj, aclGroupObj, aclOther} {
+		if inherited && !slices.ContainsFunc(entries, func(e aclEntry) bool { return e.tag == tag }) {
+			return "", fmt.Errorf("%w: access control list: %q lacks user::, group:: or other::", ErrMember, text)
+		}
 	}
 	b := binary.LittleEndian.AppendUint32(nil, aclVersion)
 	for _, e := range entries {

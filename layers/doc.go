@@ -8,9 +8,8 @@
 //
 // Each rule about members stands here and nowhere else:
 //
-//   - names are relative to the root, and lose "./", "//" and a slash at the end; absolute ones, ".." and zero bytes are
-//     refused, components of more than 255 bytes too. An empty name is the root's;
-//   - the target of a hard link is such a name, but may be absolute: it can only mean the image's root;
+//   - names, and the targets of hard links, are relative to the image's root, absolute ones too, and lose "./", "//" and
+//     slashes at the ends; ".." and zero bytes are refused, components of more than 255 bytes too. An empty name is the root's;
 //   - `.wh.NAME` is the whiteout of NAME, `.wh..wh..opq` hides all that lower layers have in its directory. Other names
 //     that begin with `.wh..wh.`, and what lies below them, are a storage driver's own and mean nothing. Of a whiteout
 //     nothing but the name counts;

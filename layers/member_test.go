@@ -39,7 +39,7 @@ func TestNames(t *testing.T) {
 // TestRoundTrip: what the writer writes of a member the reader reads as that member.
 func TestRoundTrip(t *testing.T) {
 	day := time.Unix(1655337600, 123456789)
-	acl, err := parseACL("u::rwx,u:7:rw-,g::r--,m::rwx,o::---")
+	acl, err := parseACL("u::rwx,u:7:rw-,g::r--,m::rwx,o::---", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,14 +127,31 @@ func TestACL(t *testing.T) {
 		"u::rw-,u:7:r--,g::r--,o::r--":                          "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\x07\x00\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff",
 		"o:r--\ngroup:who:r--:9\nuser::rw-\ndefault:group::r--": "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00\x20\x00\x04\x00\xff\xff\xff\xff",
 	} {
-		if got, err := parseACL(text); err != nil || got != want {
+		if got, err := parseACL(text, false); err != nil || got != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"x", "who::rwx", "u:7", "u:name:rwx", "u:4294967295:rwx", "u::rwz", strings.Repeat("u::rwx,", 1<<14)} {
-		if _, err := parseACL(text); !errors.Is(err, ErrMember) {
+		if _, err := parseACL(text, false); !errors.Is(err, ErrMember) {
 			t.Errorf("%.20q: %v", text, err)
 		}
+	}
+}
+
+// The list of a directory for what is made in it counts with three entries, too: `umask` does not hold there.
+func TestInheritedACL(t *testing.T) {
+	const three = "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x04\x00\x07\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff"
+	records := map[string]string{"SCHILY.acl.default": "user::rwx\ngroup::rwx\nother::---\n", "SCHILY.acl.access": "u::rwx,g::rwx,o::---"}
+	for key, want := range map[string][2]string{"SCHILY.acl.default": {XattrDefaultACL, three}, "SCHILY.acl.access": {}} {
+		if name, value, err := attribute(records, key, records[key]); err != nil || [2]string{name, value} != want {
+			t.Errorf("%s: %q %q, %v", key, name, value, err)
+		}
+	}
+	if got, err := parseACL("", true); err != nil || got != "" {
+		t.Errorf("without entries: %q, %v", got, err)
+	}
+	if _, err := parseACL("u::rwx,g::rwx", true); !errors.Is(err, ErrMember) {
+		t.Errorf("no kernel takes it: %v", err)
 	}
 }
 

@@ -75,7 +75,7 @@ func aclAttribute(records map[string]string, key, text string) (name, value stri
 	if _, ok := records[paxXattr+name]; ok {
 		return "", "", nil
 	}
-	if value, err = parseACL(strings.TrimSpace(text)); err != nil {
+	if value, err = parseACL(strings.TrimSpace(text), key == paxDefaultACL); err != nil {
 		return key, "", err
 	}
 	if value == "" {

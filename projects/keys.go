@@ -116,7 +116,7 @@ func valueShape() *schema.Shape {
 			Example: "[vim, tmux]", Doc: "The only values allowed."},
 		{Key: "many", Shape: boolean(), Default: false, Doc: "The value is a list: any number of the choices."},
 		{Key: "secret", Shape: boolean(), Default: false,
-			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it."},
+			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it. What a script prints is searched for it, as it is, as `sh -x` quotes it and in base64; so it has at least 4 bytes. It is given by `--values FILE` or an answer, not by `--set`, which everybody on the machine can read."},
 		{Key: "confirm", Shape: boolean(), Default: false, Doc: "Ask twice."},
 	}}
 	return v

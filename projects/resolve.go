@@ -206,6 +206,9 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 	if script.network != "" {
 		own.network = Network(script.network)
 	}
+	if r.given.Offline {
+		own.network = NetworkNone
+	}
 	n.values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
 	n.fixed = [][]Component{own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes}
 }

@@ -48,6 +48,8 @@ func checkMember(m member, limits bounds) (layers.Member, kind, error) {
 	switch {
 	case h.Name == "":
 		err = errors.New("empty name")
+	case strings.HasPrefix(h.Name, "/"):
+		err = errors.New("absolute name")
 	case len(h.Name) > maxName:
 		err = fmt.Errorf("name of %d bytes, the limit is %d", len(h.Name), maxName)
 	case e.Kind == layers.HardLink && strings.HasPrefix(h.Linkname, "/"):

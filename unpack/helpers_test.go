@@ -182,7 +182,7 @@ func noLeaks(t *testing.T) {
 	t.Helper()
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
-		for range 200 {
+		for range 5000 {
 			if runtime.NumGoroutine() <= before {
 				return
 			}

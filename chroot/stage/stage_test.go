@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"xtoo/chroot/host"
+	"xtoo/internal/testutil"
 )
 
 func TestStageArgumentsAndResult(t *testing.T) {
@@ -207,24 +209,22 @@ func TestStageChown(t *testing.T) {
 func TestStageCancel(t *testing.T) {
 	eachTier(t, func(t *testing.T, c *Client) {
 		file := filepath.Join(t.TempDir(), "file")
-		for _, one := range []struct {
-			stage string
-			most  time.Duration
-		}{{"test.polite", time.Second}, {"test.deaf", 2 * time.Second}, {"test.deafalone", 2 * time.Second}} {
+		var atOnce sync.WaitGroup
+		for name, most := range map[string]time.Duration{"test.polite": time.Second, "test.deaf": 2 * time.Second, "test.deafalone": 2 * time.Second} {
 			ctx, cancel := context.WithCancelCause(context.Background())
-			p, err := c.Start(ctx, Command{Stage: one.stage, Args: file})
+			p, err := c.Start(ctx, Command{Stage: name, Args: file})
 			must(t, err)
-			time.Sleep(50 * time.Millisecond)
-			start, why := time.Now(), errors.New("the reason")
-			cancel(why)
-			err = p.Wait(nil)
-			if took := time.Since(start); took > one.most+slack {
-				t.Errorf("%s: took %v", one.stage, took)
-			}
-			if !errors.Is(err, why) {
-				t.Errorf("%s: %v", one.stage, err)
-			}
+			atOnce.Go(func() {
+				time.Sleep(20 * time.Millisecond) // so that it is cancelled at work, mostly
+				timer, why := testutil.NewTimer(), errors.New("the reason")
+				cancel(why)
+				if err := p.Wait(nil); !errors.Is(err, why) {
+					t.Errorf("%s: %v", name, err)
+				}
+				timer.Within(t, most+slack, name)
+			})
 		}
+		atOnce.Wait()
 		if data, err := os.ReadFile(file); err != nil || string(data) != "cleaned up" {
 			t.Errorf("the stage could not clean up: %q, %v", data, err)
 		}

@@ -24,7 +24,6 @@ type buildOptions struct {
 	jobs           int
 	qemu           []string
 	noCache        bool
-	offline        bool
 	force          bool
 
 	// parsed is what check made of them.
@@ -72,7 +71,6 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
-	f.BoolVar(&o.offline, "offline", false, "give no node a network")
 	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
 	return c
 }

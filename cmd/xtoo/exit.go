@@ -80,15 +80,15 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// say prints one message. Control characters that came in with a name do not reach the terminal.
+// say prints one message. Control characters and sequences that came in with a name do not reach the terminal.
 func say(w io.Writer, kind, text string) {
-	text = strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (r < ' ' || r == 0x7f) {
-			return '�'
+	text = filter(strings.TrimRight(text, "\n"), func(r rune) string {
+		if r == '\n' {
+			return "\n"
 		}
-		return r
-	}, text)
-	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, strings.TrimRight(text, "\n")) // nowhere left to say it
+		return "�"
+	})
+	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, text) // nowhere left to say it
 }
 
 // flatten lists the errors that stand side by side in err: each gets a line of its own.

@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	local.RegisterStages()
 	chroot.Main()
 	testscript.Main(m, map[string]func(){
-		"xtoo": func() { os.Exit(xtoo()) },
+		"xtoo":  func() { os.Exit(xtoo()) },
+		"stuck": stuck,
 	})
 }
 
@@ -122,6 +123,7 @@ func TestScripts(t *testing.T) {
 			"truncate":      cmdTruncate,
 			"flip":          cmdFlip,
 			"same-digest":   cmdSameDigest,
+			"layers-are":    cmdLayersAre,
 		},
 	})
 }

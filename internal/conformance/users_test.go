@@ -144,23 +144,11 @@ func unpacked(t *testing.T, stream, below []byte) (*dirTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{t: t, out: &dirTree{files: result{}, gone: map[string]bool{}, opaque: map[string]bool{}}, metas: map[string]*inode.Meta{},
-		names: map[uint64][]string{}, content: map[string]string{}}
+	out := readTree(t, top, res.Lost)
 	if res.OpaqueRoot {
-		w.out.opaque[""] = true
+		out.opaque[""] = true
 	}
-	root, err := inode.OpenRoot(top)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inode.CloseFD(root)
-	st, err := inode.StatAt(root, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.file(inode.RootHandle(root), "", &st)
-	w.finish(res.Lost)
-	return w.out, nil
+	return out, nil
 }
 
 // A walk reads a layer directory.

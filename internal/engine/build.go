@@ -62,6 +62,8 @@ type build struct {
 
 	blobs sync.Map // that the store has, by digest
 
+	ids func() int64 // that scripts have here
+
 	writing    sync.Once
 	writingErr error
 }
@@ -69,6 +71,7 @@ type build struct {
 func newBuild(plan *projects.Plan, o Options, looking bool) *build {
 	b := &build{o: o.withDefaults(), plan: plan, looking: looking}
 	b.slots = make(chan struct{}, b.o.Jobs)
+	b.ids = sync.OnceValue(func() int64 { return b.o.Runner.IDs() })
 	return b
 }
 

@@ -82,9 +82,6 @@ func (b *build) job(st *nodeState) Job {
 		Script: st.inputs.script, Files: st.inputs.files, Env: environment(n, c), Network: n.Network, Epoch: c.epoch,
 		Compression: b.o.Compression, Jobs: b.o.Jobs,
 	}
-	if b.o.Offline {
-		j.Network = projects.NetworkNone
-	}
 	for _, name := range slices.Sorted(maps.Keys(n.Secrets())) {
 		j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + name, Ref: name})
 	}

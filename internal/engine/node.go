@@ -101,7 +101,7 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 	if err != nil {
 		return "", fmt.Errorf("keep what node %s prints: %w", n.Path, err)
 	}
-	lines := &lineWriter{secrets: n.Secrets(), emit: func(line string) error {
+	lines := &lineWriter{secrets: newRedactor(n.Secrets()), emit: func(line string) error {
 		ev := st.about(EventOutput)
 		ev.Text = line
 		b.o.Events(ev)
@@ -122,7 +122,7 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 		}
 		return "", &ScriptError{project: p.Project.Tag, platform: p.Platform(), node: n.Path, pos: n.Pos, what: what, log: logPath}
 	}
-	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, Entries: out.Entries, Bytes: out.Bytes}
+	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, IDs: out.IDs, Entries: out.Entries, Bytes: out.Bytes}
 	return logPath, nil
 }
 

@@ -85,6 +85,8 @@ type Foundation struct {
 type Runner interface {
 	// Ready says with an error that jobs of an architecture cannot be executed. It is asked before something is read for them.
 	Ready(ctx context.Context, a qemu.Arch) error
+	// IDs is how many ids of users and groups scripts have here, 0 to below it; 0 where nothing can be executed at all.
+	IDs() int64
 	// Run executes a job and puts the layer of what it changed into the store. A script that does not end well is no
 	// error. When ctx ends, so does the script, and the error is the context's. After an error the store has no layer
 	// of it.
@@ -113,6 +115,8 @@ type Outcome struct {
 	DiffID digest.Digest
 	// Entries and Bytes of the layer's tar stream.
 	Entries, Bytes int64
+	// IDs is how many ids the script had.
+	IDs int64
 	// Skipped is what could not become part of a layer, in words.
 	Skipped []string
 }

@@ -88,7 +88,7 @@ func TestReadAheadFails(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
-	for i := 0; runtime.NumGoroutine() > before && i < 200; i++ {
+	for i := 0; runtime.NumGoroutine() > before && i < 5000; i++ {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if n := runtime.NumGoroutine(); n > before {

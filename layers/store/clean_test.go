@@ -22,9 +22,7 @@ func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
 	kept := putLayer(t, s, someTar(t, 1000), layers.Gzip, 1)
 	gone := putLayer(t, s, someTar(t, 2000), layers.Gzip, 1)
 	for _, l := range []store.Layer{kept, gone} {
-		if err := os.MkdirAll(s.LayerDir(l.DiffID), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		adopt(t, s, l.DiffID)
 		key := digest.FromString(l.DiffID.String())
 		log, err := s.LogPath(key, "x/y")
 		if err != nil {
@@ -53,10 +51,10 @@ func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
 	if done.Blobs != 1 || done.Layers != 1 || done.Logs != 1 || done.Records != 2 {
 		t.Errorf("removed %+v", done)
 	}
-	if _, ok := s.Layer(kept.DiffID); !ok || !s.HasLayerDir(kept.DiffID) {
+	if _, ok := s.Layer(kept.DiffID); !ok || !s.Dirs("ids").Has(kept.DiffID) {
 		t.Error("what was to be kept is gone")
 	}
-	if _, ok := s.Layer(gone.DiffID); ok || s.HasLayerDir(gone.DiffID) {
+	if _, ok := s.Layer(gone.DiffID); ok || s.Dirs("ids").Has(gone.DiffID) {
 		t.Error("what nothing names is still there")
 	}
 }
@@ -134,14 +132,12 @@ func TestCleanFollowsReferences(t *testing.T) {
 		}()
 	}
 	for _, d := range []digest.Digest{kept, gone, dir, digest.FromString("another")} {
-		if err := os.MkdirAll(s.LayerDir(d), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		adopt(t, s, d)
 	}
 	if done := clean(t, s, kept); done.Layers != 2 || done.Records != 5 || len(done.Unknown) > 0 {
 		t.Errorf("removed %+v", done)
 	}
-	if !s.HasLayerDir(kept) || !s.HasLayerDir(dir) {
+	if !s.Dirs("ids").Has(kept) || !s.Dirs("ids").Has(dir) {
 		t.Error("a directory that a living record names is gone")
 	}
 }
@@ -173,7 +169,7 @@ func TestCleanLeavesWhatItDoesNotKnow(t *testing.T) {
 		"notes", "oci/blobs/sha256/x", "tmp/mine",
 	}
 	old := []string{"cache/nodes/1/" + hex + ".json", "cache/last/1/" + hex + ".json", "cache/tests/2/.1.part", "cache/tests/2/" + strings.Repeat("0", 64) + ".json"}
-	own := []string{"cache/locks/" + strings.Repeat("a", 32), "inputs/" + hex}
+	own := []string{"cache/locks/" + strings.Repeat("a", 32), "inputs/" + hex, "layers/" + hex + "/boot"}
 	write(unknown...)
 	write(old...)
 	write(own...)

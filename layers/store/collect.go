@@ -180,13 +180,28 @@ func (c *collection) locks(context.Context) error {
 	})
 }
 
+var groupName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{12}$`) })
+
+// layers goes through layers/IDS. Directories right below layers/ are of earlier programs, which knew no maps.
 func (c *collection) layers(ctx context.Context) error {
 	var gone []string
-	err := c.files(c.s.layersDir(), named(true, hexName()), func(e fs.DirEntry, path string) error {
-		if d := hexDigest(e); !c.keep.Layers[d] && !c.dirs[d] {
-			gone = append(gone, path)
+	either := func(e fs.DirEntry) bool {
+		return e.IsDir() && (groupName().MatchString(e.Name()) || hexName().MatchString(e.Name()))
+	}
+	err := c.files(c.s.layersDir(), either, func(e fs.DirEntry, dir string) error {
+		if hexName().MatchString(e.Name()) {
+			gone = append(gone, dir)
+			return nil
 		}
-		return nil
+		in := func(e fs.DirEntry) bool {
+			return e.IsDir() && hexName().MatchString(e.Name()) || !e.IsDir() && e.Name() == idsFile
+		}
+		return c.files(dir, in, func(e fs.DirEntry, path string) error {
+			if d := hexDigest(e); e.IsDir() && !c.keep.Layers[d] && !c.dirs[d] {
+				gone = append(gone, path)
+			}
+			return nil
+		})
 	})
 	if err != nil || len(gone) == 0 {
 		return err

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/opencontainers/go-digest"
-
 	"xtoo/internal/filelock"
 )
 
@@ -45,7 +43,7 @@ const (
 	dirTmp    = "tmp"
 )
 
-// layerRoot is the directory below layers/HEX that is the layer itself. It is not layers/HEX: renaming
+// layerRoot is the directory below layers/IDS/HEX that is the layer itself. It is not that itself: renaming
 // a directory needs write permission on it, and an image's root may well have mode 0555.
 const layerRoot = "fs"
 
@@ -153,10 +151,5 @@ func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock f
 	return l.Unlock, nil
 }
 
-// LayerDir returns where the directory of a layer is or would be.
-func (s *Store) LayerDir(diffID digest.Digest) string {
-	return filepath.Join(s.layersDir(), diffID.Encoded(), layerRoot)
-}
-
-// DirIn returns the layer directory in a holder that [Store.AdoptLayerDir] will take.
+// DirIn returns the layer directory in a holder that [Dirs.Adopt] will take.
 func DirIn(holder string) string { return filepath.Join(holder, layerRoot) }

@@ -92,11 +92,10 @@ func (s *stack) find(path string) (e mergedEntry, ok bool, done func(), err erro
 		if err != nil || !ok || !more {
 			return e, ok, done, err
 		}
-		done()
 		if !e.isDir() {
-			return e, false, func() {}, nil
+			return e, false, done, nil
 		}
-		next, err := d.child(e)
+		next, err := d.child(e) // reads the directories that done closes
 		done()
 		if err != nil {
 			return e, false, func() {}, err

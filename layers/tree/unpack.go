@@ -23,6 +23,9 @@ type UnpackOptions struct {
 	// directory that is not a member takes its mode, owner and times from the lower one. Without them the former
 	// is an error and the latter is 0755, root's and of 1970.
 	Lowers []string
+	// Whole says that Lowers are all there is below. Whiteouts in directories that nothing below has are left out then:
+	// they hide nothing, and overlayfs would list them.
+	Whole bool
 }
 
 // A Note names something of a file that could not be kept.
@@ -56,7 +59,8 @@ type UnpackResult struct {
 //
 // It runs as root of a user namespace (or as real root) and reads r to its end. Nothing is written outside of
 // dir, whatever the stream says. The umask is not heeded. Of members with one name the last holds. A whiteout
-// applies to lower layers only, wherever in the stream it stands.
+// applies to lower layers only, wherever in the stream it stands; one below what the layer itself deletes, or has as
+// something else than a directory, has nothing to hide and is passed over.
 //
 // What the kernel refuses to a user namespace is recorded beside the file, so that [Capture] gives it back:
 // owners outside the map (xattr user.rootlesscontainers, see owner.go), devices (an empty file with the xattr
@@ -69,7 +73,7 @@ type UnpackResult struct {
 //
 // Errors name the member. After one the directory holds a part of the layer and is fit for [RemoveAll] only.
 func Unpack(ctx context.Context, r io.Reader, dir string, o UnpackOptions) (UnpackResult, error) {
-	u := &unpacker{ctx: ctx, o: o, buf: make([]byte, inode.CopyBuffer)}
+	u := &unpacker{ctx: ctx, o: o, hides: newHides(), buf: make([]byte, inode.CopyBuffer)}
 	defer u.close()
 	if err := u.begin(dir); err != nil {
 		return u.res, fmt.Errorf("unpack to %s: %w", dir, err)
@@ -89,8 +93,8 @@ type unpacker struct {
 	o      UnpackOptions
 	res    UnpackResult
 	dirs   dirStack
-	lowers *stack   // opened when first needed
-	opaque []string // directories made opaque
+	lowers *stack // opened when first needed
+	hides  hides
 	buf    []byte
 }
 
@@ -186,26 +190,6 @@ func (u *unpacker) root(m *layers.Member) error {
 // enter makes parent the current directory and returns it, making what is missing of it.
 func (u *unpacker) enter(parent string) (*openedDir, error) {
 	return u.dirs.enter(parent, u.missing)
-}
-
-// finish sets what was held back and removes the whiteouts that opaque directories make superfluous.
-func (u *unpacker) finish() error {
-	if err := u.dirs.leave(1); err != nil {
-		return err
-	}
-	for _, path := range u.opaque {
-		dir, err := u.enter(path)
-		if errors.Is(err, layers.ErrUnsafe) {
-			continue // a later member of the same name replaced it
-		}
-		if err != nil {
-			return err
-		}
-		if err := removeWhiteouts(dir.fd); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return u.dirs.leave(0)
 }
 
 // lower returns the layers below.

@@ -208,6 +208,27 @@ func TestUnpackLowers(t *testing.T) {
 	})
 }
 
+// What a layer leaves out is taken from the layers below however deep it lies, and through layers that say nothing of it.
+func TestUnpackLowersDeep(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", testutil.Tar(t,
+			testutil.Dir("etc/"), testutil.Dir("etc/ssl/").WithMode(0o711).WithOwner(0, 7), testutil.Dir("etc/ssl/private/").WithMode(0o710).WithOwner(0, 101).WithTime(day1),
+			testutil.Dir("etc/ssl/private/deep/").WithMode(0o700), testutil.File("etc/ssl/private/deep/cert", "c").WithMode(0o600).WithOwner(5, 6)))
+		mid, _ := unpackTo(t, "mid", testutil.Tar(t, testutil.File("etc/motd", "m")), low)
+		top, res := unpackTo(t, "top", testutil.Tar(t,
+			testutil.File("etc/ssl/private/key", "k"), testutil.Link("etc/ssl/link", "etc/ssl/private/deep/cert")), mid, low)
+		if !res.UsedLowers {
+			t.Error("UsedLowers is not set")
+		}
+		tree, lower := testutil.Dump(t, top), testutil.Dump(t, low)
+		for a, b := range map[string]string{"etc": "etc", "etc/ssl": "etc/ssl", "etc/ssl/private": "etc/ssl/private", "etc/ssl/link": "etc/ssl/private/deep/cert"} {
+			if tree[a] != lower[b] || tree[a] == "" {
+				t.Errorf("%s\n is   %s\n want %s", a, tree[a], lower[b])
+			}
+		}
+	})
+}
+
 func TestUnpackLastWins(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
 		dir, _ := unpackTo(t, "fs", testutil.Tar(t,

@@ -108,8 +108,8 @@ func (f failing) WriteAt(p []byte, off int64) (int, error) {
 // TestOutputFails lets the output fail at every stage: the error must come out and everything must end.
 func TestOutputFails(t *testing.T) {
 	before := runtime.NumGoroutine()
-	items := manyFiles()
-	st, err := os.Stat(build(t, Options{Jobs: 3}, items...))
+	items, o := manyFiles(testBlock()), Options{Jobs: 3, blockSize: testBlock(), level: 1}
+	st, err := os.Stat(build(t, o, items...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestOutputFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := NewWriter(failing{FileOutput(f, 0), limit}, Options{Jobs: 3})
+		w, err := NewWriter(failing{FileOutput(f, 0), limit}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestOutputFails(t *testing.T) {
 
 func noGoroutines(t *testing.T, before int) {
 	t.Helper()
-	for range 100 {
+	for range 3000 {
 		if runtime.NumGoroutine() <= before {
 			return
 		}
@@ -208,8 +208,8 @@ func TestEnded(t *testing.T) {
 
 // TestBase writes behind something else, as in a SIF file.
 func TestBase(t *testing.T) {
-	items := manyFiles()
-	plain, err := os.ReadFile(build(t, Options{}, items...))
+	items, o := manyFiles(testBlock()), Options{blockSize: testBlock(), level: 1}
+	plain, err := os.ReadFile(build(t, o, items...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestBase(t *testing.T) {
 	if _, err := f.WriteAt(bytes.Repeat([]byte{7}, base), 0); err != nil {
 		t.Fatal(err)
 	}
-	w, err := NewWriter(FileOutput(f, base), Options{})
+	w, err := NewWriter(FileOutput(f, base), o)
 	if err != nil {
 		t.Fatal(err)
 	}

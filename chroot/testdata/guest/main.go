@@ -64,6 +64,11 @@ func do(verb string, a []string) error {
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM, syscall.SIGHUP)
 		fmt.Println("ready")
+		if len(a) > 1 { // and be sent one
+			if err := syscall.Kill(num(0), syscall.Signal(num(1))); err != nil {
+				return err
+			}
+		}
 		fmt.Println("got", <-c)
 	case "sleep":
 		d, err := time.ParseDuration(arg(0))
@@ -245,6 +250,16 @@ func do(verb string, a []string) error {
 		return ifaces()
 	case "listen":
 		return listen()
+	case "alone": // until init and this are all that there is, or for the time given
+		limit, err := time.ParseDuration(arg(0))
+		if err != nil {
+			return err
+		}
+		for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if all, _ := filepath.Glob("/proc/[0-9]*"); len(all) <= 2 {
+				break
+			}
+		}
 	case "zombies":
 		n := 0
 		dirs, _ := os.ReadDir("/proc")

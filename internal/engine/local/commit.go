@@ -35,10 +35,10 @@ func (x *execution) commit(ctx context.Context) (engine.Outcome, error) {
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	if err := x.r.o.Store.AdoptLayerDir(x.holder, l.DiffID); err != nil {
+	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID}); err != nil {
 		return engine.Outcome{}, err
 	}
-	x.r.adopted(l.DiffID)
+	x.r.dirs.Store(l.DiffID, true)
 	out.DiffID = l.DiffID
 	return out, nil
 }

@@ -22,11 +22,12 @@ import (
 type execution struct {
 	r         *Runner
 	host      *chroot.Host
+	dirs      *store.Dirs
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
 	lowers    []string // top first
-	// holder is the directory that becomes layers/HEX.
+	// holder is the directory that becomes a layer's.
 	holder string
 }
 
@@ -39,14 +40,15 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	x := &execution{r: r, host: host, job: j, site: at}
-	if x.lowers, err = r.lowerDirs(ctx, j.Layers); err != nil {
+	x := &execution{r: r, host: host, dirs: r.dirsOf(host), job: j, site: at}
+	if x.lowers, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
 	out, err := x.run(ctx)
+	out.IDs = idsOf(host)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -58,7 +60,9 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return out, err
 	}
-	return x.run(ctx)
+	out, err = x.run(ctx)
+	out.IDs = idsOf(host)
+	return out, err
 }
 
 // run executes the script and commits what it changed.

@@ -2,7 +2,7 @@
 // package chroot executes the script on and package layers/tree captures. It must not know what a plan is, or why a job
 // is to be executed.
 //
-// What it writes, in the store: layer directories (layers/HEX, from work in progress in tmp/), the layers themselves,
+// What it writes, in the store: layer directories (layers/IDS/HEX, from work in progress in tmp/), the layers themselves,
 // and records of the kind emulations/2:
 //
 //	{"Arch":…, "How":"own", "Emulator":"/usr/bin/qemu-…", "Flags":…}    a chroot.Emulation, good for this boot and that emulator

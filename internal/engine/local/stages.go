@@ -37,7 +37,7 @@ func runUnpack(ctx context.Context, s *stage.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers})
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: true})
 	if err != nil {
 		return err
 	}

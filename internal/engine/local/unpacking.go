@@ -15,7 +15,8 @@ import (
 // An Unpacking is a stage that unpacks what is written to it into the directory of a layer.
 type Unpacking struct {
 	r      *Runner
-	holder string // what becomes layers/HEX
+	dirs   *store.Dirs
+	holder string // what becomes a layer's directory
 	w      *os.File
 	p      *stage.Process
 	done   bool
@@ -50,7 +51,7 @@ func (r *Runner) unpackOn(ctx context.Context, lowers []string) (*Unpacking, err
 	if err != nil {
 		return nil, errors.Join(err, pw.Close())
 	}
-	return &Unpacking{r: r, holder: holder, w: pw, p: p}, nil
+	return &Unpacking{r: r, dirs: r.dirsOf(host), holder: holder, w: pw, p: p}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.
@@ -67,12 +68,12 @@ func (u *Unpacking) Finish() error {
 	return u.err
 }
 
-// Adopt makes it the directory of a layer, once everything is unpacked.
-func (u *Unpacking) Adopt(name digest.Digest) error {
+// Adopt makes it the directory of a layer that lies on nothing, once everything is unpacked.
+func (u *Unpacking) Adopt(diffID digest.Digest) error {
 	if err := u.Finish(); err != nil {
 		return err
 	}
-	return u.r.o.Store.AdoptLayerDir(u.holder, name)
+	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID})
 }
 
 // Explain returns what the stage says if it ended early: the writer only saw a broken pipe.

@@ -148,7 +148,7 @@ func (s *SIF) write(ctx context.Context, f *sifFile) (*engine.Written, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return nil, fmt.Errorf("SIF: %w", err)
 	}
-	to, err := atomicfile.Create(f.path, 0o755)
+	to, err := atomicfile.CreateOutput(f.path, 0o755)
 	if err != nil {
 		return nil, fmt.Errorf("SIF %s: %w", f.path, err)
 	}

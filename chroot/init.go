@@ -55,12 +55,17 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 	}
 	unignoreSignals()
 	out := s.File(0)
+	if a.Bounded {
+		if err := enterGroup(s.File(1)); err != nil {
+			return err
+		}
+	}
 	payload, err := launch(&a, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
 	exit := supervise(ctx, payload, a.Grace)
-	if exit.Lost, err = g.lost(); err != nil {
+	if exit.Notes, err = g.lost(); err != nil {
 		return err
 	}
 	if err := s.Result(exit); err != nil {

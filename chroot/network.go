@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -93,4 +94,25 @@ func (g *guest) mountResolver(a *nodeArgs) error {
 		return g.lendHosts(hostname(a.Spec))
 	}
 	return g.bindResolver()
+}
+
+// closeAbstract keeps this thread, and what it starts, from abstract sockets that were made outside (unix(7)): with the
+// network, the host's are in reach, a desktop's and its buses among them. A kernel before 6.12, or one without
+// Landlock, cannot.
+func closeAbstract() error {
+	rules := struct{ handledFS, handledNet, scoped uint64 }{scoped: 1} // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	fd, _, errno := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), unsafe.Sizeof(rules), 0)
+	switch errno {
+	case 0:
+	case unix.ENOSYS, unix.EOPNOTSUPP, unix.EINVAL, unix.E2BIG, unix.ENOMSG, unix.EPERM: // EPERM: a container's filter
+		return nil
+	default:
+		return fmt.Errorf("make rules of Landlock: %w", errno)
+	}
+	_, _, errno = unix.RawSyscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0)
+	err := unix.Close(int(fd))
+	if errno != 0 {
+		err = errors.Join(fmt.Errorf("close abstract sockets with Landlock: %w", errno), err)
+	}
+	return err
 }

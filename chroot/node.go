@@ -71,9 +71,13 @@ type Node struct {
 	// it has no /etc/hosts, one for localhost is made, and removed when nobody has changed it. NetworkNone implies it.
 	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
 	OwnResolver bool
+	Bounded     bool // a control group is file 1
 
 	// Tmpfs says how much the file systems in memory hold.
 	Tmpfs Tmpfs
+	// Memory, in bytes, and Pids, processes and threads, are the most that the process and all its children may use. They need
+	// a control group that this user may make: without one they are not enforced, which a note of the [Exit] says. 0: no limit.
+	Memory, Pids int64
 
 	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
 	// zero value executes them as this machine's own.
@@ -97,8 +101,9 @@ type Exit struct {
 	Code   int            // exit code; 128 + Signal when a signal ended it, as shells have it
 	Signal syscall.Signal // 0 when it exited
 
-	// Lost is, in words, what was left in a directory that is fresh for each node, and may have been meant for the root's.
-	Lost []string
+	// Notes are what the user should know, in words: what was left in a directory that is fresh for each node and may have been
+	// meant for the root's; a limit that was reached, or cannot be enforced here.
+	Notes []string
 }
 
 // nodeArgs are the arguments of the stage.
@@ -113,6 +118,7 @@ type nodeArgs struct {
 	Network     Network
 	Grace       time.Duration
 	OwnResolver bool
+	Bounded     bool       // a control group is file 1
 	TTYGid      bool       // group 5 (tty) is mapped
 	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
 	Ids         *host.Host // those of init, as init sees them
@@ -141,15 +147,20 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	if err != nil {
 		return Exit{}, err
 	}
+	limits := newBounds(n.Memory, n.Pids)
+	files := append([]*os.File{out.write}, limits.files()...)
+	args.Bounded = len(files) > 1
 	p, err := h.Start(ctx, stage.Command{
-		Stage: stageNode, Args: args, Files: []*os.File{out.write}, Log: n.Log, Namespaces: namespaces, NoEnv: true,
+		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true,
 	})
 	if err != nil {
-		return Exit{}, errors.Join(err, out.finish(false))
+		return Exit{}, errors.Join(err, out.finish(false), limits.end())
 	}
 	out.start()
 	var exit Exit
 	err = p.Wait(&exit)
+	exit.Notes = append(exit.Notes, limits.notes()...)
+	err = errors.Join(err, limits.end())
 	if outErr := out.finish(true); outErr != nil {
 		return exit, fmt.Errorf("output of the process: %w", outErr)
 	}

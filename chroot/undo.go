@@ -37,11 +37,15 @@ func looks(p string) (is unix.Stat_t, attrs string, err error) {
 		return is, "", &os.PathError{Op: "stat", Path: p, Err: err}
 	}
 	names := make([]byte, 1024)
-	n, err := unix.Llistxattr(p, names)
-	if err != nil { // none, or more than anything has that was only just made
-		return is, err.Error(), nil
+	switch n, err := unix.Llistxattr(p, names); {
+	case err == nil:
+		attrs = string(names[:n])
+	case errors.Is(err, unix.ERANGE): // more than anything has that was only just made
+		attrs = "many"
+	case !errors.Is(err, unix.EOPNOTSUPP):
+		return is, "", &os.PathError{Op: "list attributes", Path: p, Err: err}
 	}
-	return is, string(names[:n]), nil
+	return is, attrs, nil
 }
 
 // touched reports whether a script has made it its own: then it stays.

@@ -109,17 +109,17 @@ func TestNodeLost(t *testing.T) {
 		r := newRoot(t, h, ordinary()...)
 		r.node.Tmpfs.Tmp = "1m"
 		out, exit := r.run("write", "/tmp/for-b", "x", ";", "write", "/run/x", "y", ";", "grep", "/proc/self/mounts", " /tmp ")
-		if len(exit.Lost) > 0 {
-			t.Errorf("the image has nothing there: %q", exit.Lost)
+		if len(exit.Notes) > 0 {
+			t.Errorf("the image has nothing there: %q", exit.Notes)
 		}
 		contains(t, out, "size=1024k")
 		must(t, os.WriteFile(filepath.Join(r.Lower, "tmp/left"), nil, 0o644))
 		must(t, os.WriteFile(filepath.Join(r.Lower, "run/.keep"), nil, 0o644))
-		if _, exit = r.run("print"); len(exit.Lost) > 0 {
-			t.Errorf("the script has left nothing: %q", exit.Lost)
+		if _, exit = r.run("print"); len(exit.Notes) > 0 {
+			t.Errorf("the script has left nothing: %q", exit.Notes)
 		}
-		if _, exit = r.run("write", "/tmp/for-b", "x", ";", "write", "/run/x", "y"); len(exit.Lost) != 1 || !strings.Contains(exit.Lost[0], "/tmp (for-b)") {
-			t.Errorf("%q", exit.Lost)
+		if _, exit = r.run("write", "/tmp/for-b", "x", ";", "write", "/run/x", "y"); len(exit.Notes) != 1 || !strings.Contains(exit.Notes[0], "/tmp (for-b)") {
+			t.Errorf("%q", exit.Notes)
 		}
 		r.node.Tmpfs.Run = "x"
 		if _, _, err := r.try("print"); err == nil {

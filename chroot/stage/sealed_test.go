@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // TestSealed: the program file of a process of its own cannot be changed through it, however it was sealed.
@@ -46,4 +48,15 @@ func trySealed(s *Stage) error {
 		r.Copy = fmt.Sprint("write: ", err)
 	}
 	return errors.Join(s.Result(r), unix.Close(fd))
+}
+
+// TestLimits: the hint names the limit that is in the way.
+func TestLimits(t *testing.T) {
+	c := client(t, probe(t))
+	for _, kind := range []string{"net", "uts"} {
+		err := runStage(t, c, Command{Stage: "test.limit", Args: kind}, nil)
+		if !errors.Is(err, unix.ENOSPC) || !strings.Contains(host.Hint(err), "sysctl -w user.max_"+kind+"_namespaces=") {
+			t.Errorf("%s: %v (%s)", kind, err, host.Hint(err))
+		}
+	}
 }

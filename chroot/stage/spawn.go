@@ -55,7 +55,10 @@ func spawn(h *host.Host, program string, kinds uintptr, env []string, files []*o
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, errors.Join(host.ExplainStart(err), c.stderr.Close())
+		if failed := (*os.PathError)(nil); errors.As(err, &failed) { // its path says nothing to anybody
+			err = fmt.Errorf("start a process in new namespaces: %w", failed.Err)
+		}
+		return nil, errors.Join(host.ExplainStart(err, attr.Sys.Cloneflags), c.stderr.Close())
 	}
 	return c, nil
 }

@@ -51,14 +51,24 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 		files = append(files, f)
 		numbers = append(numbers, strconv.Itoa(int(f.Fd())))
 	}
-	n := len(lowers)
-	// userxattr: the only xattrs that a user namespace may write. index=off: what a hard link across layers does
-	// must not depend on how the kernel was built. volatile: nobody wants the upper directory of a node that was
-	// cut off, so fsync in it is wasted, and so is the sync of the whole file system at the unmount.
-	options := "lowerdir=" + strings.Join(numbers[:n], ":") + ",upperdir=" + numbers[n] + ",workdir=" + numbers[n+1] + ",userxattr,index=off"
 	if err := unix.Fchdir(int(fds.Fd())); err != nil {
 		return fmt.Errorf("go to /proc/self/fd: %w", err)
 	}
+	n, show := len(lowers), len(lowers)
+	for i, number := range numbers[:n] {
+		opaque, err := hidesAll(number)
+		if err != nil {
+			return fmt.Errorf("overlay: layer %d from the top: %w", i+1, err)
+		}
+		if opaque {
+			show = i + 1 // overlayfs does not look for the mark in the roots of layers
+			break
+		}
+	}
+	// userxattr: the only xattrs that a user namespace may write. index=off: what a hard link across layers does
+	// must not depend on how the kernel was built. volatile: nobody wants the upper directory of a node that was
+	// cut off, so fsync in it is wasted, and so is the sync of the whole file system at the unmount.
+	options := "lowerdir=" + strings.Join(numbers[:show], ":") + ",upperdir=" + numbers[n] + ",workdir=" + numbers[n+1] + ",userxattr,index=off"
 	err := unix.Mount("overlay", target, "overlay", 0, options+",volatile")
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Mount("overlay", target, "overlay", 0, options)
@@ -67,6 +77,19 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 		return explainOverlay(err, upper, n)
 	}
 	return nil
+}
+
+// hidesAll reports whether a layer directory hides all that lies below it.
+func hidesAll(dir string) (bool, error) {
+	value := make([]byte, 1)
+	n, err := unix.Getxattr(dir, "user.overlay.opaque", value)
+	switch {
+	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ERANGE):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return string(value[:n]) == "y", nil
 }
 
 // explainOverlay words why the kernel refused.

@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +54,7 @@ type CopyOptions struct {
 // Summary is what [Copy] saw.
 type Summary struct {
 	Newest  time.Time // latest modification time of a member that was kept; zero without members
+	Latest  string    // the first member of that time, as it is named there
 	Entries int64     // members kept
 	Bytes   int64     // written
 
@@ -73,13 +73,13 @@ type Summary struct {
 	// lie where a system keeps what it runs itself (bin, sbin, lib* of / and /usr).
 	Machines, StandardMachines map[Machine]int
 
-	// TrailingData says that something other than zeros follows the end of the archive. It is kept, but
-	// no reader of tar will see it.
-	trailingData bool
+	// Index says that pixz's index of the archive followed it. It is not among what was written.
+	index bool
 }
 
-// Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to the
-// end of src: padding, and whatever else follows the end of the archive, included.
+// Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to and with the two
+// zero blocks that end the archive and all zeros behind them. The file index that pixz puts behind an archive is not
+// copied; anything else there is refused. So what is written does not depend on how the archive was packed.
 //
 // It refuses, with an error that names the member, what should be in no stage3:
 // absolute names, "..", names of whiteouts, duplicates, members below something that is no directory,
@@ -237,7 +237,7 @@ func (c *copier) pass(m member, keep bool) error {
 func (c *copier) count(h *tar.Header) {
 	c.sum.Entries++
 	if t := h.ModTime.UTC(); c.sum.Newest.IsZero() || t.After(c.sum.Newest) {
-		c.sum.Newest = t
+		c.sum.Newest, c.sum.Latest = t, h.Name
 	}
 }
 
@@ -284,41 +284,6 @@ func (c *copier) restore(m member, clean string, target key) error {
 	c.count(hdr)
 	c.machine(clean, head)
 	return nil
-}
-
-// trailer passes on the two zero blocks that end an archive, and everything after them.
-func (c *copier) trailer() error {
-	b, err := c.w.need(2 * blockSize)
-	if errors.Is(err, io.EOF) {
-		return damage(errTruncated, c.w.off()+int64(len(b)), "the second end-of-archive block is missing")
-	}
-	if err != nil {
-		return err
-	}
-	if !isZero(b[blockSize:]) {
-		return damage(errCorrupt, c.w.off(), "a single zero block between members")
-	}
-	c.w.pos += 2 * blockSize
-	for {
-		if !c.sum.trailingData {
-			c.sum.trailingData = len(bytes.TrimLeft(c.w.buf[c.w.pos:c.w.end], "\x00")) > 0
-		}
-		c.w.pos = c.w.end
-		c.w.keep()
-		if c.w.eof {
-			break
-		}
-		if err := c.w.shift(0); err != nil {
-			return err
-		}
-		if err := c.w.fill(); err != nil {
-			return err
-		}
-	}
-	if c.w.off()%blockSize != 0 {
-		return damage(errTruncated, c.w.off(), "its length is no multiple of 512")
-	}
-	return c.w.flush()
 }
 
 // countWriter counts what is written.

@@ -129,6 +129,9 @@ var packings = map[string]struct {
 		skip := []byte("\x51\x2a\x4d\x18\x03\x00\x00\x00abc")
 		return bytes.Join([][]byte{skip, zstdBytes(tb, b[:1000]), skip, zstdBytes(tb, b[1000:])}, nil)
 	}},
+	"pixz": {packed.XZ, func(tb testing.TB, b []byte) []byte {
+		return xzBytes(tb, append(bytes.Clone(b), indexOf(tb, b)...), int64(len(b)))
+	}},
 	"bz2": {packed.Bzip2, bzip2Bytes},
 	"bz2Multi": {packed.Bzip2, func(tb testing.TB, b []byte) []byte {
 		return append(bzip2Bytes(tb, b[:1000]), bzip2Bytes(tb, b[1000:])...)

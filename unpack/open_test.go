@@ -111,6 +111,9 @@ func TestTrailingGarbage(t *testing.T) {
 			continue
 		}
 		for _, garbage := range []string{"x", "garbage!", "\x00", strings.Repeat("y", 5000)} {
+			if garbage == "\x00" && p.format == packed.Gzip {
+				continue // padding
+			}
 			_, _, err := unpackFile(t, tempFile(t), append(p.pack(t, data), garbage...))
 			if !errors.Is(err, errCorrupt) && !errors.Is(err, errTruncated) {
 				t.Errorf("%s followed by %.8q: %v", name, garbage, err)
@@ -279,9 +282,9 @@ func TestPipe(t *testing.T) {
 			if err != nil || format != p.format {
 				t.Fatal(format, err)
 			}
-			got, err := io.ReadAll(r)
-			if err != nil || !bytes.Equal(got, data) {
-				t.Fatalf("%d bytes, %v", len(got), err)
+			var got bytes.Buffer
+			if _, err := Copy(context.Background(), &got, r, CopyOptions{}); err != nil || !bytes.Equal(got.Bytes(), data) {
+				t.Fatalf("%d bytes, %v", got.Len(), err)
 			}
 			if err := r.Close(); err != nil {
 				t.Fatal(err)

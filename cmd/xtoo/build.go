@@ -128,8 +128,8 @@ func sourceDateEpoch() (*time.Time, error) {
 		return nil, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > 1<<33 {
-		return nil, usagef("SOURCE_DATE_EPOCH=%q: it must be a number of seconds since 1970", text)
+	if err != nil || n < 0 || n > engine.MaxEpoch {
+		return nil, usagef("SOURCE_DATE_EPOCH=%q: it must be a number of seconds since 1970, at most %d", text, engine.MaxEpoch)
 	}
 	t := time.Unix(n, 0).UTC()
 	return &t, nil

@@ -96,6 +96,8 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
+			case "root":
+				return os.Geteuid() == 0, nil
 			case "long":
 				return testutil.IsLong(), nil
 			case "mapped":

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest"
 	"xtoo/layers"
@@ -205,6 +207,41 @@ func TestRecordsAndIDs(t *testing.T) {
 	b.o.NoCache = true
 	b.counts(4, 0)
 	b.o.NoCache, b.runner.HasIDs = false, 65537
+	b.counts(4, 0)
+}
+
+// changing is a source whose base becomes another one while it is read.
+type changing struct {
+	engine.Source
+	changed bool
+}
+
+func (c *changing) Identify(ctx context.Context, b *projects.Base, reading func()) (digest.Digest, error) {
+	d, err := c.Source.Identify(ctx, b, reading)
+	if c.changed {
+		d = engine.Key("another", d.String())
+	}
+	return d, err
+}
+
+func (c *changing) Read(ctx context.Context, b *projects.Base, r engine.Reading) (engine.Material, error) {
+	c.changed = true
+	return c.Source.Read(ctx, b, r)
+}
+
+// What was read is what was identified, or nothing is remembered of it.
+func TestBaseChangesMeanwhile(t *testing.T) {
+	b := newBench(t, threeProjects)
+	source := &changing{Source: b.source}
+	b.o.Sources[projects.BaseStage3] = source
+	if _, err := engine.Build(t.Context(), b.plan(), b.o); err == nil || !strings.Contains(err.Error(), "top/.xtoo-config.yaml:1") || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("%v", err)
+	}
+	source.changed = false
+	if got := b.status()["top"]; got != "never read" {
+		t.Errorf("it is remembered: %q", got)
+	}
+	source.changed = true
 	b.counts(4, 0)
 }
 

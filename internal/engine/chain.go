@@ -33,9 +33,9 @@ type chain struct {
 
 // newChain is the chain of a base. epoch is SOURCE_DATE_EPOCH as the user set it, or nil.
 func newChain(f Foundation, epoch *time.Time) (*chain, error) {
-	c := &chain{arch: f.Arch, epoch: wholeSeconds(f.Created), config: f.Config, layers: f.Layers}
+	c := &chain{arch: f.Arch, epoch: sane(f.Created), config: f.Config, layers: f.Layers}
 	if epoch != nil {
-		c.epoch = wholeSeconds(*epoch)
+		c.epoch = sane(*epoch)
 	}
 	c.history = slices.Clone(f.History)
 	if f.Undated {
@@ -57,7 +57,14 @@ func newChain(f Foundation, epoch *time.Time) (*chain, error) {
 	return c, err
 }
 
-func wholeSeconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+// MaxEpoch is the latest SOURCE_DATE_EPOCH, in seconds since 1970: what every kind of output can hold (in 2106). There
+// is no bound by the clock: digests would depend on it, and would be others where it is wrong.
+const MaxEpoch int64 = 1<<32 - 1
+
+// sane is a time as SOURCE_DATE_EPOCH can have it: whole seconds since 1970.
+func sane(t time.Time) time.Time {
+	return time.Unix(min(max(t.Unix(), 0), MaxEpoch), 0).UTC()
+}
 
 // after is the chain after a node.
 func (c *chain) after(st *nodeState, rec nodeRecord) (*chain, error) {

@@ -18,7 +18,7 @@
 // What it writes, all of it in the store: scripts and declared files (inputs/), logs, configs, manifests and indexes as
 // blobs, the tags of oci/index.json, and records of these kinds:
 //
-//	bases/2   identity of a base → its layers and what the source knows of it
+//	bases/3   identity of a base → its layers and what the source knows of it
 //	looks/1   the same without layers: what only looking at a base has found
 //	nodes/3   content key of a node → its layer
 //	last/2    project, node and architecture → the inputs of the last execution, to say why it must be executed now

@@ -9,7 +9,7 @@ import (
 // The kinds of the engine's records. The number is raised when what is in them changes.
 const (
 	kindNode  store.Kind = "nodes/3"  // content key of a node → nodeRecord
-	kindBase  store.Kind = "bases/2"  // identity of a base → Material, with its layers
+	kindBase  store.Kind = "bases/3"  // identity of a base → Material, with its layers
 	kindLook  store.Kind = "looks/1"  // identity of a base → Material, without
 	kindLast  store.Kind = "last/2"   // project and node → lastRecord
 	kindRuns  store.Kind = "runs/2"   // keys of all nodes of a project, and the layers below → runsRecord

@@ -16,7 +16,8 @@ import (
 // A Source is what roots of some kinds start from. It is asked from several goroutines at once, but for one base once at a time.
 type Source interface {
 	// Identify names what a base stands for at the moment: the same name, the same layers. It reads as little as it
-	// can; reading, which may be nil, is called before a whole file is read for it. The empty digest says that there is
+	// can; reading, which may be nil, is called before a whole file is read for it. It is asked once more when the base
+	// has been read, and what it says then must be what was read, if nothing has changed. The empty digest says that there is
 	// nothing to be read: Found is content with an empty Material.
 	Identify(ctx context.Context, b *projects.Base, reading func()) (digest.Digest, error)
 	// Look finds out what Found wants to know, but for the layers. It writes nothing.
@@ -73,7 +74,7 @@ type Link struct {
 type Foundation struct {
 	Arch   qemu.Arch
 	Layers []Link // bottom first
-	// Created is SOURCE_DATE_EPOCH where the user sets none. Images have whole seconds: the rest is cut off.
+	// Created is SOURCE_DATE_EPOCH where the user sets none: whole seconds, the rest is cut off, from 1970 to [MaxEpoch].
 	Created time.Time
 	History []v1.History
 	// Undated: the history is xtoo's own, and happened at SOURCE_DATE_EPOCH.

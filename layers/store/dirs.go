@@ -16,7 +16,7 @@ import (
 
 // dirsVersion changes when the same layer would be unpacked into another directory: those of earlier programs are then
 // not found, and a cleaning removes them.
-const dirsVersion = "2"
+const dirsVersion = "3"
 
 // Dirs are the layer directories of one map of ids. What a file's owner is on the disk depends on the map, and so
 // does what is recorded beside it: a directory means a layer under the map alone that it was made under.
@@ -47,6 +47,7 @@ type made struct {
 	Boot  string          `json:"boot"`
 	Layer digest.Digest   `json:"layer"`
 	Below []digest.Digest `json:"below,omitempty"`
+	Alone bool            `json:"alone,omitempty"`
 	Seal  []sealed        `json:"seal"`
 }
 
@@ -57,6 +58,8 @@ type LayerDir struct {
 	Layer digest.Digest // diff id
 	// Below are the names of the directories that it lies on, the topmost first, if it depends on them.
 	Below []digest.Digest
+	// Alone: there is nothing below it.
+	Alone bool
 }
 
 // Path is where the directory of that name is or would be.
@@ -107,7 +110,7 @@ func (d *Dirs) Adopt(holder string, l LayerDir) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(made{Boot: d.s.boot(), Layer: l.Layer, Below: l.Below, Seal: seal})
+	data, err := json.Marshal(made{Boot: d.s.boot(), Layer: l.Layer, Below: l.Below, Alone: l.Alone, Seal: seal})
 	if err != nil {
 		return err
 	}
@@ -181,7 +184,7 @@ func (d *Dirs) List() (good []LayerDir, bad []digest.Digest, err error) {
 			bad = append(bad, name)
 			continue
 		}
-		good = append(good, LayerDir{Name: name, Layer: m.Layer, Below: m.Below})
+		good = append(good, LayerDir{Name: name, Layer: m.Layer, Below: m.Below, Alone: m.Alone})
 	}
 	return good, bad, err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -64,7 +65,18 @@ func (s *Store) RememberFile(r FileRecord) error {
 	return s.Put(kindFile, digest.FromString(r.ID.Path), Refs{File: &r.ID}, r)
 }
 
-// FileDigest returns the sha256 of a file, from memory if it is unchanged since it was last read.
+// isSettled says whether a file whose digest is taken from now on will show by its times if it is changed after that: they
+// are those of a clock that ticks, in hundredths of a second at most, on old file systems in whole seconds or two.
+func (id FileID) isSettled(now time.Time) bool {
+	tick := 100 * time.Millisecond
+	if id.Ctime%int64(time.Second) == 0 {
+		tick = 3 * time.Second
+	}
+	return now.Sub(time.Unix(0, id.Ctime)).Abs() > tick
+}
+
+// FileDigest returns the sha256 of a file, from memory if it is unchanged since it was last read. It is remembered unless
+// the file was changed just before: another change in the same tick of the clock would not be seen.
 func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, FileID, error) {
 	id, err := IdentifyFile(path)
 	if err != nil {
@@ -73,6 +85,7 @@ func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, Fil
 	if r, ok := s.RememberedFile(id); ok {
 		return r.Digest, id, nil
 	}
+	settled := id.isSettled(time.Now())
 	f, err := os.Open(path)
 	if err != nil {
 		return "", FileID{}, err
@@ -88,6 +101,9 @@ func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, Fil
 	}
 	if after != id {
 		return "", FileID{}, fmt.Errorf("%s changed while it was read", path)
+	}
+	if !settled {
+		return h.Digest(), id, nil
 	}
 	return h.Digest(), id, s.RememberFile(FileRecord{ID: id, Digest: h.Digest()})
 }

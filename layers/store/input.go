@@ -53,5 +53,5 @@ func (s *Store) OpenInput(d digest.Digest) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &verifyReader{ReadCloser: f, v: d.Verifier(), what: "input " + d.String()}, nil
+	return &verifyReader{ReadCloser: f, v: d.Verifier(), what: "input " + d.String(), path: s.InputPath(d)}, nil
 }

@@ -73,7 +73,8 @@ type OpenOptions struct {
 	Log *slog.Logger
 }
 
-// Open opens the store in dir. Nothing is made of it before something is written.
+// Open opens the store in dir. Nothing is made of it before something is written. A store that is not the user's own is
+// refused with an [OwnerError].
 func Open(dir string, o OpenOptions) (*Store, error) {
 	s := &Store{log: o.Log, work: map[string]*workspace{}, boot: sync.OnceValue(BootID)}
 	if s.log == nil {
@@ -89,6 +90,9 @@ func Open(dir string, o OpenOptions) (*Store, error) {
 			return nil, err
 		}
 	}
+	if err := s.checkOwner(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -102,6 +106,9 @@ func (s *Store) make() error {
 	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs, dirTmp)
 	if err == nil {
 		err = makeRooms(s.scratch, dirLayers, dirTmp)
+	}
+	if err == nil {
+		err = s.checkOwner() // somebody may have been faster
 	}
 	s.have = err == nil
 	return err

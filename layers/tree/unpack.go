@@ -12,6 +12,9 @@ import (
 	"xtoo/layers/inode"
 )
 
+// ErrNoUserXattrs says that no layer directory can be on a file system.
+var ErrNoUserXattrs = inode.ErrNoUserXattrs
+
 // errNotEmpty is what [Unpack] says of a directory that is not empty.
 var errNotEmpty = errors.New("the directory is not empty")
 
@@ -46,10 +49,12 @@ type UnpackResult struct {
 	// Lost names what the directory cannot hold and the blob does (at most 1000): owners of symbolic links and
 	// fifos outside the map of the user namespace, xattrs that do not fit.
 	Lost []Note `json:"lost,omitempty"`
+	// Outside counts the files whose owner is outside of the map of the user namespace.
+	Outside int64 `json:"outside,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
 	UsedLowers bool `json:"used_lowers,omitempty"`
-	// OpaqueRoot: the layer hides everything below it. overlayfs does not see this in the root of a layer: the
-	// caller leaves the lower layers out of the mount.
+	// OpaqueRoot: the layer hides everything below it. overlayfs does not see the mark in the root of a layer:
+	// whoever mounts the directory leaves out those below it.
 	OpaqueRoot bool `json:"opaque_root,omitempty"`
 }
 
@@ -73,7 +78,7 @@ type UnpackResult struct {
 //
 // Errors name the member. After one the directory holds a part of the layer and is fit for [RemoveAll] only.
 func Unpack(ctx context.Context, r io.Reader, dir string, o UnpackOptions) (UnpackResult, error) {
-	u := &unpacker{ctx: ctx, o: o, hides: newHides(), buf: make([]byte, inode.CopyBuffer)}
+	u := &unpacker{ctx: ctx, o: o, hides: newHides(), named: map[string]map[string]string{}, buf: make([]byte, inode.CopyBuffer)}
 	defer u.close()
 	if err := u.begin(dir); err != nil {
 		return u.res, fmt.Errorf("unpack to %s: %w", dir, err)
@@ -95,6 +100,7 @@ type unpacker struct {
 	dirs   dirStack
 	lowers *stack // opened when first needed
 	hides  hides
+	named  map[string]map[string]string // by path: access control lists with names
 	buf    []byte
 }
 
@@ -152,6 +158,10 @@ func (u *unpacker) member(m *layers.Member, data io.Reader) error {
 	for _, name := range m.Lost {
 		u.lose(m.Path, "xattr "+name)
 	}
+	delete(u.named, m.Path)
+	if len(m.Named) > 0 {
+		u.named[m.Path] = m.Named
+	}
 	if m.Path == "" {
 		return u.root(m)
 	}
@@ -164,6 +174,14 @@ func (u *unpacker) member(m *layers.Member, data io.Reader) error {
 		return u.hardLink(dir, name, m)
 	}
 	return u.create(dir, name, m, data)
+}
+
+// applied counts and notes what was not done to a file.
+func (u *unpacker) applied(path string, done inode.Applied) {
+	if done.Outside {
+		u.res.Outside++
+	}
+	u.lose(path, done.Lost...)
 }
 
 // lose notes what the directory cannot hold.
@@ -181,8 +199,8 @@ func (u *unpacker) root(m *layers.Member) error {
 		return err
 	}
 	return u.dirs.setRoot(func(h inode.Handle) error {
-		lost, err := inode.Apply(h, m, inode.Inheritance{}, true)
-		u.lose("", lost...)
+		done, err := inode.Apply(h, m, inode.Inheritance{}, true)
+		u.applied("", done)
 		return err
 	})
 }

@@ -32,9 +32,9 @@ func (u *unpacker) create(dir *openedDir, name string, m *layers.Member, data io
 		h.FD, err = u.makeDevice(dir.fd, name, m)
 	}
 	if err == nil {
-		var lost []string
-		lost, err = inode.Apply(h, m, dir.in, stale)
-		u.lose(m.Path, lost...)
+		var done inode.Applied
+		done, err = inode.Apply(h, m, dir.in, stale)
+		u.applied(m.Path, done)
 	}
 	if h.FD >= 0 {
 		// A network file system may tell only now that it could not write.

@@ -121,6 +121,9 @@ func (u *unpacker) finish() error {
 			}
 		}
 	}
+	if err := u.setNamed(); err != nil {
+		return err
+	}
 	return u.dirs.leave(0)
 }
 

@@ -29,8 +29,8 @@ func (u *unpacker) missing(path string, parent *openedDir) (int, error) {
 		return -1, err
 	}
 	u.hides.implied[path] = borrowed
-	lost, err := inode.Apply(inode.Handle{Dir: parent.fd, Name: name, FD: fd}, &m, parent.in, false)
-	u.lose(path, lost...)
+	done, err := inode.Apply(inode.Handle{Dir: parent.fd, Name: name, FD: fd}, &m, parent.in, false)
+	u.applied(path, done)
 	if err != nil {
 		inode.CloseFD(fd)
 		return -1, err

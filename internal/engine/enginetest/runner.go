@@ -35,7 +35,7 @@ type RunnerCase struct {
 // TestRunner is what every runner does.
 func TestRunner(t *testing.T, newCase func(t *testing.T) RunnerCase) {
 	for name, test := range map[string]func(*testing.T, *runnerTest){
-		"layer": testLayer, "nothing": testNothing, "exit": testExit, "files": testFiles, "secrets": testSecrets,
+		"layer": testLayer, "nothing": testNothing, "clock behind": testClockBehind, "exit": testExit, "files": testFiles, "secrets": testSecrets,
 		"damaged": testDamaged, "cancelled": testCancelled, "late": testLate, "output": testOutputFails, "remove": testRemove,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,6 +119,19 @@ func testLayer(t *testing.T, r *runnerTest) {
 	above.Layers = append(append([]engine.Link{}, r.Layers...), engine.Link{DiffID: o.DiffID, Dir: o.DiffID})
 	if r.mustRun(above); r.out.String() != "new\n" {
 		t.Errorf("the job above prints %q", r.out.String())
+	}
+}
+
+// testClockBehind: where no clock has reached the epoch yet, layers are the same each time all the same.
+func testClockBehind(t *testing.T, r *runnerTest) {
+	j := r.job("echo new > /file\n")
+	j.Epoch = time.Unix(4000000000, 0).UTC()
+	first, second := r.mustRun(j), r.mustRun(j)
+	if m := readLayer(t, r.Store, first.DiffID)["file"]; !m.ModTime.Equal(j.Epoch) {
+		t.Errorf("the file is of %s", m.ModTime)
+	}
+	if first.DiffID != second.DiffID {
+		t.Errorf("the layers are %s and %s", first.DiffID, second.DiffID)
 	}
 }
 

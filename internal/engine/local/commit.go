@@ -52,7 +52,7 @@ func (x *execution) capture(ctx context.Context, w *store.LayerWriter) (res tree
 	defer pr.Close() // read only
 	p, err := x.host.Start(ctx, stage.Command{
 		Stage: stageCapture,
-		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Lowers: x.lowers, Epoch: x.job.Epoch},
+		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Lowers: x.lowers, Epoch: x.job.Epoch, Ran: x.ran},
 		Files: []*os.File{pw},
 		Log:   x.r.o.Log,
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -35,7 +36,7 @@ func (r *Runner) lowerDirs(ctx context.Context, dirs *store.Dirs, links []engine
 	names := make([]digest.Digest, len(links))
 	for i, l := range links {
 		at := len(links) - 1 - i
-		if err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:])); err != nil {
+		if err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:]), paths[at+1:]); err != nil {
 			return nil, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 		}
 		paths[at], names[at] = dirs.Path(l.Dir), l.Dir
@@ -45,7 +46,7 @@ func (r *Runner) lowerDirs(ctx context.Context, dirs *store.Dirs, links []engine
 
 // layerDir is the directory of a link that lies on others, top first. One that is named by its diff id is the same on all.
 func layerDir(l engine.Link, below []digest.Digest) store.LayerDir {
-	d := store.LayerDir{Name: l.Dir, Layer: l.DiffID}
+	d := store.LayerDir{Name: l.Dir, Layer: l.DiffID, Alone: len(below) == 0}
 	if l.Dir != l.DiffID {
 		d.Below = below
 	}
@@ -54,7 +55,7 @@ func layerDir(l engine.Link, below []digest.Digest) store.LayerDir {
 
 // ensureDir unpacks one layer if its directory is missing or not to be trusted. Two builds never unpack the same one.
 // While a build runs nobody removes a directory, so that each is looked at once.
-func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir) error {
+func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
 	if _, ok := r.dirs.Load(l.Name); ok {
 		return nil
 	}
@@ -63,7 +64,7 @@ func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerD
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(r.makeDir(ctx, dirs, l), unlock()); err != nil {
+		if err := errors.Join(r.makeDir(ctx, dirs, l, lowers), unlock()); err != nil {
 			return err
 		}
 	}
@@ -71,11 +72,11 @@ func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerD
 	return nil
 }
 
-func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir) error {
+func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
 	if dirs.Has(l.Name) {
 		return nil // somebody else did it meanwhile
 	}
-	u, err := r.unpackLayer(ctx, dirs, l)
+	u, err := r.unpackLayer(ctx, l.Layer, unpackArgs{Lowers: slices.Clone(lowers), Whole: true})
 	if err != nil {
 		return err
 	}
@@ -84,17 +85,13 @@ func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir
 }
 
 // unpackLayer unpacks a layer of the store. The caller calls Abort.
-func (r *Runner) unpackLayer(ctx context.Context, dirs *store.Dirs, l store.LayerDir) (*Unpacking, error) {
-	in, err := r.o.Store.OpenLayer(l.Layer)
+func (r *Runner) unpackLayer(ctx context.Context, layer digest.Digest, on unpackArgs) (*Unpacking, error) {
+	in, err := r.o.Store.OpenLayer(layer)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close() // read only
-	var lowers []string
-	for _, name := range l.Below {
-		lowers = append(lowers, dirs.Path(name))
-	}
-	u, err := r.unpackOn(ctx, lowers)
+	u, err := r.unpackOn(ctx, "layer "+layer.String(), on)
 	if err != nil {
 		return nil, err
 	}

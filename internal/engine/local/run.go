@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -26,7 +27,8 @@ type execution struct {
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
-	lowers    []string // top first
+	lowers    []string    // top first
+	ran       []tree.Span // when the script ran
 	// holder is the directory that becomes a layer's.
 	holder string
 }
@@ -76,7 +78,10 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 			return out, err
 		}
 	}
+	begun := time.Now()
 	exit, err := x.script(ctx)
+	ended := time.Now()
+	x.ran = spans(begun, ended, ended.Sub(begun)) // by the clock that nobody sets
 	if errors.Is(err, errLate) {
 		return engine.Outcome{Late: true, Notes: exit.Notes}, nil
 	}
@@ -91,6 +96,17 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	}
 	out.Notes = exit.Notes
 	return out, nil
+}
+
+// tick is more than the clocks of file systems are behind.
+const tick = time.Second
+
+// spans are the times of files that were written between two instants of the clock. It may have been set meanwhile: what
+// was written before that is of the first span, and what was written after it of the second.
+func spans(begun, ended time.Time, took time.Duration) []tree.Span {
+	return []tree.Span{
+		{From: begun.Add(-tick), To: begun.Add(took + tick)}, {From: ended.Add(-took - tick), To: ended.Add(tick)},
+	}
 }
 
 // script executes the script.

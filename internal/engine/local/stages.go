@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 	"xtoo/layers/tree"
 )
@@ -30,6 +31,7 @@ func RegisterStages() {
 type unpackArgs struct {
 	Dir    string   `json:"dir"`
 	Lowers []string `json:"lowers,omitempty"`
+	Whole  bool     `json:"whole"` // lowers are all there is below
 }
 
 func runUnpack(ctx context.Context, s *stage.Stage) error {
@@ -37,7 +39,10 @@ func runUnpack(ctx context.Context, s *stage.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: true})
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: a.Whole})
+	if errors.Is(err, tree.ErrNoUserXattrs) {
+		return &host.Error{Err: err, Hint: "set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs"}
+	}
 	if err != nil {
 		return err
 	}
@@ -63,6 +68,8 @@ type captureArgs struct {
 	Work   string    `json:"work"`
 	Lowers []string  `json:"lowers"`
 	Epoch  time.Time `json:"epoch"`
+	// Ran is when the script ran.
+	Ran []tree.Span `json:"ran"`
 }
 
 func runCapture(ctx context.Context, s *stage.Stage) error {
@@ -75,7 +82,7 @@ func runCapture(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	out := s.File(0)
-	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch})
+	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch, Ran: a.Ran})
 	if err != nil {
 		return err
 	}

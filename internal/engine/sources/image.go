@@ -84,7 +84,7 @@ func material(img *oci.Imported) engine.Material {
 }
 
 // Read implements [engine.Source]: it brings the layers into the store as they are.
-func (s *Image) Read(ctx context.Context, b *projects.Base, _ engine.Reading) (engine.Material, error) {
+func (s *Image) Read(ctx context.Context, b *projects.Base, r engine.Reading) (engine.Material, error) {
 	tmp, err := s.Store.MakeTemp("import")
 	if err != nil {
 		return engine.Material{}, err
@@ -97,6 +97,9 @@ func (s *Image) Read(ctx context.Context, b *projects.Base, _ engine.Reading) (e
 		return engine.Material{}, fmt.Errorf("%s: from: %w", b.Pos, err)
 	}
 	m := material(img)
+	if isFuture(m.Created) {
+		r.Warn(fmt.Sprintf("%s: from %s: it was created at %s, %s", b.Pos, b.Text, m.Created.Format(time.RFC3339), future))
+	}
 	var diffIDs []digest.Digest
 	for _, l := range img.Layers {
 		c, err := layers.CompressionOf(l.Descriptor.MediaType)

@@ -56,13 +56,16 @@ func TestStageFiles(t *testing.T) {
 
 func TestStageState(t *testing.T) {
 	t.Setenv("XTOO_TEST_SECRET", "in the environment")
-	// A file that whoever started us left open, as shells do.
-	left, err := os.Open("/")
+	// A file that whoever started us left open, as shells do, by a number that a stage has no file of its own at.
+	root, err := os.Open("/")
 	must(t, err)
-	defer left.Close()
-	if _, _, e := syscall.Syscall(syscall.SYS_FCNTL, left.Fd(), syscall.F_SETFD, 0); e != 0 {
+	defer root.Close()
+	fd, _, e := syscall.Syscall(syscall.SYS_FCNTL, root.Fd(), syscall.F_DUPFD, 50)
+	if e != 0 {
 		t.Fatal(e)
 	}
+	left := os.NewFile(fd, "/")
+	defer left.Close()
 	eachTier(t, func(t *testing.T, c *Client) {
 		var st stageState
 		must(t, runStage(t, c, Command{Stage: "test.state"}, &st))
@@ -233,12 +236,14 @@ func TestStageCancel(t *testing.T) {
 
 func TestMapRefused(t *testing.T) {
 	h := *probe(t)
+	said, hint := "newuidmap", "/etc/subuid"
+	own := h.UIDs[0]
+	h.UIDs = []specs.LinuxIDMapping{own, {ContainerID: 1, HostID: 0, Size: 1}} // the real root
 	if !h.HelpedMaps() {
-		t.Skip("this user needs no newuidmap, or has none")
+		h.UIDs, said, hint = []specs.LinuxIDMapping{own, own}, "uid_map", ""
 	}
-	h.UIDs = []specs.LinuxIDMapping{h.UIDs[0], {ContainerID: 1, HostID: 0, Size: 1}} // the real root
 	_, err := client(t, &h).Start(context.Background(), Command{Stage: "test.echo"})
-	if !errors.Is(err, host.ErrNoNamespaces) || !strings.Contains(err.Error(), "newuidmap") || !strings.Contains(host.Hint(err), "/etc/subuid") {
+	if !errors.Is(err, host.ErrNoNamespaces) || !strings.Contains(err.Error(), said) || !strings.Contains(host.Hint(err), hint) {
 		t.Errorf("%v (%s)", err, host.Hint(err))
 	}
 }

@@ -58,7 +58,7 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 	}
 	defer release()
 	var gone []string
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		for _, name := range rooms() {
 			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 				gone = append(gone, filepath.Join(dir, name))
@@ -73,7 +73,7 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 	if err != nil {
 		return err
 	}
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		// Something that is not the store's own stays, and its directory with it.
 		err := os.Remove(dir)
 		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EBUSY) {

@@ -98,7 +98,7 @@ type own struct{ *child }
 
 func (o own) ended() <-chan struct{} { return o.child.ended }
 func (o own) settle(bool)            { <-o.child.ended }
-func (o own) died() error            { return fmt.Errorf("%w: %s", errDied, o.how) }
+func (o own) died() error            { return diedOf(o.how) }
 
 // shared runs a function in a server.
 type shared struct {
@@ -151,5 +151,5 @@ func (r *spawned) died() error {
 	if r.err != nil {
 		return r.err
 	}
-	return fmt.Errorf("%w: %s", errDied, r.how)
+	return diedOf(r.how)
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
 	"xtoo/internal/testutil"
@@ -56,15 +57,14 @@ func TestStageFiles(t *testing.T) {
 
 func TestStageState(t *testing.T) {
 	t.Setenv("XTOO_TEST_SECRET", "in the environment")
-	// A file that whoever started us left open, as shells do, by a number that a stage has no file of its own at.
+	// A file that whoever started us left open, as shells do.
 	root, err := os.Open("/")
 	must(t, err)
 	defer root.Close()
-	fd, _, e := syscall.Syscall(syscall.SYS_FCNTL, root.Fd(), syscall.F_DUPFD, 50)
-	if e != 0 {
-		t.Fatal(e)
-	}
-	left := os.NewFile(fd, "/")
+	// Its number is none that the stage would give to a file of its own.
+	fd, err := unix.FcntlInt(root.Fd(), unix.F_DUPFD, 50)
+	must(t, err)
+	left := os.NewFile(uintptr(fd), "/")
 	defer left.Close()
 	eachTier(t, func(t *testing.T, c *Client) {
 		var st stageState
@@ -128,6 +128,7 @@ func TestStageErrors(t *testing.T) {
 		{kind: "hint", is: []error{host.ErrNoNamespaces}, not: errOfTest, text: "outer: user namespaces", hint: "do this"},
 		{kind: "panic", is: []error{errDied}, not: errOfTest, text: "panic: on purpose"},
 		{kind: "exit", is: []error{errDied}, not: errOfTest, text: "exit status 7"},
+		{kind: "threads", is: []error{errDied, syscall.EAGAIN}, not: errOfTest, text: "died: start a thread: resource", hint: host.Hint(host.ExplainStart(syscall.EAGAIN, 0))},
 	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		for _, one := range cases {
@@ -146,6 +147,9 @@ func TestStageErrors(t *testing.T) {
 				t.Errorf("%s: %v is %v", one.kind, err, one.not)
 			}
 			contains(t, err.Error(), one.text)
+			if one.kind == "threads" && strings.Contains(err.Error(), "goroutine") {
+				t.Errorf("the stacks of the runtime are in %v", err)
+			}
 			if host.Hint(err) != one.hint {
 				t.Errorf("%s: hint %q", one.kind, host.Hint(err))
 			}

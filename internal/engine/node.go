@@ -135,14 +135,14 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 
 // remember records a node that was executed, and what it was made from.
 func (b *build) remember(st *nodeState, log string) error {
-	refs := store.Refs{Logs: []string{filepath.Base(log)}}
+	refs := store.Refs{Logs: []string{filepath.Base(log)}, Held: true}
 	if st.record.DiffID != "" {
 		refs.Layers = []digest.Digest{st.record.DiffID}
 	}
 	if err := b.o.Store.Put(kindNode, st.content(), refs, st.record); err != nil {
 		return err
 	}
-	return b.o.Store.Put(kindLast, lastKey(st.node), store.Refs{}, lastRecord{Below: st.below.content.digest(), Inputs: st.inputs.list})
+	return b.o.Store.Put(kindLast, lastKey(st.node), store.Refs{Held: true}, lastRecord{Below: st.below.content.digest(), Inputs: st.inputs.list})
 }
 
 // A ScriptError says that a node's script did not end well.

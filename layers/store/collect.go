@@ -99,7 +99,7 @@ func nothing(fs.DirEntry, string) error { return nil }
 func (c *collection) names(context.Context) error {
 	known := func(e fs.DirEntry) bool { return e.Name() == usersFile || slices.Contains(rooms(), e.Name()) }
 	work := func(e fs.DirEntry) bool { return workName().MatchString(e.Name()) }
-	for _, dir := range c.s.dirs() {
+	for _, dir := range c.s.Roots() {
 		if err := errors.Join(c.files(dir, known, nothing), c.files(filepath.Join(dir, dirTmp), work, nothing)); err != nil {
 			return err
 		}

@@ -40,8 +40,8 @@ func (s *Store) MakeTemp(prefix string) (string, error) {
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// dirs are the store's directory and, where it is another one, its scratch.
-func (s *Store) dirs() []string {
+// Roots are the store's directory and, where it is another one, its scratch: everything of the store lies below them.
+func (s *Store) Roots() []string {
 	if s.scratch == s.dir {
 		return []string{s.dir}
 	}
@@ -152,7 +152,7 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 
 // Sweep removes what dead processes left in tmp/.
 func (s *Store) Sweep(ctx context.Context, rm Remover) error {
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		entries, err := readDir(filepath.Join(dir, dirTmp))
 		if err != nil {
 			return err

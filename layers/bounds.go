@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// ErrTooLarge: a stream from elsewhere holds more than it may. See [Bounds].
-var ErrTooLarge = errors.New("too large")
+// errTooLarge says that a stream from elsewhere holds more than it may: see [Bounds].
+var errTooLarge = errors.New("too large")
 
 // Bounds are for what a stream from elsewhere may hold: a few bytes can stand for more than any disk holds, and for years
 // of reading. Zero values mean the defaults.
@@ -37,22 +37,22 @@ type Tally struct {
 	members, content int64
 }
 
-// Add counts a member. The error, which wraps [ErrTooLarge], says which bound it is beyond.
+// Add counts a member. The error says which bound it is beyond.
 func (t *Tally) Add(m *Member) error {
 	t.members++
 	t.content += min(m.Size, t.Bounds.FileSize+1)
 	switch {
 	case t.members > t.Bounds.Members:
-		return fmt.Errorf("%w: more than %d members", ErrTooLarge, t.Bounds.Members)
+		return fmt.Errorf("%w: more than %d members", errTooLarge, t.Bounds.Members)
 	case m.Size > t.Bounds.FileSize:
-		return fmt.Errorf("%w: a file of %d bytes, the limit is %d", ErrTooLarge, m.Size, t.Bounds.FileSize)
+		return fmt.Errorf("%w: a file of %d bytes, the limit is %d", errTooLarge, m.Size, t.Bounds.FileSize)
 	case t.content > t.Bounds.content:
-		return fmt.Errorf("%w: files of more than %d bytes in all", ErrTooLarge, t.Bounds.content)
+		return fmt.Errorf("%w: files of more than %d bytes in all", errTooLarge, t.Bounds.content)
 	}
 	return nil
 }
 
-// Limit reads r, and returns an error that wraps [ErrTooLarge] where it has more than n bytes.
+// Limit reads r, and returns an error where it has more than n bytes.
 func Limit(r io.Reader, n int64) io.Reader { return &limited{r, n} }
 
 type limited struct {
@@ -66,7 +66,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
-		return max(n-1, 0), fmt.Errorf("%w: it goes on after the last byte that it may have", ErrTooLarge)
+		return max(n-1, 0), fmt.Errorf("%w: it goes on after the last byte that it may have", errTooLarge)
 	}
 	return n, err
 }

@@ -24,7 +24,7 @@ func TestBounds(t *testing.T) {
 		for _, size := range c.sizes {
 			err = errors.Join(err, tally.Add(&Member{Size: size}))
 		}
-		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrTooLarge) {
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, errTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -33,7 +33,7 @@ func TestBounds(t *testing.T) {
 func TestLimit(t *testing.T) {
 	for n, ok := range map[int64]bool{5: true, 6: true, 4: false, 0: false} {
 		data, err := io.ReadAll(Limit(strings.NewReader("12345"), n))
-		if (err == nil) != ok || ok && string(data) != "12345" || !ok && (!errors.Is(err, ErrTooLarge) || int64(len(data)) != n) {
+		if (err == nil) != ok || ok && string(data) != "12345" || !ok && (!errors.Is(err, errTooLarge) || int64(len(data)) != n) {
 			t.Errorf("at most %d: %q, %v", n, data, err)
 		}
 	}

@@ -11,7 +11,7 @@ var (
 	// directory on a file system without user xattrs or on a network). It comes in a [host.Error] that says what to do.
 	errNoOverlay = errors.New("overlayfs cannot be used")
 
-	// errTooManyLayers: more Lowers than the kernel stacks (500).
+	// errTooManyLayers: more Lowers than [MaxLayers].
 	errTooManyLayers = errors.New("too many layers")
 
 	// errNotExecutable: the process of a node could not be started: the program or its interpreter is missing

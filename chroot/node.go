@@ -20,8 +20,8 @@ import (
 	"xtoo/chroot/stage"
 )
 
-// maxLayers is what overlayfs stacks (OVL_MAX_STACK).
-const maxLayers = 500
+// MaxLayers is how many layers a node has at most. See [mountOverlay].
+const MaxLayers = 2*maxStack - 1
 
 // maxGrace is the longest that a cancelled process has before it is killed.
 const maxGrace = time.Second
@@ -48,7 +48,7 @@ type Node struct {
 	// sysctls and security labels are among that.
 	Spec *specs.Spec
 
-	// Lowers are layer directories, the topmost first, at most 500, in overlayfs's on-disk format with user
+	// Lowers are layer directories, the topmost first, at most [MaxLayers], in overlayfs's on-disk format with user
 	// xattrs. With none, Upper itself is the root, without any overlay, and Work is not used.
 	Lowers []string
 	// Upper is the directory that receives what the process changes. It exists; its mode and owner become the root's.
@@ -152,8 +152,8 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(n.Lowers) > maxLayers {
-		return nil, fmt.Errorf("stack %d layers: %w: the kernel takes at most %d", len(n.Lowers), errTooManyLayers, maxLayers)
+	if len(n.Lowers) > MaxLayers {
+		return nil, fmt.Errorf("stack %d layers: %w: they can be at most %d", len(n.Lowers), errTooManyLayers, MaxLayers)
 	}
 	if n.Upper == "" || (n.Work == "" && len(n.Lowers) > 0) {
 		return nil, errors.New("run a node: Upper and Work are needed")

@@ -345,11 +345,28 @@ func TestNodeManyLayers(t *testing.T) {
 		if !r.upperHas("f7") {
 			t.Error("no copy-up")
 		}
-		for len(r.node.Lowers) <= 500 {
+		// Beyond what one overlay takes, and a whiteout across the seam.
+		must(t, os.WriteFile(filepath.Join(r.Lower, "hidden"), nil, 0o644))
+		must(t, os.WriteFile(filepath.Join(r.Lower, "shown"), nil, 0o644))
+		gone := filepath.Join(awkward, "gone")
+		must(t, os.Mkdir(gone, 0o755))
+		must(t, syscall.Mknod(filepath.Join(gone, "hidden"), syscall.S_IFCHR, 0))
+		r.node.Lowers = slices.Insert(r.node.Lowers, 100, gone)
+		for i := len(r.node.Lowers); i < maxStack+20; i++ {
+			dir := filepath.Join(r.dir, fmt.Sprint("empty", i))
+			must(t, os.Mkdir(dir, 0o755))
+			r.node.Lowers = slices.Insert(r.node.Lowers, 150, dir)
+		}
+		out, _ = r.run("cat", "/top", ";", "stat", "/f0", "/shown", ";", "chmod", "/shown", "0600", ";", "ls", "/")
+		contains(t, out, "layer 199\n", "shown")
+		if strings.Contains(out, "hidden") || !r.upperHas("shown") {
+			t.Errorf("%d layers: %s", len(r.node.Lowers), out)
+		}
+		for len(r.node.Lowers) <= MaxLayers {
 			r.node.Lowers = append(r.node.Lowers, r.Lower)
 		}
 		if _, _, err := r.try("print"); !errors.Is(err, errTooManyLayers) {
-			t.Errorf("501 layers: %v", err)
+			t.Errorf("%d layers: %v", len(r.node.Lowers), err)
 		}
 	})
 }

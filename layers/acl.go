@@ -78,7 +78,7 @@ func parseACL(text string, inherited bool, ids IDs) (string, error) {
 	}
 	for _, tag := range []uint16{aclUserObj, aclGroupObj, aclOther} {
 		if inherited && !slices.ContainsFunc(entries, func(e aclEntry) bool { return e.tag == tag }) {
-			return "", fmt.Errorf("%w: access control list: %q lacks user::, group:: or other::", ErrMember, text)
+			return "", fmt.Errorf("%w: access control list: %q lacks an entry user::, group:: or other:: that all have", ErrMember, text)
 		}
 	}
 	b := binary.LittleEndian.AppendUint32(nil, aclVersion)
@@ -170,7 +170,7 @@ func parseACLEntry(line string, ids IDs) (e aclEntry, err error) {
 		if ids == nil {
 			return e, errNames
 		}
-		known := false
+		var known bool
 		if e.id, known = ids(f[1], e.tag == aclGroup); !known {
 			return e, fmt.Errorf("entry %q: nobody of that name is known", line)
 		}

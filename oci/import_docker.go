@@ -80,7 +80,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	}
 	recompress := o.recompress
 	return &image{
-		id: manifest.Config.Digest, config: config, layers: manifest.Layers, close: closeAll,
+		id: manifest.Config.Digest, document: data, config: config, layers: manifest.Layers, close: closeAll,
 		copyLayer: func(ctx context.Context, desc v1.Descriptor, diffID digest.Digest, sink BlobSink) (_ ImportedLayer, err error) {
 			tar, err := blobs(ctx, desc.Digest)
 			if err != nil {

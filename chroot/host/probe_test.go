@@ -88,6 +88,9 @@ func TestExplainStart(t *testing.T) {
 		}
 		contains(t, Hint(err), c.hint)
 	}
+	if err := explainStart(nothing, syscall.EAGAIN); !strings.Contains(Hint(err), "ulimit -u") || !errors.Is(err, syscall.EAGAIN) || errors.Is(err, ErrNoNamespaces) {
+		t.Errorf("no more processes: %v (%s)", err, Hint(err))
+	}
 	if err := explainStart(nothing, syscall.ENOMEM); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
 		t.Errorf("ENOMEM was explained: %v", err)
 	}

@@ -72,11 +72,15 @@ func namespacesOff(f settings) error {
 }
 
 // ExplainStart turns the error with which the kernel refused namespaces into an [Error] that names the setting, as far as
-// one is to blame.
+// one is to blame. It does the same for a limit of processes that was reached.
 func ExplainStart(err error) error { return explainStart(settings{}, err) }
 
 // explainStart turns the error with which a namespace was refused into one that names the setting.
 func explainStart(f settings, err error) error {
+	if errors.Is(err, syscall.EAGAIN) {
+		return &Error{Err: err, Hint: "this user has as many processes and threads as the limit allows: raise it (`ulimit -u`, " +
+			"/etc/security/limits.conf, TasksMax= of a systemd unit, pids.max of a container), or end some"}
+	}
 	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOSPC) &&
 		!errors.Is(err, syscall.EUSERS) && !errors.Is(err, syscall.EINVAL) {
 		return err

@@ -105,6 +105,9 @@ func registerTestStages() {
 			panic("on purpose")
 		case "exit":
 			os.Exit(7)
+		case "threads": // as the Go runtime ends
+			fmt.Fprintf(os.Stderr, "runtime: %s (have 3 already; errno=11)\nfatal error: newosproc\n\ngoroutine 7 [running]:\n", noThread)
+			os.Exit(2)
 		}
 		return nil
 	}, errOfTest)

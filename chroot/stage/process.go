@@ -63,12 +63,12 @@ type runner interface {
 
 // begin sends the request and watches over the function. After an error it is gone, and the socket closed.
 func (p *Process) begin(req request) error {
-	req.Stage, req.Args, req.LogLevel = p.command.Stage, p.args, p.logLevel()
+	req.Stage, req.LogLevel = p.command.Stage, p.logLevel()
 	data, err := json.Marshal(req)
 	go p.read()
 	go p.watch()
 	if err == nil {
-		err = writeFrame(p.control, frameRequest, data)
+		err = writeFrame(p.control, frameRequest, append(append(data, '\n'), p.args...))
 	}
 	if err == nil {
 		return nil

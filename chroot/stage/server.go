@@ -94,7 +94,7 @@ func (s *Stage) spawn(ctx context.Context, inside *host.Host) error {
 			return os.NewSyscallError("set blocking", err)
 		}
 	}
-	c, err := spawn(inside, args.Kinds, initialEnv(1), s.files)
+	c, err := spawn(ctx, inside, args.Kinds, initialEnv(1), s.files)
 	// At once: they are the new process's, and whoever has the other end waits for its end.
 	if err = errors.Join(err, closeAll(s.files)); err != nil {
 		if c != nil {

@@ -16,6 +16,9 @@ import (
 
 // settle turns the process as it was cloned into one that can work.
 func settle(req *request) error {
+	if err := awaitIDs(controlFD + 1 + req.Files); err != nil {
+		return err
+	}
 	if req.SetIDs || req.Groups {
 		if err := becomeRoot(req); err != nil {
 			return err

@@ -1,13 +1,16 @@
 package stage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,9 +25,10 @@ type child struct {
 	how     string        // how it ended, and its first words; to be read after ended
 }
 
-// spawn clones a process and has it execute this program. It is done on a thread of its own which lives as long as the
-// child: the parent-death signal comes at the death of the thread that cloned, not of the process.
-func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child, error) {
+// spawn clones a process and has it execute this program, which gets its ids a moment later: see awaitIDs. It is done on a
+// thread of its own which lives as long as the child: the parent-death signal comes at the death of the thread that cloned, not
+// of the process.
+func spawn(ctx context.Context, h *host.Host, kinds uintptr, env []string, files []*os.File) (*child, error) {
 	// What the Go runtime says when it crashes, and nothing else, goes there; an anonymous file needs no reader.
 	memory, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -36,7 +40,11 @@ func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child,
 		return nil, errors.Join(err, c.stderr.Close())
 	}
 	defer null.Close() // nothing was written
-	attr := &os.ProcAttr{Files: append([]*os.File{null, c.stderr, c.stderr}, files...), Env: env, Sys: h.Attributes(kinds)}
+	mapped, tell, err := blockingPipe()
+	if err != nil {
+		return nil, errors.Join(err, c.stderr.Close())
+	}
+	attr := &os.ProcAttr{Files: slices.Concat([]*os.File{null, c.stderr, c.stderr}, files, []*os.File{mapped}), Env: env, Sys: host.LateAttributes(kinds)}
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -47,15 +55,62 @@ func spawn(h *host.Host, kinds uintptr, env []string, files []*os.File) (*child,
 		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
 		var err error
 		c.process, err = os.StartProcess("/proc/self/exe", []string{os.Args[0]}, attr)
-		started <- err
-		if err == nil {
-			c.wait()
+		if err != nil {
+			started <- errors.Join(host.ExplainStart(err), c.stderr.Close())
+			return
 		}
+		// Before it is waited for: as long as it is not, its number is nobody else's.
+		if err = giveIDs(ctx, h, c.process.Pid, tell); err != nil {
+			c.kill()
+		}
+		started <- err
+		c.wait()
 	}()
-	if err := <-started; err != nil {
-		return nil, errors.Join(host.ExplainStart(err), c.stderr.Close())
+	err = <-started
+	if err = errors.Join(err, mapped.Close(), tell.Close()); err != nil {
+		if c.process != nil {
+			c.kill()
+			<-c.ended
+		}
+		return nil, err
 	}
 	return c, nil
+}
+
+// blockingPipe makes a pipe that is not inherited.
+func blockingPipe() (read, write *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "pipe of a stage"), os.NewFile(uintptr(fds[1]), "pipe"), nil
+}
+
+// mapsTimeout bounds what newuidmap and newgidmap may take, which may ask a directory service.
+const mapsTimeout = time.Minute
+
+// giveIDs writes the maps of a process and tells it so.
+func giveIDs(ctx context.Context, h *host.Host, pid int, tell *os.File) error {
+	ctx, cancel := context.WithTimeout(ctx, mapsTimeout)
+	defer cancel()
+	if err := h.WriteMaps(ctx, pid); err != nil {
+		return err
+	}
+	if _, err := tell.Write([]byte{1}); err != nil {
+		return fmt.Errorf("tell a stage that it has ids: %w", err)
+	}
+	return nil
+}
+
+// awaitIDs waits in the new process until its maps are written. The pipe is at the number behind its files.
+func awaitIDs(fd int) error {
+	pipe := os.NewFile(uintptr(fd), "pipe of the ids")
+	var b [1]byte
+	_, err := io.ReadFull(pipe, b[:])
+	if err = errors.Join(err, pipe.Close()); err != nil {
+		return fmt.Errorf("wait for ids: %w", err)
+	}
+	return nil
 }
 
 // timerSlack is by how much the sleep of a thread may be prolonged, in nanoseconds.

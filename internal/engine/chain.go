@@ -24,6 +24,7 @@ type chain struct {
 	arch    qemu.Arch
 	epoch   time.Time
 	config  v1.ImageConfig
+	extra   oci.Extra
 	// found is a digest of what the base has that is not in its key: its history and config.
 	found digest.Digest
 	runs  digest.Digest // of a finished chain: key of the record of all nodes of its project; empty: there is none
@@ -36,7 +37,7 @@ type chain struct {
 
 // newChain is the chain of a base. epoch is SOURCE_DATE_EPOCH as the user set it, or nil.
 func newChain(f Foundation, epoch *time.Time) (*chain, error) {
-	c := &chain{arch: f.Arch, epoch: sane(f.Created), config: f.Config, layers: f.Layers}
+	c := &chain{arch: f.Arch, epoch: sane(f.Created), config: f.Config, extra: f.Extra, layers: f.Layers}
 	if epoch != nil {
 		c.epoch = sane(*epoch)
 	}
@@ -55,7 +56,8 @@ func newChain(f Foundation, epoch *time.Time) (*chain, error) {
 	data, err := json.Marshal(struct {
 		History []v1.History
 		Config  v1.ImageConfig
-	}{c.history, c.config})
+		Extra   oci.Extra `json:",omitzero"`
+	}{c.history, c.config, c.extra})
 	c.found = digest.FromBytes(data)
 	return c, err
 }

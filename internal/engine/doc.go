@@ -19,7 +19,7 @@
 // blobs, the tags of oci/index.json, and records of these kinds:
 //
 //	bases/3   identity of a base → its layers and what the source knows of it
-//	looks/1   the same without layers: what only looking at a base has found
+//	looks/2   the same without layers: what only looking at a base has found
 //	nodes/3   content key of a node → its layer
 //	last/3    project, node and architecture → the inputs of the last execution, to say why it must be executed now
 //	runs/2    keys of all nodes of a project → their layers, so that nothing to do costs one record a project

@@ -10,7 +10,7 @@ import (
 const (
 	kindNode  store.Kind = "nodes/3"  // content key of a node → nodeRecord
 	kindBase  store.Kind = "bases/3"  // identity of a base → Material, with its layers
-	kindLook  store.Kind = "looks/1"  // identity of a base → Material, without
+	kindLook  store.Kind = "looks/2"  // identity of a base → Material, without
 	kindLast  store.Kind = "last/3"   // project and node → lastRecord
 	kindRuns  store.Kind = "runs/2"   // keys of all nodes of a project, and the layers below → runsRecord
 	kindImage store.Kind = "images/2" // what an image is put together from → imageRecord

@@ -9,6 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers"
+	"xtoo/oci"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -50,6 +51,8 @@ type Material struct {
 	Programs []Programs `json:"programs,omitempty"`
 	// Image is the config of an image from elsewhere.
 	Image *v1.Image `json:"image,omitempty"`
+	// Extra is what its config has beyond that.
+	Extra oci.Extra `json:"extra,omitzero"`
 	// Entries and Bytes of a stage3's tar stream.
 	Entries int64 `json:"entries,omitempty"`
 	Bytes   int64 `json:"bytes,omitempty"`
@@ -80,6 +83,8 @@ type Foundation struct {
 	// Undated: the history is xtoo's own, and happened at SOURCE_DATE_EPOCH.
 	Undated bool
 	Config  v1.ImageConfig
+	// Extra is passed on to all images as it is.
+	Extra oci.Extra
 }
 
 // A Runner executes jobs. It is asked from several goroutines at once.
@@ -92,6 +97,8 @@ type Runner interface {
 	// error. When ctx ends, so does the script, and the error is the context's. After an error the store has no layer
 	// of it.
 	Run(ctx context.Context, j Job, at Site) (Outcome, error)
+	// MaxLayers is how many layers a job can have at most; 0: any number.
+	MaxLayers() int
 	// Remove deletes trees of the store whose files may belong to other ids of the user's range, until ctx ends. Trees
 	// that do not exist are no error.
 	Remove(ctx context.Context, paths ...string) error

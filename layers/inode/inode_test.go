@@ -83,8 +83,8 @@ func TestOwnerRecords(t *testing.T) {
 		{0, 8, Inheritance{}, "\x08\xff\xff\xff\xff\x0f\x10\x08"},
 		{1000, 1 << 21, Inheritance{}, "\x08\xe8\x07\x10\x80\x80\x80\x01"},
 		{1<<32 - 2, 1<<32 - 2, Inheritance{}, "\x08\xfe\xff\xff\xff\x0f\x10\xfe\xff\xff\xff\x0f"},
-		{0, 0, Inheritance{Recorded: true, gid: 8}, "\x08\xff\xff\xff\xff\x0f"}, // 0 in earnest where 8 would be inherited
-		{5, 0, Inheritance{Recorded: true, gid: 8}, "\x08\x05"},
+		{0, 0, Inheritance{recorded: true, gid: 8}, "\x08\xff\xff\xff\xff\x0f"}, // 0 in earnest where 8 would be inherited
+		{5, 0, Inheritance{recorded: true, gid: 8}, "\x08\x05"},
 	} {
 		for _, mode := range []uint32{unix.S_IFREG | 0o4755, unix.S_IFDIR | 0o2750} {
 			h := open(t, dir, fmt.Sprintf("%d-%o", i, mode), mode)
@@ -144,7 +144,7 @@ func TestInheritance(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := meta(t, h).PassesOn()
-	if !in.Recorded || in.gid != 8 {
+	if !in.recorded || in.gid != 8 {
 		t.Fatalf("%+v", in)
 	}
 	made := open(t, h.FD, "made", unix.S_IFREG)

@@ -38,14 +38,14 @@ type diskState struct {
 // PassesOn returns what a directory passes on to what is made in it.
 func (m *Meta) PassesOn() Inheritance {
 	if m.IsDir() && m.Mode&unix.S_ISGID != 0 && m.GID != m.Disk.Stat.Gid {
-		return Inheritance{Recorded: true, gid: m.GID}
+		return Inheritance{recorded: true, gid: m.GID}
 	}
 	return Inheritance{}
 }
 
 // Inherit gives m the group that its directory passed on to it, see owner.go.
 func (m *Meta) Inherit(in Inheritance) {
-	if in.Recorded && m.Disk.nobodys && !m.Disk.GroupRecorded && !m.Disk.copiedUp {
+	if in.recorded && m.Disk.nobodys && !m.Disk.GroupRecorded && !m.Disk.copiedUp {
 		m.GID = in.gid
 	}
 }
@@ -53,7 +53,7 @@ func (m *Meta) Inherit(in Inheritance) {
 // NeedsRecord reports whether, where in passes something on, the file's group is one that only a record can tell from what
 // is passed on.
 func (m *Meta) NeedsRecord(in Inheritance) bool {
-	return in.Recorded && m.Disk.nobodys && !m.Disk.GroupRecorded
+	return in.recorded && m.Disk.nobodys && !m.Disk.GroupRecorded
 }
 
 // ReadMeta returns what a file of a layer directory stands for.

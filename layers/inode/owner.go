@@ -16,7 +16,7 @@ import (
 
 // An id that the kernel refuses, because it is outside the user namespace's map, is recorded beside the file, in
 // the xattr that umoci and PRoot use for it (https://github.com/rootless-containers/proto). The file itself then
-// belongs to [Nobody], an id that no file has in earnest, so that a change of the owner shows: where the file is somebody
+// belongs to [nobodyID], an id that no file has in earnest, so that a change of the owner shows: where the file is somebody
 // else's, the record counts no more. With a single id there is no such id but 0 itself, and a file that is given to 0
 // looks as before. Only regular files and directories can carry the record; the owner of a symbolic link or a fifo
 // is lost from the directory, not from the layer's blob.
@@ -24,7 +24,7 @@ import (
 // # Directories with the setgid bit
 //
 // What is made in such a directory belongs to the directory's group, and the kernel sees to that. Where the
-// group is only recorded it cannot, so Capture does it: a file of the group [Nobody] without a record, in a directory with
+// group is only recorded it cannot, so Capture does it: a file of the group [nobodyID] without a record, in a directory with
 // the setgid bit and a recorded group, is taken to have inherited the group. For this to be sound every file
 // that a layer puts there and that is of that group in earnest carries a record saying so, and a file that was
 // copied up from a lower layer (overlayfs marks it) is never taken to have inherited anything.
@@ -55,8 +55,8 @@ func (o owner) encode() ([]byte, error) {
 
 // Inheritance is what a directory passes on to what is made in it.
 type Inheritance struct {
-	// Recorded: the directory has the setgid bit and its group stands in a record only.
-	Recorded bool
+	// recorded: the directory has the setgid bit and its group stands in a record only.
+	recorded bool
 	gid      uint32
 }
 
@@ -83,7 +83,7 @@ func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, k
 	if err != nil {
 		return outside, false, err
 	}
-	if in.Recorded && gid == nobody.gid {
+	if in.recorded && gid == nobody.gid {
 		rec.gid = gid
 	}
 	if rec == (owner{noID, noID}) {
@@ -106,9 +106,15 @@ func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, k
 	return outside, true, nil
 }
 
-// Nobody is the id on the disk of a file whose own is outside of the map: what 16 bits have for "none", so that no file
+// nobodyID is the id on the disk of a file whose own is outside of the map: what 16 bits have for "none", so that no file
 // has it in earnest. Where the map does not reach it, it is the highest that there is; 0 where there is but one.
-const Nobody = 65535
+const nobodyID = 65535
+
+// SeenAs returns the user that files belong to on the disk whose own is outside of the map.
+func SeenAs() (uint32, error) {
+	nobody, err := standIn()
+	return nobody.uid, err
+}
 
 // standIn returns the ids of files whose own are outside of the map of this process.
 var standIn = sync.OnceValues(func() (owner, error) {
@@ -128,8 +134,8 @@ func nobodyOf(idMap string) (uint32, error) {
 		if _, err := fmt.Sscan(line, &inside, &outside, &count); err != nil {
 			return 0, fmt.Errorf("%s: %q: %w", idMap, line, err)
 		}
-		if inside <= Nobody && Nobody < inside+count {
-			return Nobody, nil
+		if inside <= nobodyID && nobodyID < inside+count {
+			return nobodyID, nil
 		}
 		highest = max(highest, inside+count-1)
 	}

@@ -51,6 +51,8 @@ type UnpackResult struct {
 	Lost []Note `json:"lost,omitempty"`
 	// Outside counts the files whose owner is outside of the map of the user namespace.
 	Outside int64 `json:"outside,omitempty"`
+	// SeenAs is the user that such files belong to for those in the namespace; 0 where it has one id.
+	SeenAs uint32 `json:"seen_as,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
 	UsedLowers bool `json:"used_lowers,omitempty"`
 	// OpaqueRoot: the layer hides everything below it. overlayfs does not see the mark in the root of a layer:
@@ -110,6 +112,9 @@ func (u *unpacker) begin(dir string) error {
 		return err
 	}
 	u.dirs.init(root)
+	if u.res.SeenAs, err = inode.SeenAs(); err != nil {
+		return err
+	}
 	names, err := inode.ReadNames(root)
 	if err != nil {
 		return err

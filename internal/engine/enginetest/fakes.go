@@ -138,6 +138,9 @@ func (r *Runner) Ready(context.Context, qemu.Arch) error { return r.NotReady }
 // IDs implements [engine.Runner].
 func (r *Runner) IDs() int64 { return r.HasIDs }
 
+// MaxLayers implements engine.Runner.
+func (r *Runner) MaxLayers() int { return 150 }
+
 // Remove implements [engine.Runner].
 func (r *Runner) Remove(_ context.Context, paths ...string) error {
 	var all []error

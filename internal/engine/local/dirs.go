@@ -19,6 +19,9 @@ func (r *Runner) dirsOf(h *chroot.Host) *store.Dirs {
 	return r.o.Store.Dirs(fmt.Sprintf("%s tier, users %v, groups %v", h.Tier, h.UIDs, h.GIDs))
 }
 
+// MaxLayers implements [engine.Runner].
+func (r *Runner) MaxLayers() int { return chroot.MaxLayers }
+
 // IDs implements [engine.Runner].
 func (r *Runner) IDs() int64 {
 	h, err := r.host()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -15,7 +14,6 @@ import (
 	"xtoo/chroot"
 	"xtoo/chroot/stage"
 	"xtoo/internal/engine"
-	"xtoo/layers/inode"
 	"xtoo/layers/store"
 	"xtoo/layers/tree"
 )
@@ -31,7 +29,6 @@ type Unpacking struct {
 	done   bool
 	err    error
 	what   string // is unpacked, in words
-	seenAs string // what scripts see files as whose owners the map does not have
 }
 
 // Unpack starts to unpack a layer that lies on nothing. The caller calls Adopt when all is written, and Abort in any case.
@@ -66,11 +63,7 @@ func (r *Runner) unpackOn(ctx context.Context, what string, args unpackArgs) (*U
 	if err != nil {
 		return nil, errors.Join(err, pw.Close())
 	}
-	seenAs := strconv.Itoa(inode.Nobody) + "'s"
-	if idsOf(host) <= 1 {
-		seenAs = "root's, so that giving them to root changes nothing"
-	}
-	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what, seenAs: seenAs}, nil
+	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.
@@ -94,8 +87,12 @@ func (u *Unpacking) Finish() error {
 // warn tells the user what scripts will not see as the image has it.
 func (u *Unpacking) warn(res tree.UnpackResult) {
 	if res.Outside > 0 {
+		seenAs := fmt.Sprintf("%d's", res.SeenAs)
+		if res.SeenAs == 0 {
+			seenAs = "root's, so that giving them to root changes nothing"
+		}
 		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: %d files belong to users or groups that this user's ids do not reach "+
-			"(`xtoo doctor` says which they are): to scripts they are %s; images keep the owners", u.what, res.Outside, u.seenAs)})
+			"(`xtoo doctor` says which they are): to scripts they are %s; images keep the owners", u.what, res.Outside, seenAs)})
 	}
 	lost := slices.DeleteFunc(res.Lost, func(n tree.Note) bool { return strings.HasPrefix(n.What, "owner ") }) // counted above
 	if len(lost) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -76,7 +77,7 @@ func (s *Image) Look(ctx context.Context, b *projects.Base) (engine.Material, er
 
 // material is what the documents of an image say.
 func material(img *oci.Imported) engine.Material {
-	m := engine.Material{Image: &img.Config, Created: time.Unix(0, 0)}
+	m := engine.Material{Image: &img.Config, Extra: img.Extra, Created: time.Unix(0, 0)}
 	if img.Config.Created != nil {
 		m.Created = *img.Config.Created
 	}
@@ -95,6 +96,9 @@ func (s *Image) Read(ctx context.Context, b *projects.Base, r engine.Reading) (e
 	}, oci.ImportOptions{TempDir: tmp})
 	if err != nil {
 		return engine.Material{}, fmt.Errorf("%s: from: %w", b.Pos, err)
+	}
+	if len(img.Dropped) > 0 {
+		r.Warn(fmt.Sprintf("%s: from %s: of the image's config, %s is not passed on", b.Pos, b.Text, strings.Join(img.Dropped, ", ")))
 	}
 	m := material(img)
 	if isFuture(m.Created) {
@@ -132,7 +136,7 @@ func (s *Image) Found(b *projects.Base, m engine.Material) (engine.Foundation, e
 			return engine.Foundation{}, fmt.Errorf("%s: from %s: %w", b.Pos, b.Text, err)
 		}
 	}
-	return engine.Foundation{Arch: arch, Layers: m.Layers, Created: m.Created, History: m.Image.History, Config: m.Image.Config}, nil
+	return engine.Foundation{Arch: arch, Layers: m.Layers, Created: m.Created, History: m.Image.History, Config: m.Image.Config, Extra: m.Extra}, nil
 }
 
 // blobSink lets an import write into the store.

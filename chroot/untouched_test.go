@@ -3,6 +3,7 @@ package chroot
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,5 +139,22 @@ func TestNodeKeyring(t *testing.T) {
 	contains(t, string(out), "keyring keyring;")
 	if strings.Contains(string(out), "secret-of-the-caller") {
 		t.Errorf("the script reads the caller's keys:\n%s", out)
+	}
+}
+
+// TestNodeAbstractSockets: with the host's network, abstract sockets of the host are closed to a script, its own are not.
+func TestNodeAbstractSockets(t *testing.T) {
+	const landlockVersion, scopes = 1, 6
+	if abi, _, errno := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, landlockVersion); errno != 0 || abi < scopes {
+		testutil.SkipOrFail(t, "this kernel's Landlock (version %d, %v) has no scopes", abi, errno)
+	}
+	name := fmt.Sprintf("xtoo-test-%d", os.Getpid())
+	server, err := net.Listen("unix", "@"+name)
+	must(t, err)
+	defer server.Close()
+	r := newRoot(t, probed(t), ordinary()...)
+	out, _ := r.run("connect", name, ";", "abstract", name+"-own", ";", "connect", name+"-own")
+	if out != "connect: error: operation not permitted\n" {
+		t.Errorf("%s", out)
 	}
 }

@@ -78,7 +78,7 @@ func (h *Host) writeOwnMaps(pid int) error {
 			err = errors.Join(err, f.Close())
 		}
 		if err != nil {
-			return ExplainStart(fmt.Errorf("write the id maps: %w", err))
+			return ExplainStart(fmt.Errorf("write the id maps: %w", err), 0)
 		}
 	}
 	return nil

@@ -33,6 +33,9 @@
 //	process of its own ── for a function that asks for it: user, mount and other namespaces below the server's, the same
 //	                      ids; its socket leads to the client, not to the server, which only starts, kills and reaps it
 //
+// A process of its own executes the program through a read-only mount (or a sealed copy): what it starts may reach the file
+// behind /proc/1/exe, but cannot change it.
+//
 // A new process executes before it has ids, so that no memory needs to be copied for it, and waits for the word that its
 // maps are written.
 //

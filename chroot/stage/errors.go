@@ -23,7 +23,7 @@ const noThread = "failed to create new OS thread"
 // runtime tell nobody anything: the error is that of a process that could not be started.
 func diedOf(how string) error {
 	if strings.Contains(how, noThread) {
-		return host.ExplainStart(fmt.Errorf("%w: start a thread: %w", errDied, syscall.EAGAIN))
+		return host.ExplainStart(fmt.Errorf("%w: start a thread: %w", errDied, syscall.EAGAIN), 0)
 	}
 	return fmt.Errorf("%w: %s", errDied, how)
 }

@@ -39,13 +39,16 @@ func newServer(ctx context.Context, h *host.Host) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, control.Close(), theirs.Close())
 	}
-	c, err := spawn(ctx, h, 0, initialEnv(runtime.GOMAXPROCS(0)), []*os.File{theirs, theirCalls})
+	c, err := spawn(ctx, h, ownProgram, 0, initialEnv(runtime.GOMAXPROCS(0)), []*os.File{theirs, theirCalls})
 	if err = errors.Join(err, theirs.Close(), theirCalls.Close()); err != nil {
 		if c != nil {
 			c.kill()
 			<-c.ended
 		}
 		return nil, errors.Join(err, control.Close(), calls.Close())
+	}
+	if os.Geteuid() == 0 {
+		liftLimits(c.process.Pid)
 	}
 	s := &server{child: c, calls: calls, gone: make(chan struct{})}
 	ctx, s.stop = context.WithCancel(ctx)

@@ -27,7 +27,7 @@ type spawnArgs struct {
 
 // serve executes functions until its client ends or closes: each call comes as a message with its socket and its files.
 func serve(ctx context.Context, s *Stage) error {
-	inside := new(host.Host) // the ids as they are here
+	inside := new(host.Host)
 	if err := s.Args(inside); err != nil {
 		return err
 	}
@@ -35,6 +35,7 @@ func serve(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+	sealed := sealedProgram(func(err error) { s.Log.Warn("processes execute the program itself", "error", err) })
 	ctx, cancel := context.WithCancel(ctx)
 	var atWork sync.WaitGroup
 	defer atWork.Wait()
@@ -50,12 +51,18 @@ func serve(ctx context.Context, s *Stage) error {
 		case err != nil || len(files) == 0:
 			return err
 		}
-		atWork.Go(func() { serveCall(ctx, inside, files) })
+		atWork.Go(func() { serveCall(ctx, &nursery{inside, sealed}, files) })
 	}
 }
 
+// A nursery is what processes of their own are made with.
+type nursery struct {
+	ids     *host.Host // as they are here
+	program func() string
+}
+
 // serveCall executes one function.
-func serveCall(ctx context.Context, inside *host.Host, files []*os.File) {
+func serveCall(ctx context.Context, made *nursery, files []*os.File) {
 	s := &Stage{control: files[0], files: files[1:]}
 	defer func() { _ = closeAll(files) }() // a function closes what it wrote to, to know that it could
 	req, err := s.receive()
@@ -67,7 +74,7 @@ func serveCall(ctx context.Context, inside *host.Host, files []*os.File) {
 	go s.hangUp(cancel)
 	var found registered
 	if req.Stage == spawnName {
-		err = s.spawn(ctx, inside)
+		err = s.spawn(ctx, made)
 	} else if found, err = lookupShared(req.Stage); err == nil {
 		err = found.fn(ctx, s)
 	}
@@ -83,7 +90,7 @@ func lookupShared(name string) (registered, error) {
 }
 
 // spawn starts a process of its own for a function, in namespaces below ours, and waits for its end.
-func (s *Stage) spawn(ctx context.Context, inside *host.Host) error {
+func (s *Stage) spawn(ctx context.Context, made *nursery) error {
 	var args spawnArgs
 	if err := s.Args(&args); err != nil {
 		return err
@@ -94,7 +101,7 @@ func (s *Stage) spawn(ctx context.Context, inside *host.Host) error {
 			return os.NewSyscallError("set blocking", err)
 		}
 	}
-	c, err := spawn(ctx, inside, args.Kinds, initialEnv(1), s.files)
+	c, err := spawn(ctx, made.ids, made.program(), args.Kinds, initialEnv(1), s.files)
 	// At once: they are the new process's, and whoever has the other end waits for its end.
 	if err = errors.Join(err, closeAll(s.files)); err != nil {
 		if c != nil {

@@ -25,10 +25,10 @@ type child struct {
 	how     string        // how it ended, and its first words; to be read after ended
 }
 
-// spawn clones a process and has it execute this program, which gets its ids a moment later: see awaitIDs. It is done on a
-// thread of its own which lives as long as the child: the parent-death signal comes at the death of the thread that cloned, not
-// of the process.
-func spawn(ctx context.Context, h *host.Host, kinds uintptr, env []string, files []*os.File) (*child, error) {
+// spawn clones a process and has it execute this program, found under a path, which gets its ids a moment later: see awaitIDs.
+// It is done on a thread of its own which lives as long as the child: the parent-death signal comes at the death of the thread
+// that cloned, not of the process.
+func spawn(ctx context.Context, h *host.Host, program string, kinds uintptr, env []string, files []*os.File) (*child, error) {
 	// What the Go runtime says when it crashes, and nothing else, goes there; an anonymous file needs no reader.
 	memory, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -53,10 +53,15 @@ func spawn(ctx context.Context, h *host.Host, kinds uintptr, env []string, files
 		// costs as much again; they may as well sleep longer. init gives its payload back what is usual.
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0) // a bonus
 		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
+		usual := unix.SchedAttr{Size: unix.SizeofSchedAttr}
+		_ = unix.SchedSetAttr(0, &usual, 0) // root's nice value, say, is not for what it starts; others may not lower theirs
 		var err error
-		c.process, err = os.StartProcess("/proc/self/exe", []string{os.Args[0]}, attr)
+		c.process, err = os.StartProcess(program, []string{os.Args[0]}, attr)
 		if err != nil {
-			started <- errors.Join(host.ExplainStart(err), c.stderr.Close())
+			if failed := (*os.PathError)(nil); errors.As(err, &failed) { // its path says nothing to anybody
+				err = fmt.Errorf("start a process in new namespaces: %w", failed.Err)
+			}
+			started <- errors.Join(host.ExplainStart(err, attr.Sys.Cloneflags), c.stderr.Close())
 			return
 		}
 		// Before it is waited for: as long as it is not, its number is nobody else's.

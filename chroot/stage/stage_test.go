@@ -128,7 +128,7 @@ func TestStageErrors(t *testing.T) {
 		{kind: "hint", is: []error{host.ErrNoNamespaces}, not: errOfTest, text: "outer: user namespaces", hint: "do this"},
 		{kind: "panic", is: []error{errDied}, not: errOfTest, text: "panic: on purpose"},
 		{kind: "exit", is: []error{errDied}, not: errOfTest, text: "exit status 7"},
-		{kind: "threads", is: []error{errDied, syscall.EAGAIN}, not: errOfTest, text: "died: start a thread: resource", hint: host.Hint(host.ExplainStart(syscall.EAGAIN))},
+		{kind: "threads", is: []error{errDied, syscall.EAGAIN}, not: errOfTest, text: "died: start a thread: resource", hint: host.Hint(host.ExplainStart(syscall.EAGAIN, 0))},
 	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		for _, one := range cases {

@@ -119,6 +119,10 @@ type Outcome struct {
 	Signal int
 	// Said describes the signal: "killed".
 	Said string
+	// Late: the script took longer than its timeout, and was ended.
+	Late bool
+	// Notes are what the user should know of how it went, in words.
+	Notes []string
 	// DiffID of the layer; empty if the job changed nothing, or its script did not end well.
 	DiffID digest.Digest
 	// Entries and Bytes of the layer's tar stream.

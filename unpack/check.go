@@ -34,7 +34,7 @@ var unusual = map[byte]string{
 // are empty, absolute (of what hard links are to as well) or longer than others can open, whiteouts, names of
 // directories for something else, data where there are none, unusual kinds, the device that layer directories have
 // in place of whiteouts, attributes that a member cannot have, and numbers that are out of range or over the limits.
-func checkMember(m member, limits bounds) (layers.Member, kind, error) {
+func checkMember(m member, limits layers.Bounds) (layers.Member, kind, error) {
 	h := m.hdr
 	if what, ok := unusual[h.Typeflag]; ok {
 		return layers.Member{}, 0, fmt.Errorf("%s, which readers of images do not take: pack the stage3 without", what)
@@ -69,8 +69,8 @@ func checkMember(m member, limits bounds) (layers.Member, kind, error) {
 		err = fmt.Errorf("a member of this kind has no data, but it is said to have %d bytes", m.size)
 	case m.size < 0 || h.Size < 0:
 		err = errors.New("negative size")
-	case m.size > limits.fileSize || h.Size > limits.fileSize:
-		err = fmt.Errorf("size of %d bytes, the limit is %d", max(m.size, h.Size), limits.fileSize)
+	case m.size > limits.FileSize || h.Size > limits.FileSize:
+		err = fmt.Errorf("size of %d bytes, the limit is %d", max(m.size, h.Size), limits.FileSize)
 	case h.Mode < 0 || h.Mode > maxMode:
 		err = fmt.Errorf("mode %o out of range", h.Mode)
 	case h.ModTime.Before(earliest) || h.ModTime.After(latest):

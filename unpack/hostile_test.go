@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"xtoo/internal/testutil"
+	"xtoo/layers"
 )
 
 func TestHostile(t *testing.T) {
@@ -178,12 +179,12 @@ func TestDamagedTar(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	data := sample(t)
-	for _, l := range []bounds{{entries: 3}, {fileSize: 100}, {bytes: 1000}} {
+	for _, l := range []layers.Bounds{{Members: 3}, {FileSize: 100}, {Bytes: 1000}} {
 		if _, _, err := copyAll(data, CopyOptions{limits: l}); !errors.Is(err, errHostile) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
-	if _, _, err := copyAll(data, CopyOptions{limits: bounds{entries: 7, fileSize: 1000, bytes: int64(len(data))}}); err != nil {
+	if _, _, err := copyAll(data, CopyOptions{limits: layers.Bounds{Members: 7, FileSize: 1000, Bytes: int64(len(data))}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,13 +41,9 @@ func (s *Store) MakeTemp(prefix string) (string, error) {
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// dirs are the store's directory and, where it is another one, its scratch.
-func (s *Store) dirs() []string {
-	if s.scratch == s.dir {
-		return []string{s.dir}
-	}
-	return []string{s.dir, s.scratch}
-}
+// Roots are the store's directory, the one of this machine's own in it, and its scratch, each once: everything of the
+// store lies below them.
+func (s *Store) Roots() []string { return slices.Compact([]string{s.dir, s.own, s.scratch}) }
 
 // workspace returns this process's workspace below one of the store's directories, made when it is first needed.
 func (s *Store) workspace(below string) (*workspace, error) {
@@ -152,7 +149,7 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 
 // Sweep removes what dead processes left in tmp/.
 func (s *Store) Sweep(ctx context.Context, rm Remover) error {
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		entries, err := readDir(filepath.Join(dir, dirTmp))
 		if err != nil {
 			return err

@@ -34,6 +34,13 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 		s.Log.Debug("the arguments of init stay visible", "error", err)
 	}
 	unix.Umask(0)
+	first := 1
+	if a.Bounded {
+		first++
+	}
+	if err := a.Trees.attach(func(i int) *os.File { return s.File(first + i) }); err != nil {
+		return err
+	}
 	if err := setNames(a.Spec); err != nil {
 		return err
 	}

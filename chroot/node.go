@@ -57,6 +57,10 @@ type Node struct {
 	// that may have no permissions at all: remove it in a stage.
 	Work string
 
+	// Dirs are the directories that Lowers, Upper, Work and the HostPaths of Files lie below, if the caller knows: real root
+	// then executes with ids that are nobody's, where the file systems and the kernel can map them.
+	Dirs []string
+
 	// Files come into /run, by their path below it ("xtoo/script", "xtoo/secrets/password").
 	Files map[string]RunFile
 
@@ -71,7 +75,8 @@ type Node struct {
 	// it has no /etc/hosts, one for localhost is made, and removed when nobody has changed it. NetworkNone implies it.
 	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
 	OwnResolver bool
-	Bounded     bool // a control group is file 1
+	Bounded     bool  // a control group is file 1
+	Trees       trees // the files behind that
 
 	// Tmpfs says how much the file systems in memory hold.
 	Tmpfs Tmpfs
@@ -119,6 +124,7 @@ type nodeArgs struct {
 	Grace       time.Duration
 	OwnResolver bool
 	Bounded     bool       // a control group is file 1
+	Trees       trees      // the files behind that
 	TTYGid      bool       // group 5 (tty) is mapped
 	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
 	Ids         *host.Host // those of init, as init sees them
@@ -150,8 +156,15 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	limits := newBounds(n.Memory, n.Pids)
 	files := append([]*os.File{out.write}, limits.files()...)
 	args.Bounded = len(files) > 1
+	var ids *host.Host
+	if moved, err := h.asNobody(ctx, &n, args); err == nil {
+		defer moved.close()
+		files, ids = append(files, moved.files...), h.nobody.ids
+	} else if h.RealRoot() && n.Log != nil {
+		n.Log.Debug("a node has root's own ids", "reason", err)
+	}
 	p, err := h.Start(ctx, stage.Command{
-		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true,
+		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true, IDs: ids,
 	})
 	if err != nil {
 		return Exit{}, errors.Join(err, out.finish(false), limits.end())

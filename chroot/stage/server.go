@@ -22,7 +22,8 @@ const (
 
 // spawnArgs say what to start. Its files are the socket and the files of the new process.
 type spawnArgs struct {
-	Kinds uintptr // CLONE_NEW* beside user and mount
+	Kinds uintptr    // CLONE_NEW* beside user and mount
+	IDs   *host.Host `json:",omitempty"` // nil: the same as here
 }
 
 // serve executes functions until its client ends or closes: each call comes as a message with its socket and its files.
@@ -97,11 +98,16 @@ func (s *Stage) spawn(ctx context.Context, made *nursery) error {
 	}
 	for _, f := range s.files {
 		// A program that writes to its standard output does not reckon with EAGAIN.
-		if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
+		err := unix.SetNonblock(int(f.Fd()), false)
+		if err != nil && !errors.Is(err, unix.EBADF) { // of a mount, which is not read
 			return os.NewSyscallError("set blocking", err)
 		}
 	}
-	c, err := spawn(ctx, made.ids, made.program(), args.Kinds, initialEnv(1), s.files)
+	ids := made.ids
+	if args.IDs != nil {
+		ids = args.IDs
+	}
+	c, err := spawn(ctx, ids, made.program(), args.Kinds, initialEnv(1), s.files)
 	// At once: they are the new process's, and whoever has the other end waits for its end.
 	if err = errors.Join(err, closeAll(s.files)); err != nil {
 		if c != nil {

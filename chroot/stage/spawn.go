@@ -29,12 +29,11 @@ type child struct {
 // It is done on a thread of its own which lives as long as the child: the parent-death signal comes at the death of the thread
 // that cloned, not of the process.
 func spawn(ctx context.Context, h *host.Host, program string, kinds uintptr, env []string, files []*os.File) (*child, error) {
-	// What the Go runtime says when it crashes, and nothing else, goes there; an anonymous file needs no reader.
-	memory, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC)
+	stderr, err := crashFile()
 	if err != nil {
-		return nil, fmt.Errorf("make an anonymous file: %w", err)
+		return nil, err
 	}
-	c := &child{stderr: os.NewFile(uintptr(memory), "stderr of a stage"), ended: make(chan struct{})}
+	c := &child{stderr: stderr, ended: make(chan struct{})}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, errors.Join(err, c.stderr.Close())
@@ -80,6 +79,24 @@ func spawn(ctx context.Context, h *host.Host, program string, kinds uintptr, env
 		return nil, err
 	}
 	return c, nil
+}
+
+// crashFile makes the file for what the Go runtime says when it crashes, and nothing else: an anonymous one, which needs no
+// reader, and cannot grow.
+func crashFile() (*os.File, error) {
+	fd, err := unix.MemfdCreate("xtoo-stage-stderr", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("make an anonymous file: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "stderr of a stage")
+	err = f.Truncate(maxSaid)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW|unix.F_SEAL_SHRINK)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make an anonymous file: %w", err), f.Close())
+	}
+	return f, nil
 }
 
 // blockingPipe makes a pipe that is not inherited.
@@ -147,7 +164,7 @@ func firstWords(f *os.File) string {
 	if err != nil {
 		return "" // it was a bonus
 	}
-	return string(data)
+	return strings.TrimRight(string(data), "\x00")
 }
 
 // initialEnv is all that the environment block of a process holds: see stageVar. procs is its GOMAXPROCS.

@@ -71,7 +71,7 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 		}
 	}
 	var gone []string
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		for _, name := range rooms() {
 			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 				gone = append(gone, filepath.Join(dir, name))
@@ -82,7 +82,7 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 		return err
 	}
 	// The store's own last: as long as its lock is there, nobody makes anything in the scratch.
-	for _, dir := range slices.Backward(s.dirs()) {
+	for _, dir := range slices.Backward(s.Roots()) {
 		if err := os.Remove(filepath.Join(dir, usersFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

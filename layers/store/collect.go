@@ -101,7 +101,7 @@ func (c *collection) names(context.Context) error {
 		return e.Name() == usersFile || e.Name() == dirMachines || slices.Contains(rooms(), e.Name())
 	}
 	work := func(e fs.DirEntry) bool { return workName().MatchString(e.Name()) }
-	for _, dir := range c.s.dirs() {
+	for _, dir := range c.s.Roots() {
 		if err := errors.Join(c.files(dir, known, nothing), c.files(filepath.Join(dir, dirTmp), work, nothing)); err != nil {
 			return err
 		}

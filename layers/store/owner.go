@@ -40,7 +40,7 @@ func (e *OwnerError) Hint() string {
 
 // checkOwner finds out whether the store's directories, as far as they are there, are the user's own.
 func (s *Store) checkOwner() error {
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		if holder := filepath.Dir(dir); filepath.Base(holder) == dirMachines {
 			if err := errors.Join(checkOwner(filepath.Dir(holder)), checkOwner(holder)); err != nil {
 				return err

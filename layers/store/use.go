@@ -55,7 +55,7 @@ func (s *Store) take(try func(*lockfile.LockFile) error) (release func(), err er
 			one()
 		}
 	}
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		unlock, err := takeOne(dir, try)
 		if err != nil {
 			release()

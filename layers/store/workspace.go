@@ -41,8 +41,9 @@ func (s *Store) MakeTemp(prefix string) (string, error) {
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// dirs are the store's directory, the one of this machine's own in it, and its scratch, each once.
-func (s *Store) dirs() []string { return slices.Compact([]string{s.dir, s.own, s.scratch}) }
+// Roots are the store's directory, the one of this machine's own in it, and its scratch, each once: everything of the store
+// lies below them.
+func (s *Store) Roots() []string { return slices.Compact([]string{s.dir, s.own, s.scratch}) }
 
 // workspace returns this process's workspace below one of the store's directories, made when it is first needed.
 func (s *Store) workspace(below string) (*workspace, error) {
@@ -148,7 +149,7 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 
 // Sweep removes what dead processes left in tmp/.
 func (s *Store) Sweep(ctx context.Context, rm Remover) error {
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		entries, err := readDir(filepath.Join(dir, dirTmp))
 		if err != nil {
 			return err

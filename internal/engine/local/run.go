@@ -112,7 +112,7 @@ func spans(begun, ended time.Time, took time.Duration) []tree.Span {
 // script executes the script.
 func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
-		Spec: x.spec(), Emulation: x.emulation, Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
+		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
 		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
 		Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}

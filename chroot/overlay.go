@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
+	"xtoo/layers/inode"
 )
 
 // mountRoot mounts the root of a node over the node's own upper directory, where nothing else can be hidden by it.
@@ -61,7 +62,7 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 	}
 	n, show := len(lowers), len(lowers)
 	for i, number := range numbers[:n] {
-		opaque, err := hidesAll(number)
+		opaque, err := inode.HidesAll(number)
 		if err != nil {
 			return fmt.Errorf("overlay: layer %d from the top: %w", i+1, err)
 		}
@@ -116,19 +117,6 @@ func mountBottom(at string, numbers []string) (*bottom, error) {
 func (b *bottom) unmount() {
 	_ = b.dir.Close()                       // was opened for its name only
 	_ = unix.Unmount(b.at, unix.MNT_DETACH) // the mount namespace ends with the node, at the latest
-}
-
-// hidesAll reports whether a layer directory hides all that lies below it.
-func hidesAll(dir string) (bool, error) {
-	value := make([]byte, 1)
-	n, err := unix.Getxattr(dir, "user.overlay.opaque", value)
-	switch {
-	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ERANGE):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	return string(value[:n]) == "y", nil
 }
 
 // explainOverlay words why the kernel refused.

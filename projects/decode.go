@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"xtoo/internal/pathpattern"
 	"xtoo/projects/schema"
 )
 
@@ -60,15 +61,11 @@ func (d *decoder) excludes(v *schema.Value) []string {
 	}
 	var out []string
 	for _, item := range ex.Items {
-		if _, err := path.Match(item.Text, ""); err != nil {
-			d.probs.Addf(item.Pos, "%q is not a pattern: %v", item.Text, err)
+		if _, err := pathpattern.Parse(item.Text); err != nil {
+			d.probs.Addf(item.Pos, "%q is not a pattern of paths in the root: %v", item.Text, err)
 			continue
 		}
-		if clean := path.Clean(item.Text); clean == "/" || hasDotDot(item.Text) {
-			d.probs.Addf(item.Pos, "%q names nothing in the root that could be excluded", item.Text)
-			continue
-		}
-		out = append(out, path.Clean(item.Text))
+		out = append(out, item.Text)
 	}
 	return out
 }

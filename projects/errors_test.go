@@ -102,7 +102,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"oci without ref", "from: oci:dir\n", []string{`:1:7: "from": "oci:dir" is not an image`}},
 		{"home of others", "stage3: ~joe/a.tar\n", []string{`:1:9: "~joe/a.tar": the home directories of others`}},
 		{"exclude relative", "stage3: a\nexclude: [usr, /a/../b, '/a[', /]\n", []string{
-			`:2:11: item 1 of "exclude": "usr" is not an absolute path`, `:2:16: "/a/../b" names nothing`, `:2:25: "/a[" is not a pattern`, `:2:32: "/" names nothing`}},
+			`:2:11: item 1 of "exclude": "usr" is not an absolute path`, `:2:16: "/a/../b" is not a pattern of paths in the root: ".." between`, `:2:25: "/a[" is not a pattern`, `:2:32: "/" is not a pattern of paths in the root: it would match`}},
 		{"exclude without stage3", root + "exclude: [/a]\n", []string{`:2:1: "exclude" needs "stage3"`}},
 
 		{"step", root + "scripts: [{name: a, step: packages, with: {atoms: x}}]\n", []string{

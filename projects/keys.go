@@ -201,7 +201,7 @@ func configShape() *schema.Shape {
 				Example: "oci:../images:base",
 				Doc:     "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`. A list of several builds the tree for [several architectures](#architectures)."},
 			{Key: "exclude", Shape: listOf(absPath("an absolute path"), "a list of absolute paths, with * where needed"), Example: "[/usr/src/linux-*, /lib/modules/*]",
-				Doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name; what is below a match goes with it."},
+				Doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name, `**` between slashes any number of directories, none included (`/**/__pycache__`); what is below a match goes with it."},
 			{Key: "values", Shape: &schema.Shape{What: "a mapping of values (name: default)", Dict: &schema.Dict{Key: valuePattern(),
 				KeyWant: "a value's name (a lower case letter, then lower case letters, digits and _)", Value: valueShape()}},
 				Example: "{hostname: {default: \"{{ .project.name }}\"}}",

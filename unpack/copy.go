@@ -12,27 +12,6 @@ import (
 	"xtoo/layers"
 )
 
-// bounds are for what a stream may hold. Zero values mean the defaults.
-type bounds struct {
-	entries  int64 // members; default 2 million, which takes some 100 MB to keep track of
-	fileSize int64 // bytes of one file, holes included; default 64 GiB
-	bytes    int64 // bytes of the stream; default 1 TiB
-}
-
-func (l bounds) withDefaults() bounds {
-	if l.entries <= 0 {
-		l.entries = 2_000_000
-	}
-	if l.fileSize <= 0 {
-		l.fileSize = 64 << 30
-	}
-	if l.bytes <= 0 {
-		l.bytes = 1 << 40
-	}
-	l.fileSize = min(l.fileSize, math.MaxInt64-blockSize)
-	return l
-}
-
 // CopyOptions are options of [Copy]. The zero value copies everything.
 type CopyOptions struct {
 	// Exclude names what is left out: patterns for absolute paths ("/usr/src/linux-*"). A pattern that
@@ -48,7 +27,7 @@ type CopyOptions struct {
 	Reopen func(context.Context) (io.ReadCloser, error)
 
 	// limits bound what the stream may hold.
-	limits bounds
+	limits layers.Bounds
 }
 
 // Summary is what [Copy] saw.
@@ -97,11 +76,12 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 	if err != nil {
 		return Summary{}, err
 	}
-	limits := o.limits.withDefaults()
+	limits := o.limits.WithDefaults()
+	limits.FileSize = min(limits.FileSize, math.MaxInt64-blockSize)
 	out := &countWriter{w: dst}
 	c := &copier{
-		ctx: ctx, limits: limits, patterns: patterns, links: make(map[string]string),
-		w: newWindow(ctx, out, src, limits.bytes), paths: newPaths(),
+		ctx: ctx, limits: limits, tally: layers.Tally{Bounds: limits}, patterns: patterns, links: make(map[string]string),
+		w: newWindow(ctx, out, src, limits.Bytes), paths: newPaths(),
 		relink: relinker{out: out, reopen: o.Reopen, groups: make(map[key]*linkGroup)},
 		sum:    Summary{Machines: make(map[Machine]int), StandardMachines: make(map[Machine]int)},
 	}
@@ -120,7 +100,8 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 
 type copier struct {
 	ctx      context.Context
-	limits   bounds
+	limits   layers.Bounds
+	tally    layers.Tally
 	patterns []*pattern
 	links    map[string]string // symbolic links and their targets, where there are patterns
 	w        *window
@@ -177,8 +158,8 @@ func (c *copier) blame(err error) error {
 
 // member checks one member, decides about it, and passes it on.
 func (c *copier) member(m member) error {
-	if c.members++; c.members > c.limits.entries {
-		return fmt.Errorf("tar stream %w: it has more than %d members", errHostile, c.limits.entries)
+	if c.members++; c.members > c.limits.Members {
+		return fmt.Errorf("tar stream %w: it has more than %d members", errHostile, c.limits.Members)
 	}
 	if m.global {
 		c.w.keep()
@@ -188,6 +169,9 @@ func (c *copier) member(m member) error {
 		return fmt.Errorf("tar member %q %w: %w", m.hdr.Name, errHostile, err)
 	}
 	e, k, err := checkMember(m, c.limits)
+	if err == nil {
+		err = c.tally.Add(&e)
+	}
 	if err != nil {
 		return refused(err)
 	}

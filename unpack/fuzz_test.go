@@ -52,7 +52,7 @@ func FuzzCopy(f *testing.F) {
 	seedTars(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = fixSums(data)
-		limits := bounds{fileSize: 1 << 20, entries: 1000}
+		limits := layers.Bounds{FileSize: 1 << 20, Members: 1000}
 		out, sum, err := copyAll(data, CopyOptions{limits: limits})
 		if !bytes.HasPrefix(data, out) {
 			t.Fatal("the copy differs")

@@ -210,13 +210,22 @@ func (k *maker) whiteout() []layertest.Item {
 		k.cut[p+"/"] = true
 		return append(items, layertest.Wh(p+"/.wh..wh..opq"))
 	}
+	dir, base := layers.Split(p)
+	if dir != "" && k.files[dir] != tar.TypeDir {
+		return nil // umoci does not make the directories of whiteouts
+	}
 	items, ok := k.leads(p)
 	if !ok {
 		return nil
 	}
+	for _, q := range slices.Sorted(maps.Keys(k.files)) { // a whiteout of what is in it, too, as some builders write
+		if strings.HasPrefix(q, p+"/") && k.one(3) {
+			in, name := layers.Split(q)
+			items = append(items, layertest.Wh(path.Join(in, layers.WhiteoutPrefix+name)))
+		}
+	}
 	k.clear(p)
 	k.cut[p] = true
-	dir, base := layers.Split(p)
 	return append(items, layertest.Wh(path.Join(dir, layers.WhiteoutPrefix+base)))
 }
 

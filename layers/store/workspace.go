@@ -41,8 +41,8 @@ func (s *Store) MakeTemp(prefix string) (string, error) {
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// Roots are the store's directory, the one of this machine's own in it, and its scratch, each once: everything of the store
-// lies below them.
+// Roots are the store's directory, the one of this machine's own in it, and its scratch, each once: everything of the
+// store lies below them.
 func (s *Store) Roots() []string { return slices.Compact([]string{s.dir, s.own, s.scratch}) }
 
 // workspace returns this process's workspace below one of the store's directories, made when it is first needed.

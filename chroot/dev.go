@@ -22,7 +22,7 @@ func (g *guest) bindDevice(device *os.File, p string) error {
 }
 
 // mountDev makes a small /dev.
-func (g *guest) mountDev(ttyGid bool, devices map[string]*os.File) error {
+func (g *guest) mountDev(a *nodeArgs, devices map[string]*os.File) error {
 	dev, err := g.mount("tmpfs", "/dev", unix.MS_NOSUID, "mode=0755,size=4m")
 	if err != nil {
 		return err
@@ -37,13 +37,13 @@ func (g *guest) mountDev(ttyGid bool, devices map[string]*os.File) error {
 		return err
 	}
 	options := "newinstance,ptmxmode=0666,mode=0620"
-	if ttyGid {
+	if a.TTYGid {
 		options += ",gid=5"
 	}
 	if _, err := g.mount("devpts", dev+"/pts", unix.MS_NOSUID|unix.MS_NOEXEC, options); err != nil {
 		return err
 	}
-	if _, err := g.mount("tmpfs", dev+"/shm", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+	if _, err := g.mount("tmpfs", dev+"/shm", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size="+a.Tmpfs.Shm); err != nil {
 		return err
 	}
 	if _, err := g.mount("mqueue", dev+"/mqueue", noAll, ""); err != nil {

@@ -19,7 +19,7 @@
 // expects to find (/proc, /sys read-only, a small /dev, /run, /tmp, resolv.conf, hosts, volumes), starts the process, reaps and
 // kills what that leaves behind, and removes all traces of the mounts from the upper directory when it has ended.
 //
-// Each node has a user namespace of its own below the server's, with the same ids: what it mounts and registers (binfmt_misc
+// Each node has a user namespace of its own below the server's, with the same ids or, for real root, with nobody's: what it mounts and registers (binfmt_misc
 // is one for each user namespace) is nobody else's, and it has no capability over the server's mounts. In its process namespace
 // it sees neither the server nor other nodes, so it can neither signal nor trace them, and of what the server has open
 // init gets its socket and the pipe of the output alone.
@@ -36,9 +36,11 @@
 // file system lives as long as init has its directory open.
 //
 // Limits: in the single tier the supplementary groups of the user stay with every process (setgroups(2) is
-// forbidden there) and show as group 65534. When real root builds, /proc/sys and its like are read-only, because the
-// kernel lets id 0 write to them from any namespace; a whole /proc cannot be mounted once more inside of such a node, as
-// Portage's pid-sandbox and unshare --mount-proc do. In no tier can a script mount /proc of the namespace that it is in
+// forbidden there) and show as group 65534. When real root builds, a node has ids that are nobody's on the host, and the kernel
+// maps those of the files (from Linux 5.19 on, on file systems that can; all volumes have to be on such). Where that is not to
+// be had it has root's own ids. Then /proc/sys and its like are read-only, because the kernel lets id 0 write to them from
+// any namespace, and a whole /proc cannot be mounted once more inside, as Portage's pid-sandbox and unshare --mount-proc do.
+// In no tier can a script mount /proc of the namespace that it is in
 // (mount -t proc): that is init's. It can bind the one there is (mount --rbind /proc …), or make a new process namespace first.
 //
 // # Doctor

@@ -156,7 +156,7 @@ func whyNotLinked(r io.ReaderAt, err error) string {
 // explainLaunch words why the process could not be started: its namespaces come before its program.
 func explainLaunch(program string, err error) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) || errors.Is(err, unix.EPERM) {
-		return host.ExplainStart(fmt.Errorf("make namespaces for %s: %w", program, err))
+		return host.ExplainStart(fmt.Errorf("make namespaces for %s: %w", program, err), unix.CLONE_NEWUSER|payloadKinds|unix.CLONE_NEWNS)
 	}
 	return explainExec(program, err)
 }

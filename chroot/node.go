@@ -57,6 +57,10 @@ type Node struct {
 	// that may have no permissions at all: remove it in a stage.
 	Work string
 
+	// Dirs are the directories that Lowers, Upper, Work and the HostPaths of Files lie below, if the caller knows: real root
+	// then executes with ids that are nobody's, where the file systems and the kernel can map them.
+	Dirs []string
+
 	// Files come into /run, by their path below it ("xtoo/script", "xtoo/secrets/password").
 	Files map[string]RunFile
 
@@ -66,6 +70,19 @@ type Node struct {
 
 	// Network is NetworkHost by default, or what Spec says.
 	Network Network
+
+	// OwnResolver leaves /etc/hosts and /etc/resolv.conf to the root, where the process may write and replace them. Where
+	// it has no /etc/hosts, one for localhost is made, and removed when nobody has changed it. NetworkNone implies it.
+	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
+	OwnResolver bool
+	Bounded     bool  // a control group is file 1
+	Trees       trees // the files behind that
+
+	// Tmpfs says how much the file systems in memory hold.
+	Tmpfs Tmpfs
+	// Memory, in bytes, and Pids, processes and threads, are the most that the process and all its children may use. They need
+	// a control group that this user may make: without one they are not enforced, which a note of the [Exit] says. 0: no limit.
+	Memory, Pids int64
 
 	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
 	// zero value executes them as this machine's own.
@@ -88,21 +105,29 @@ type RunFile struct {
 type Exit struct {
 	Code   int            // exit code; 128 + Signal when a signal ended it, as shells have it
 	Signal syscall.Signal // 0 when it exited
+
+	// Notes are what the user should know, in words: what was left in a directory that is fresh for each node and may have been
+	// meant for the root's; a limit that was reached, or cannot be enforced here.
+	Notes []string
 }
 
 // nodeArgs are the arguments of the stage.
 type nodeArgs struct {
-	Sent    sentSpec    // travels
-	Spec    *specs.Spec `json:"-"` // what it was before, and is again in init
-	Lowers  []string
-	Upper   string
-	Work    string
-	Files   map[string]RunFile
-	Network Network
-	Grace   time.Duration
-	TTYGid  bool       // group 5 (tty) is mapped
-	Guard   bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
-	Ids     *host.Host // those of init, as init sees them
+	Sent        sentSpec    // travels
+	Spec        *specs.Spec `json:"-"` // what it was before, and is again in init
+	Lowers      []string
+	Upper       string
+	Work        string
+	Files       map[string]RunFile
+	Tmpfs       Tmpfs
+	Network     Network
+	Grace       time.Duration
+	OwnResolver bool
+	Bounded     bool       // a control group is file 1
+	Trees       trees      // the files behind that
+	TTYGid      bool       // group 5 (tty) is mapped
+	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
+	Ids         *host.Host // those of init, as init sees them
 
 	Emulation Emulation
 	OwnBinfmt bool // the namespace gets a binfmt_misc of its own
@@ -128,15 +153,27 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	if err != nil {
 		return Exit{}, err
 	}
+	limits := newBounds(n.Memory, n.Pids)
+	files := append([]*os.File{out.write}, limits.files()...)
+	args.Bounded = len(files) > 1
+	var ids *host.Host
+	if moved, err := h.asNobody(ctx, &n, args); err == nil {
+		defer moved.close()
+		files, ids = append(files, moved.files...), h.nobody.ids
+	} else if h.RealRoot() && n.Log != nil {
+		n.Log.Debug("a node has root's own ids", "reason", err)
+	}
 	p, err := h.Start(ctx, stage.Command{
-		Stage: stageNode, Args: args, Files: []*os.File{out.write}, Log: n.Log, Namespaces: namespaces, NoEnv: true,
+		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true, IDs: ids,
 	})
 	if err != nil {
-		return Exit{}, errors.Join(err, out.finish(false))
+		return Exit{}, errors.Join(err, out.finish(false), limits.end())
 	}
 	out.start()
 	var exit Exit
 	err = p.Wait(&exit)
+	exit.Notes = append(exit.Notes, limits.notes()...)
+	err = errors.Join(err, limits.end())
 	if outErr := out.finish(true); outErr != nil {
 		return exit, fmt.Errorf("output of the process: %w", outErr)
 	}
@@ -175,12 +212,16 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err != nil {
 		return nil, err
 	}
+	tmpfs, err := n.Tmpfs.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	grace := n.gracePeriod
 	if grace <= 0 || grace > maxGrace {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

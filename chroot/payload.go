@@ -49,7 +49,7 @@ func launch(a *nodeArgs, out *os.File) (int, error) {
 	result := make(chan started)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends
-		if err := prepareThread(s); err != nil {
+		if err := prepareThread(s, a.Network); err != nil {
 			result <- started{err: err}
 			return
 		}
@@ -66,6 +66,9 @@ func launch(a *nodeArgs, out *os.File) (int, error) {
 	return r.pid, nil
 }
 
+// payloadKinds are the namespaces of the process beside user and mount namespaces.
+const payloadKinds = unix.CLONE_NEWUTS
+
 // namespacesOf says in which namespaces the process gets: user, mount and uts namespaces of its own below init's, with the same
 // ids. What init has mounted is then out of its reach (mount_namespaces(7): the mounts and their flags are locked), and so is
 // init itself, over which it has no capability. A process whose capabilities are bounded stays in init's: a new user
@@ -74,7 +77,7 @@ func namespacesOf(p *specs.Process, ids *host.Host) *syscall.SysProcAttr {
 	if p.Capabilities != nil {
 		return &syscall.SysProcAttr{Setsid: true}
 	}
-	attr := ids.Attributes(unix.CLONE_NEWUTS)
+	attr := ids.Attributes(payloadKinds)
 	attr.Pdeathsig = 0 // it would come when the thread ends
 	return attr
 }
@@ -83,12 +86,17 @@ func namespacesOf(p *specs.Process, ids *host.Host) *syscall.SysProcAttr {
 const usualSlack = 50_000
 
 // prepareThread sets what the process inherits from the thread that starts it.
-func prepareThread(s *specs.Spec) error {
+func prepareThread(s *specs.Spec, network Network) error {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, usualSlack, 0, 0, 0); err != nil { // package stage has changed it for us
 		return fmt.Errorf("set the timer slack: %w", err)
 	}
-	if err := newKeyring(); err != nil {
+	if err := errors.Join(resetThread(), newKeyring()); err != nil {
 		return err
+	}
+	if network == NetworkHost {
+		if err := closeAbstract(); err != nil {
+			return err
+		}
 	}
 	if s.Linux != nil && s.Linux.Personality != nil {
 		p, err := personality(s.Linux.Personality)
@@ -120,30 +128,6 @@ func newKeyring() error {
 func setPersonality(p uintptr) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, p, 0, 0); errno != 0 {
 		return fmt.Errorf("set the personality %#x: %w", p, errno)
-	}
-	return nil
-}
-
-// setLimits sets, on the whole of init, what can be set on no thread alone.
-func setLimits(p *specs.Process) error {
-	umask := 0o022
-	if p.User.Umask != nil {
-		umask = int(*p.User.Umask & 0o777)
-	}
-	unix.Umask(umask)
-	limits := append([]specs.POSIXRlimit{{Type: "RLIMIT_CORE"}}, p.Rlimits...) // no core files in layers, unless asked for
-	for i, r := range limits {
-		kind := rlimitKinds()[r.Type]
-		want := syscall.Rlimit{Cur: r.Soft, Max: r.Hard}
-		if i == 0 {
-			if err := syscall.Getrlimit(kind, &want); err != nil {
-				return fmt.Errorf("read limit %s: %w", r.Type, err)
-			}
-			want.Cur = 0
-		}
-		if err := syscall.Setrlimit(kind, &want); err != nil {
-			return fmt.Errorf("set limit %s: %w", r.Type, err)
-		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package chroot
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
 	"xtoo/internal/testutil"
 )
 
@@ -61,10 +63,43 @@ func TestNodeOwnMounts(t *testing.T) {
 			t.Errorf("a script cannot mount:\n%s", out)
 		}
 		contains(t, out, "y/new/bin/guest 100755", "1 0 ")
-		if out, _ = r.run("sandbox", "mount", "proc", "/proc", ",", "ls", "/proc"); strings.Contains(out, "error") != h.RealRoot() {
+		covered := h.RealRoot() && h.prepareNobody(t.Context()) != nil
+		if out, _ = r.run("sandbox", "mount", "proc", "/proc", ",", "ls", "/proc"); strings.Contains(out, "error") != covered {
 			t.Errorf("a sandbox with a /proc of its own:\n%s", out)
 		}
 	})
+}
+
+// TestNodeNobody: what real root executes has ids that are nobody's, and files on disk have the owners that a script gives them.
+func TestNodeNobody(t *testing.T) {
+	h := probed(t)
+	if !h.RealRoot() || h.Tier != host.TierMapped {
+		t.Skip("of others the ids are their own")
+	}
+	if err := h.prepareNobody(t.Context()); err != nil {
+		testutil.SkipOrFail(t, "%v", err)
+	}
+	r := newRoot(t, h, append(ordinary(), "vol")...)
+	must(t, os.WriteFile(filepath.Join(r.dir, "vol/file"), []byte("of root"), 0o600))
+	must(t, os.WriteFile(filepath.Join(r.dir, "one"), []byte("alone"), 0o600))
+	must(t, os.Chmod(r.dir, 0o700)) // only root gets there
+	r.node.Spec.Mounts = []specs.Mount{
+		{Destination: "/vol", Source: filepath.Join(r.dir, "vol"), Type: "bind"}, {Destination: "/one", Source: filepath.Join(r.dir, "one"), Type: "bind"},
+	}
+	out, _ := r.run("write", "/f", "x", ";", "chown", "/f", "250", "250", ";", "stat", "/f", "/bin/guest", "/vol/file", ";", "cat", "/vol/file", ";", "cat", "/one", ";",
+		"write", "/vol/new", "y", ";", "write", harmless, "7", ";", "mount", "proc", "/proc", ";", "grep", "/proc/self/uid_map", "0")
+	contains(t, out, "/f 100644 250:250", "/bin/guest 100755 0:0", "/vol/file 100600 0:0", "of rootalone", "open "+harmless+": permission denied", " 2147483646\n")
+	for p, want := range map[string]uint32{"upper/f": 250, "vol/new": 0} {
+		var st unix.Stat_t
+		must(t, unix.Stat(filepath.Join(r.dir, p), &st))
+		if st.Uid != want || st.Gid != want {
+			t.Errorf("%s belongs to %d:%d", p, st.Uid, st.Gid)
+		}
+	}
+	r.node.Dirs = nil
+	if out, _ = r.run("grep", "/proc/self/uid_map", "0"); !strings.Contains(out, " 4294967295") {
+		t.Errorf("where nobody says what to mount, root has its own ids: %s", out)
+	}
 }
 
 // state is what of the host a script might change.
@@ -138,5 +173,22 @@ func TestNodeKeyring(t *testing.T) {
 	contains(t, string(out), "keyring keyring;")
 	if strings.Contains(string(out), "secret-of-the-caller") {
 		t.Errorf("the script reads the caller's keys:\n%s", out)
+	}
+}
+
+// TestNodeAbstractSockets: with the host's network, abstract sockets of the host are closed to a script, its own are not.
+func TestNodeAbstractSockets(t *testing.T) {
+	const landlockVersion, scopes = 1, 6
+	if abi, _, errno := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, landlockVersion); errno != 0 || abi < scopes {
+		testutil.SkipOrFail(t, "this kernel's Landlock (version %d, %v) has no scopes", abi, errno)
+	}
+	name := fmt.Sprintf("xtoo-test-%d", os.Getpid())
+	server, err := net.Listen("unix", "@"+name)
+	must(t, err)
+	defer server.Close()
+	r := newRoot(t, probed(t), ordinary()...)
+	out, _ := r.run("connect", name, ";", "abstract", name+"-own", ";", "connect", name+"-own")
+	if out != "connect: error: operation not permitted\n" {
+		t.Errorf("%s", out)
 	}
 }

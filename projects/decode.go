@@ -36,7 +36,7 @@ func (d *decoder) decode(data []byte) {
 	p.values = d.values(v.Get("values"))
 	p.env = d.env(v.Get("env"))
 	p.volumes = d.volumes(v.Get("volumes"))
-	p.network = v.Get("network").String()
+	p.exec = d.execution(v)
 	p.Scripts = d.scripts(v.Get("scripts"), "")
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
@@ -189,7 +189,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s.files = d.files(v.Get("files"))
 	s.env = d.env(v.Get("env"))
 	s.volumes = d.volumes(v.Get("volumes"))
-	s.network = v.Get("network").String()
+	s.exec = d.execution(v)
 	s.children = d.scripts(v.Get("scripts"), s.path)
 	return s
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // defaultMemory is what the decoding of an .xz may hold, in bytes, unless [OpenOptions] says otherwise.
-const defaultMemory = 128 << 20
+const defaultMemory = 160 << 20
 
 // streamChunks is how many chunks a sequential decoder may run ahead.
 const streamChunks = 16

@@ -9,10 +9,9 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/mikelolasagasti/xz"
-
 	"xtoo/internal/streams"
 	"xtoo/internal/streams/packed"
+	"xtoo/internal/streams/xz"
 )
 
 // minChunks is the least number of buffers of a decoder: one being filled, one being read, and some
@@ -45,7 +44,7 @@ func planXZ(blocks []xzBlock, dict int64, o OpenOptions) (decoders, chunks int) 
 	}
 	largest = largest/streams.ChunkSize + 1
 	for n := int64(min(o.Jobs, len(blocks))); n > 1; n-- {
-		share := (o.memory/n - dict) / streams.ChunkSize
+		share := (o.memory/n - xz.Memory(dict)) / streams.ChunkSize
 		if share >= largest-largest/n+minChunks {
 			// Room beyond one block lets a decoder begin the next one while a slow one holds it up.
 			return int(n), int(min(share, largest+largest/4+minChunks))
@@ -55,11 +54,11 @@ func planXZ(blocks []xzBlock, dict int64, o OpenOptions) (decoders, chunks int) 
 }
 
 // openXZBlocks decodes blocks side by side. Each goes to a decoder as an xz stream of its own, so that
-// the library verifies its check and its sizes.
+// its check and its sizes are verified.
 func openXZBlocks(ctx context.Context, file io.ReaderAt, blocks []xzBlock, dict int64, o OpenOptions) *streams.Flow {
 	n, chunks := planXZ(blocks, dict, o)
 	o.Log.Debug("xz: reading block by block", "blocks", len(blocks), "decoders", n,
-		slog.Int64("memory", int64(n)*(dict+int64(chunks)*streams.ChunkSize)))
+		slog.Int64("memory", int64(n)*(xz.Memory(dict)+int64(chunks)*streams.ChunkSize)))
 	f := streams.NewFlow(ctx, n)
 	next := 0
 	work := func() {
@@ -105,14 +104,10 @@ type xzBlockReader struct {
 func (r *xzBlockReader) Read(p []byte) (int, error) {
 	if !r.begun {
 		r.begun = true
-		var err error
 		if src := r.block.stream(r.file); *r.z == nil {
-			*r.z, err = xz.NewReader(src, uint32(r.dict))
+			*r.z = xz.NewReader(src, r.dict)
 		} else {
-			err = (*r.z).Reset(src)
-		}
-		if err != nil {
-			return 0, r.failed(err)
+			(*r.z).Reset(src)
 		}
 	}
 	n, err := (*r.z).Read(p)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"xtoo/internal/streams"
+	"xtoo/internal/streams/xz"
 )
 
 func TestPlanXZ(t *testing.T) {
@@ -20,7 +21,7 @@ func TestPlanXZ(t *testing.T) {
 		{36, 16 * mib, 8 * mib, 1, 0, 1},
 		{36, 16 * mib, 8 * mib, 2, 0, 2},
 		{36, 16 * mib, 8 * mib, 4, 0, 4},
-		{36, 16 * mib, 8 * mib, 64, 0, 5},
+		{36, 16 * mib, 8 * mib, 64, 0, 4},
 		{36, 24 * mib, 8 * mib, 64, 0, 4},  // xz -6 -T0
 		{4, 192 * mib, 64 * mib, 64, 0, 1}, // xz -9 -T0
 		{4, 192 * mib, 64 * mib, 2, 512 * mib, 2},
@@ -38,7 +39,7 @@ func TestPlanXZ(t *testing.T) {
 		if n != tc.decoders {
 			t.Errorf("%+v: %d decoders", tc, n)
 		}
-		if n > 1 && int64(n)*(tc.dict+int64(chunks)*streams.ChunkSize) > o.memory || chunks < minChunks {
+		if n > 1 && int64(n)*(xz.Memory(tc.dict)+int64(chunks)*streams.ChunkSize) > o.memory || chunks < minChunks {
 			t.Errorf("%+v: %d decoders, %d chunks each", tc, n, chunks)
 		}
 	}
@@ -46,13 +47,13 @@ func TestPlanXZ(t *testing.T) {
 
 func TestVLI(t *testing.T) {
 	for _, v := range []int64{0, 1, 127, 128, 300, 1 << 40, xzMaxVLI} {
-		got, rest, ok := cutVLI(append(appendVLI(nil, v), "rest"...))
+		got, rest, ok := xz.CutVLI(append(appendVLI(nil, v), "rest"...))
 		if got != v || !ok || string(rest) != "rest" {
 			t.Errorf("%d: got %d, %q, %v", v, got, rest, ok)
 		}
 	}
 	for _, b := range []string{"", "\x80", "\x80\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
-		if _, _, ok := cutVLI([]byte(b)); ok {
+		if _, _, ok := xz.CutVLI([]byte(b)); ok {
 			t.Errorf("%x passes", b)
 		}
 	}

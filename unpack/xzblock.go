@@ -7,10 +7,8 @@ import (
 	"io"
 
 	"xtoo/internal/streams/packed"
+	"xtoo/internal/streams/xz"
 )
-
-// Filter IDs of .xz, section 5.3, as far as anything here depends on them.
-const xzFilterLZMA2 = 0x21
 
 // stream returns the block dressed up as an .xz stream of its own: a stream header, the block as it
 // lies in the file, an index of one record taken from the file's index, and a footer. A decoder that
@@ -35,59 +33,25 @@ func (b xzBlock) stream(r io.ReaderAt) io.Reader {
 }
 
 // readDicts fills in the dictionary size of every block from its Block Header (section 3.1), and
-// returns the largest. Only what is needed for that is looked at; the decoder checks the rest.
+// returns the largest.
 func readDicts(r io.ReaderAt, blocks []xzBlock) (int64, error) {
 	var largest int64
-	buf := make([]byte, 1024) // the largest Block Header
+	buf := make([]byte, xz.MaxHeader)
 	for i := range blocks {
 		b := &blocks[i]
 		n := min(int64(len(buf)), b.padded())
 		if err := readFullAt(r, buf[:n], b.off); err != nil {
 			return 0, err
 		}
-		dict, ok := blockDict(buf[:n])
-		if !ok {
-			return 0, packed.AtByte(errCorrupt, packed.XZ, b.off, "malformed block header")
+		dict, err := xz.Dictionary(buf[:n])
+		if known := packed.XZUnsupported(err); known != nil {
+			return 0, known
+		}
+		if err != nil {
+			return 0, packed.AtByte(errCorrupt, packed.XZ, b.off, err.Error())
 		}
 		b.dict = dict
 		largest = max(largest, dict)
 	}
 	return largest, nil
-}
-
-// blockDict finds the size of the LZMA2 dictionary in a Block Header (sections 3.1 and 5.3.1).
-func blockDict(h []byte) (int64, bool) {
-	size := (int(h[0]) + 1) * 4
-	if h[0] == 0 || size > len(h) {
-		return 0, false
-	}
-	flags, f := h[1], h[2:size-4]
-	var ok bool
-	for _, present := range []byte{0x40, 0x80} { // Compressed Size, Uncompressed Size
-		if flags&present != 0 {
-			if _, f, ok = cutVLI(f); !ok {
-				return 0, false
-			}
-		}
-	}
-	for range flags&3 + 1 {
-		var id, n int64
-		if id, f, ok = cutVLI(f); !ok {
-			return 0, false
-		}
-		if n, f, ok = cutVLI(f); !ok || n > int64(len(f)) {
-			return 0, false
-		}
-		if id == xzFilterLZMA2 {
-			if n != 1 || f[0] > 40 {
-				return 0, false
-			}
-			if f[0] == 40 {
-				return 1<<32 - 1, true
-			}
-			return int64(2|f[0]&1) << (f[0]/2 + 11), true
-		}
-		f = f[n:]
-	}
-	return 0, true // another last filter: the decoder says that it does not know it
 }

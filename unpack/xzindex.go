@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"xtoo/internal/streams/packed"
+	"xtoo/internal/streams/xz"
 )
 
 // Sizes and magics of the .xz container, https://tukaani.org/xz/xz-file-format.txt sections 2 to 4.
@@ -175,7 +176,7 @@ func parseXZIndex(index []byte, off int64, flags [2]byte) ([]xzBlock, int64, err
 		return bad("no index indicator")
 	}
 	body = body[1:]
-	count, body, ok := cutVLI(body)
+	count, body, ok := xz.CutVLI(body)
 	if !ok || count > int64(len(body)/2) { // a record has at least two bytes
 		return bad("the index has an impossible number of records")
 	}
@@ -186,10 +187,10 @@ func parseXZIndex(index []byte, off int64, flags [2]byte) ([]xzBlock, int64, err
 	var span, size int64
 	for range count {
 		b := xzBlock{flags: flags}
-		if b.unpadded, body, ok = cutVLI(body); !ok || b.unpadded < xzMinBlock || b.unpadded > xzMaxVLI-3 {
+		if b.unpadded, body, ok = xz.CutVLI(body); !ok || b.unpadded < xzMinBlock || b.unpadded > xzMaxVLI-3 {
 			return bad("a record of the index has an impossible size")
 		}
-		if b.size, body, ok = cutVLI(body); !ok {
+		if b.size, body, ok = xz.CutVLI(body); !ok {
 			return bad("a record of the index has an impossible uncompressed size")
 		}
 		if span > xzMaxVLI-b.padded() || size > xzMaxVLI-b.size {
@@ -202,18 +203,6 @@ func parseXZIndex(index []byte, off int64, flags [2]byte) ([]xzBlock, int64, err
 		return bad("wrong padding of the index")
 	}
 	return blocks, span, nil
-}
-
-// cutVLI takes a multibyte integer (section 1.2) off the front of b. Encodings longer than needed are
-// refused, as the specification wants.
-func cutVLI(b []byte) (v int64, rest []byte, ok bool) {
-	for i := 0; i < len(b) && i < 9; i++ {
-		v |= int64(b[i]&0x7f) << (7 * i)
-		if b[i]&0x80 == 0 {
-			return v, b[i+1:], i == 0 || b[i] != 0
-		}
-	}
-	return 0, nil, false
 }
 
 // appendVLI appends v as a multibyte integer (section 1.2).

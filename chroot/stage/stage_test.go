@@ -18,6 +18,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
 	"xtoo/internal/testutil"
@@ -57,12 +58,14 @@ func TestStageFiles(t *testing.T) {
 func TestStageState(t *testing.T) {
 	t.Setenv("XTOO_TEST_SECRET", "in the environment")
 	// A file that whoever started us left open, as shells do.
-	left, err := os.Open("/")
+	root, err := os.Open("/")
 	must(t, err)
+	defer root.Close()
+	// Its number is none that the stage would give to a file of its own.
+	fd, err := unix.FcntlInt(root.Fd(), unix.F_DUPFD, 50)
+	must(t, err)
+	left := os.NewFile(uintptr(fd), "/")
 	defer left.Close()
-	if _, _, e := syscall.Syscall(syscall.SYS_FCNTL, left.Fd(), syscall.F_SETFD, 0); e != 0 {
-		t.Fatal(e)
-	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		var st stageState
 		must(t, runStage(t, c, Command{Stage: "test.state"}, &st))
@@ -125,6 +128,7 @@ func TestStageErrors(t *testing.T) {
 		{kind: "hint", is: []error{host.ErrNoNamespaces}, not: errOfTest, text: "outer: user namespaces", hint: "do this"},
 		{kind: "panic", is: []error{errDied}, not: errOfTest, text: "panic: on purpose"},
 		{kind: "exit", is: []error{errDied}, not: errOfTest, text: "exit status 7"},
+		{kind: "threads", is: []error{errDied, syscall.EAGAIN}, not: errOfTest, text: "died: start a thread: resource", hint: host.Hint(host.ExplainStart(syscall.EAGAIN, 0))},
 	}
 	eachTier(t, func(t *testing.T, c *Client) {
 		for _, one := range cases {
@@ -143,6 +147,9 @@ func TestStageErrors(t *testing.T) {
 				t.Errorf("%s: %v is %v", one.kind, err, one.not)
 			}
 			contains(t, err.Error(), one.text)
+			if one.kind == "threads" && strings.Contains(err.Error(), "goroutine") {
+				t.Errorf("the stacks of the runtime are in %v", err)
+			}
 			if host.Hint(err) != one.hint {
 				t.Errorf("%s: hint %q", one.kind, host.Hint(err))
 			}
@@ -233,12 +240,14 @@ func TestStageCancel(t *testing.T) {
 
 func TestMapRefused(t *testing.T) {
 	h := *probe(t)
+	said, hint := "newuidmap", "/etc/subuid"
+	own := h.UIDs[0]
+	h.UIDs = []specs.LinuxIDMapping{own, {ContainerID: 1, HostID: 0, Size: 1}} // the real root
 	if !h.HelpedMaps() {
-		t.Skip("this user needs no newuidmap, or has none")
+		h.UIDs, said, hint = []specs.LinuxIDMapping{own, own}, "uid_map", ""
 	}
-	h.UIDs = []specs.LinuxIDMapping{h.UIDs[0], {ContainerID: 1, HostID: 0, Size: 1}} // the real root
 	_, err := client(t, &h).Start(context.Background(), Command{Stage: "test.echo"})
-	if !errors.Is(err, host.ErrNoNamespaces) || !strings.Contains(err.Error(), "newuidmap") || !strings.Contains(host.Hint(err), "/etc/subuid") {
+	if !errors.Is(err, host.ErrNoNamespaces) || !strings.Contains(err.Error(), said) || !strings.Contains(host.Hint(err), hint) {
 		t.Errorf("%v (%s)", err, host.Hint(err))
 	}
 }

@@ -90,6 +90,12 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 		return err
 	}
 	defer end()
+	// From the first look on: what was read for an architecture must not be cleaned away before it is built on.
+	release, err := opt.Store.Use(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	plan, err := o.plan.load(ctx, g, args, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
 		return engine.Arches(ctx, bases, opt, false)
 	})

@@ -174,9 +174,6 @@ func (b *build) readLocked(ctx context.Context, st *baseState, unpack bool) erro
 	ev := Event{Kind: EventBase, Project: r.Project.Tag, Platform: platformOf(r, st.arch), Path: r.Text, Entries: m.Entries, Bytes: m.Bytes}
 	for _, l := range m.Layers {
 		refs.Layers = append(refs.Layers, l.DiffID)
-		if l.Dir != l.DiffID {
-			refs.Dirs = append(refs.Dirs, l.Dir)
-		}
 		ev.Digest = l.DiffID
 	}
 	if err := b.o.Store.Put(kindBase, st.id, refs, m); err != nil {

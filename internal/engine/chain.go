@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
 	"xtoo/qemu"
@@ -26,9 +27,11 @@ type chain struct {
 	extra   oci.Extra
 	// found is a digest of what the base has that is not in its key: its history and config.
 	found digest.Digest
+	runs  digest.Digest // of a finished chain: key of the record of all nodes of its project; empty: there is none
 
-	below   *chain // nil: it is a base
-	layers  []Link // that came with the last step, bottom first
+	below   *chain     // nil: it is a base
+	step    *nodeState // the node that was the last step, if one was
+	layers  []Link     // that came with the last step, bottom first
 	history []v1.History
 }
 
@@ -71,7 +74,7 @@ func sane(t time.Time) time.Time {
 // after is the chain after a node.
 func (c *chain) after(st *nodeState, rec nodeRecord) (*chain, error) {
 	n := *c
-	n.key, n.below, n.layers = st.key, c, nil
+	n.key, n.below, n.layers, n.step = st.key, c, nil, st
 	n.history = []v1.History{oci.NodeHistory(st.node.Path, rec.Script, c.epoch, rec.DiffID == "")}
 	if rec.DiffID == "" {
 		return &n, nil
@@ -82,8 +85,22 @@ func (c *chain) after(st *nodeState, rec nodeRecord) (*chain, error) {
 	return &n, err
 }
 
+// records names the records that a project's nodes are known by: they are good as long as its image is.
+func (c *chain) records(p *projects.PlannedProject) []string {
+	var all []string
+	for s := c; s != nil; s = s.below {
+		if s.step != nil && s.step.project == p {
+			all = append(all, store.RecordName(kindNode, s.step.content()), store.RecordName(kindLast, lastKey(s.step.node)))
+		}
+	}
+	if c.runs != "" {
+		all = append(all, store.RecordName(kindRuns, c.runs))
+	}
+	return all
+}
+
 // finished is the chain with a project's image settings put onto those of its parent.
-func (c *chain) finished(p *projects.PlannedProject) (*chain, error) {
+func (c *chain) finished(p *projects.PlannedProject, runs digest.Digest) (*chain, error) {
 	s := p.Image
 	cfg, err := oci.Merge(c.config, oci.Settings{
 		Entrypoint: s.Entrypoint, Cmd: s.Cmd, User: s.User, WorkingDir: s.WorkDir, StopSignal: s.StopSignal,
@@ -93,7 +110,7 @@ func (c *chain) finished(p *projects.PlannedProject) (*chain, error) {
 		return nil, fmt.Errorf("%s: image: %w", p.Project.Pos, err)
 	}
 	n := *c
-	n.config, n.below, n.layers, n.history = cfg, c, nil, nil
+	n.config, n.below, n.layers, n.history, n.step, n.runs = cfg, c, nil, nil, nil, runs
 	return &n, nil
 }
 

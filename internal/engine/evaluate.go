@@ -161,5 +161,5 @@ func (b *build) project(ctx context.Context, p *projects.PlannedProject, below *
 	if err := b.rememberRuns(r, c, done); err != nil {
 		return nil, err
 	}
-	return c.finished(p)
+	return c.finished(p, r.key)
 }

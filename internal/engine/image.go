@@ -39,7 +39,7 @@ func (b *build) assemble(ctx context.Context, p *projects.PlannedProject, c *cha
 	}
 	b.fill(img, &rec)
 	// Whoever keeps the manifest keeps all that it reaches.
-	refs := store.Refs{Blobs: []digest.Digest{rec.Manifest.Digest}}
+	refs := store.Refs{Blobs: []digest.Digest{rec.Manifest.Digest}, Records: c.records(p)}
 	return img, b.o.Store.Put(kindImage, key, refs, rec)
 }
 

@@ -53,3 +53,6 @@ func (w *lineWriter) flush() error {
 func (w *lineWriter) line(b []byte) error {
 	return w.emit(strings.TrimSuffix(string(w.secrets.hide(b)), "\r"))
 }
+
+// drop forgets the rest.
+func (w *lineWriter) drop() { w.rest = nil }

@@ -11,9 +11,9 @@ const (
 	kindNode  store.Kind = "nodes/3"  // content key of a node → nodeRecord
 	kindBase  store.Kind = "bases/3"  // identity of a base → Material, with its layers
 	kindLook  store.Kind = "looks/2"  // identity of a base → Material, without
-	kindLast  store.Kind = "last/2"   // project and node → lastRecord
+	kindLast  store.Kind = "last/3"   // project and node → lastRecord
 	kindRuns  store.Kind = "runs/2"   // keys of all nodes of a project, and the layers below → runsRecord
-	kindImage store.Kind = "images/1" // what an image is put together from → imageRecord
+	kindImage store.Kind = "images/2" // what an image is put together from → imageRecord
 )
 
 // A nodeRecord is what the cache knows of a node that was executed.

@@ -61,7 +61,7 @@ func (b *build) rememberRuns(r *runs, c *chain, done []nodeRecord) error {
 		return nil
 	}
 	var rec runsRecord
-	var refs store.Refs
+	refs := store.Refs{Held: true}
 	for _, d := range done {
 		one := run{Record: d}
 		if d.DiffID != "" {

@@ -99,8 +99,8 @@ type Runner interface {
 	Run(ctx context.Context, j Job, at Site) (Outcome, error)
 	// MaxLayers is how many layers a job can have at most; 0: any number.
 	MaxLayers() int
-	// Remove deletes trees of the store whose files may belong to other ids of the user's range. It goes on for some
-	// time after ctx has ended. Trees that do not exist are no error.
+	// Remove deletes trees of the store whose files may belong to other ids of the user's range, until ctx ends. Trees
+	// that do not exist are no error.
 	Remove(ctx context.Context, paths ...string) error
 }
 
@@ -119,6 +119,10 @@ type Outcome struct {
 	Signal int
 	// Said describes the signal: "killed".
 	Said string
+	// Late: the script took longer than its timeout, and was ended.
+	Late bool
+	// Notes are what the user should know of how it went, in words.
+	Notes []string
 	// DiffID of the layer; empty if the job changed nothing, or its script did not end well.
 	DiffID digest.Digest
 	// Entries and Bytes of the layer's tar stream.

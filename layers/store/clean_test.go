@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -66,7 +67,7 @@ func TestCleanStaysAwayFromABuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CleanAll(ctx, removeAll); err == nil || !strings.Contains(err.Error(), "a build is running") {
+	if err := s.CleanAll(ctx, removeAll); err == nil || !strings.Contains(err.Error(), "a build or a cleaning") {
 		t.Errorf("cleaning under a build gives %v", err)
 	}
 	release()
@@ -81,7 +82,9 @@ func TestCleanStaysAwayFromABuild(t *testing.T) {
 // clean cleans a store of which some layers are kept.
 func clean(t *testing.T, s *store.Store, keep ...digest.Digest) store.Cleaned {
 	t.Helper()
-	k := store.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
+	k := store.Keep{
+		Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}, Dirs: map[digest.Digest]bool{digest.FromString("a chain id"): true},
+	}
 	for _, d := range keep {
 		k.Layers[d], k.Blobs[d] = true, true
 	}
@@ -107,19 +110,23 @@ func TestCleanFollowsReferences(t *testing.T) {
 	other.Size++
 	kept, gone := digest.FromString("kept"), digest.FromString("gone")
 	dir := digest.FromString("a chain id")
+	names := func(what string) []string { return []string{store.RecordName(kind, digest.FromString(what))} }
 	for name, c := range map[string]struct {
 		refs  store.Refs
 		stays bool
 	}{
-		"nothing":       {store.Refs{}, true},
-		"kept":          {store.Refs{Layers: []digest.Digest{kept}, Blobs: []digest.Digest{kept}, Dirs: []digest.Digest{dir}}, true},
-		"layer":         {store.Refs{Layers: []digest.Digest{kept, gone}}, false},
-		"blob":          {store.Refs{Blobs: []digest.Digest{gone}}, false},
-		"file":          {store.Refs{File: &id}, true},
-		"another file":  {store.Refs{File: &other}, false},
-		"boot":          {store.Refs{Boot: store.BootID()}, true},
-		"another boot":  {store.Refs{Boot: "another"}, false},
-		"dirs that are": {store.Refs{Layers: []digest.Digest{gone}, Dirs: []digest.Digest{digest.FromString("another")}}, false},
+		"nothing":         {store.Refs{}, true},
+		"kept":            {store.Refs{Layers: []digest.Digest{kept}, Blobs: []digest.Digest{kept}, Records: names("named")}, true},
+		"layer":           {store.Refs{Layers: []digest.Digest{kept, gone}, Records: names("named by gone")}, false},
+		"blob":            {store.Refs{Blobs: []digest.Digest{gone}}, false},
+		"file":            {store.Refs{File: &id}, true},
+		"another file":    {store.Refs{File: &other}, false},
+		"boot":            {store.Refs{Boot: store.BootID()}, true},
+		"another boot":    {store.Refs{Boot: "another"}, false},
+		"named":           {store.Refs{Held: true, Records: names("named by held")}, true},
+		"named by held":   {store.Refs{Held: true}, false},
+		"named by gone":   {store.Refs{Held: true}, false},
+		"named by nobody": {store.Refs{Held: true}, false},
 	} {
 		key := digest.FromString(name)
 		if err := s.Put(kind, key, c.refs, "x"); err != nil {
@@ -134,11 +141,11 @@ func TestCleanFollowsReferences(t *testing.T) {
 	for _, d := range []digest.Digest{kept, gone, dir, digest.FromString("another")} {
 		adopt(t, s, d)
 	}
-	if done := clean(t, s, kept); done.Layers != 2 || done.Records != 5 || len(done.Unknown) > 0 {
+	if done := clean(t, s, kept); done.Layers != 2 || done.Records != 7 || len(done.Unknown) > 0 {
 		t.Errorf("removed %+v", done)
 	}
 	if !s.Dirs("ids").Has(kept) || !s.Dirs("ids").Has(dir) {
-		t.Error("a directory that a living record names is gone")
+		t.Error("a directory that is to be kept is gone")
 	}
 }
 
@@ -172,6 +179,10 @@ func TestCleanLeavesWhatItDoesNotKnow(t *testing.T) {
 	own := []string{"cache/locks/" + strings.Repeat("a", 32), "inputs/" + hex, "layers/" + hex + "/boot"}
 	write(unknown...)
 	write(old...)
+	hoursAgo := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(filepath.Join(s.Dir(), "cache/tests/2/.1.part"), hoursAgo, hoursAgo); err != nil {
+		t.Fatal(err)
+	}
 	write(own...)
 	if err := os.WriteFile(filepath.Join(s.Dir(), "cache/secret-key"), make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)

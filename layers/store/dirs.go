@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -69,18 +70,22 @@ func (d *Dirs) Path(name digest.Digest) string {
 
 // Has says whether the directory of that name is there and still what was made: known to have reached the disk, and, as
 // far as a few looks can tell, not touched since. Files that were given to others, or brought back from a copy, show by
-// the times that the kernel keeps for changes of inodes, which nobody can set. What a changed file deeper in it says is
-// for [Dirs.List] and a comparison.
+// the times that the kernel keeps for changes of inodes, which nobody can set. What a changed file deeper in it says only
+// a comparison with its layer can tell.
 func (d *Dirs) Has(name digest.Digest) bool {
+	ok, _ := d.Look(name)
+	return ok
+}
+
+// Look is [Dirs.Has]. changed is what somebody has changed since it was made; empty where it is for another reason that
+// there is no directory to be trusted.
+func (d *Dirs) Look(name digest.Digest) (ok bool, changed string) {
 	m, err := d.s.readMade(filepath.Dir(d.Path(name)))
 	if err != nil {
-		return false
+		return false, ""
 	}
-	if changed := m.broken(d.Path(name)); changed != "" {
-		d.s.log.Warn("a layer directory was changed by somebody and is unpacked again", "path", changed)
-		return false
-	}
-	return true
+	changed = m.broken(d.Path(name))
+	return changed == "", changed
 }
 
 // errOtherBoot says that a directory may not have reached the disk before the machine went down.
@@ -142,7 +147,7 @@ func (d *Dirs) place(holder string, name digest.Digest) error {
 
 // Replace is [Dirs.Adopt] where the directory that is there is known to be wrong: it makes room in any case.
 func (d *Dirs) Replace(holder string, l LayerDir) error {
-	if err := d.s.setAside(filepath.Dir(d.Path(l.Name))); err != nil {
+	if err := d.Discard(l.Name); err != nil {
 		return err
 	}
 	return d.Adopt(holder, l)
@@ -171,23 +176,35 @@ func (d *Dirs) make() error {
 	return os.WriteFile(filepath.Join(d.dir, idsFile), []byte(d.ids+"\n"), 0o600)
 }
 
-// List returns what is there and trusted so far as [Dirs.Has] goes, and the names of what is not.
-func (d *Dirs) List() (good []LayerDir, bad []digest.Digest, err error) {
+// A Listed is a layer directory that is there.
+type Listed struct {
+	LayerDir
+	Trusted bool // so far as [Dirs.Has] goes
+}
+
+// List returns the directories that are there, those first that others lie on. What a directory is of that was not
+// finished, or has lost what stood beside it, nobody knows: these are without a Layer.
+func (d *Dirs) List() ([]Listed, error) {
 	entries, err := readDir(d.dir)
+	var all []Listed
 	for _, e := range entries {
 		if !e.IsDir() || !hexName().MatchString(e.Name()) {
 			continue
 		}
-		name := hexDigest(e)
+		one := Listed{LayerDir: LayerDir{Name: hexDigest(e)}}
 		m, err := d.s.readMade(filepath.Join(d.dir, e.Name()))
-		if err != nil || !d.Has(name) {
-			bad = append(bad, name)
-			continue
+		if err == nil || errors.Is(err, errOtherBoot) {
+			one.Layer, one.Below, one.Alone = m.Layer, m.Below, m.Alone
+			one.Trusted = err == nil && m.broken(d.Path(one.Name)) == ""
 		}
-		good = append(good, LayerDir{Name: name, Layer: m.Layer, Below: m.Below, Alone: m.Alone})
+		all = append(all, one)
 	}
-	return good, bad, err
+	slices.SortStableFunc(all, func(a, b Listed) int { return len(a.Below) - len(b.Below) })
+	return all, err
 }
+
+// Discard makes room where a directory is that is good for nothing. It goes with this process's work in progress.
+func (d *Dirs) Discard(name digest.Digest) error { return d.s.setAside(filepath.Dir(d.Path(name))) }
 
 // holders lists the directories beside which a [made] stands, of all maps.
 func (s *Store) holders() ([]string, error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,9 @@ type FileID struct {
 	Inode uint64 `json:"inode"`
 }
 
+// errNoFile says that a path leads to something else than a regular file.
+var errNoFile = errors.New("not a regular file")
+
 // IdentifyFile looks at a file without opening it. Symbolic links are followed.
 func IdentifyFile(path string) (FileID, error) {
 	abs, err := filepath.Abs(path)
@@ -34,7 +38,7 @@ func IdentifyFile(path string) (FileID, error) {
 		return FileID{}, err
 	}
 	if !fi.Mode().IsRegular() {
-		return FileID{}, fmt.Errorf("%s is not a regular file", path)
+		return FileID{}, fmt.Errorf("%s is %w", path, errNoFile)
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {

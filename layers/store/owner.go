@@ -40,7 +40,7 @@ func (e *OwnerError) Hint() string {
 
 // checkOwner finds out whether the store's directories, as far as they are there, are the user's own.
 func (s *Store) checkOwner() error {
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		for _, name := range append([]string{"."}, rooms()...) {
 			if err := checkOwner(filepath.Join(dir, name)); err != nil {
 				return err

@@ -8,7 +8,8 @@ import (
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
-	xzdec "github.com/mikelolasagasti/xz"
+
+	"xtoo/internal/streams/xz"
 )
 
 // decompressor restores blocks. It is used by one goroutine.
@@ -29,7 +30,7 @@ func newDecompressor(compression uint16) (name string, d decompressor, err error
 		}
 		return compressZstd, &zstdDecompressor{z}, nil
 	case idXz:
-		return compressXz, xzDecompressor{}, nil
+		return compressXz, &xzDecompressor{xz.NewReader(nil, maxBlockSize)}, nil
 	}
 	return "", nil, fmt.Errorf("compression %d: %w", compression, errUnsupported)
 }
@@ -79,12 +80,9 @@ func (d *zstdDecompressor) decompress(dst, src []byte) ([]byte, error) {
 	return d.z.DecodeAll(src, dst[:0])
 }
 
-type xzDecompressor struct{}
+type xzDecompressor struct{ z *xz.Reader }
 
-func (xzDecompressor) decompress(dst, src []byte) ([]byte, error) {
-	z, err := xzdec.NewReader(bytes.NewReader(src), maxBlockSize)
-	if err != nil {
-		return nil, err
-	}
-	return readAll(dst, z)
+func (d *xzDecompressor) decompress(dst, src []byte) ([]byte, error) {
+	d.z.Reset(bytes.NewReader(src))
+	return readAll(dst, d.z)
 }

@@ -13,8 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	xzdec "github.com/mikelolasagasti/xz"
-
+	"xtoo/internal/streams/xz"
 	"xtoo/internal/testutil"
 )
 
@@ -37,11 +36,7 @@ func openStage3(t *testing.T) io.Reader {
 	if head, err := b.Peek(6); err != nil || !bytes.Equal(head, []byte("\xfd7zXZ\x00")) {
 		return b
 	}
-	z, err := xzdec.NewReader(b, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return z
+	return xz.NewReader(b, 128<<20)
 }
 
 // tarFacts is a tar's view of the files it holds.

@@ -164,6 +164,15 @@ func do(verb string, a []string) error {
 			return err
 		}
 		return syscall.Connect(s, &syscall.SockaddrUnix{Name: "@" + arg(0)})
+	case "abstract": // such a socket
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Bind(s, &syscall.SockaddrUnix{Name: "@" + arg(0)}); err != nil {
+			return err
+		}
+		return syscall.Listen(s, 1)
 	case "signals":
 		return signals()
 	case "nice":

@@ -160,11 +160,19 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 			return engine.Outcome{}, err
 		}
 	}
-	w := &world{ctx: ctx, job: j, out: at.Output, files: map[string]string{}, wrote: map[string]string{}}
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if j.Limits.Timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, j.Limits.Timeout)
+	}
+	defer cancel()
+	w := &world{ctx: limited, job: j, out: at.Output, files: map[string]string{}, wrote: map[string]string{}}
 	if err := errors.Join(w.readLayers(r.Store), w.readFiles(r.Store, at)); err != nil {
 		return engine.Outcome{}, err
 	}
 	code := minish.Run(w.files["run/"+j.Script.Path], w)
+	if limited.Err() != nil && ctx.Err() == nil {
+		return engine.Outcome{Late: true, IDs: r.HasIDs}, nil
+	}
 	if err := errors.Join(ctx.Err(), w.err); err != nil || code != 0 || len(w.wrote) == 0 {
 		return engine.Outcome{Exit: code, IDs: r.HasIDs}, err
 	}

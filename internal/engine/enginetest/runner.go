@@ -36,7 +36,7 @@ type RunnerCase struct {
 func TestRunner(t *testing.T, newCase func(t *testing.T) RunnerCase) {
 	for name, test := range map[string]func(*testing.T, *runnerTest){
 		"layer": testLayer, "nothing": testNothing, "clock behind": testClockBehind, "exit": testExit, "files": testFiles, "secrets": testSecrets,
-		"damaged": testDamaged, "cancelled": testCancelled, "output": testOutputFails, "remove": testRemove,
+		"damaged": testDamaged, "cancelled": testCancelled, "late": testLate, "output": testOutputFails, "remove": testRemove,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCase(t)
@@ -188,6 +188,17 @@ func testDamaged(t *testing.T, r *runnerTest) {
 	}
 	if j.Script.Digest, _ = r.input("echo good\n"); r.mustRun(j).Exit != 0 || r.out.String() != "good\n" {
 		t.Errorf("printed %q", r.out.String())
+	}
+}
+
+// testLate: a script that takes longer than its timeout is ended, and that is no error.
+func testLate(t *testing.T, r *runnerTest) {
+	j := r.job("echo begun\nsleep 60\necho x > /x\n")
+	j.Limits.Timeout = 300 * time.Millisecond
+	begun := time.Now()
+	o, err := r.run(t.Context(), j)
+	if err != nil || !o.Late || o.DiffID != "" || time.Since(begun) > 20*time.Second {
+		t.Errorf("after %v: %+v, %v, printed %q", time.Since(begun), o, err, r.out.String())
 	}
 }
 

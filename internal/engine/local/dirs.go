@@ -76,8 +76,12 @@ func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerD
 }
 
 func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
-	if dirs.Has(l.Name) {
+	ok, changed := dirs.Look(l.Name)
+	if ok {
 		return nil // somebody else did it meanwhile
+	}
+	if changed != "" {
+		r.o.Events(engine.Event{Kind: engine.EventWarning, Text: changed + " was changed by somebody: its layer is unpacked anew"})
 	}
 	u, err := r.unpackLayer(ctx, l.Layer, unpackArgs{Lowers: slices.Clone(lowers), Whole: true})
 	if err != nil {

@@ -82,15 +82,19 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	exit, err := x.script(ctx)
 	ended := time.Now()
 	x.ran = spans(begun, ended, ended.Sub(begun)) // by the clock that nobody sets
+	if errors.Is(err, errLate) {
+		return engine.Outcome{Late: true, Notes: exit.Notes}, nil
+	}
 	if err != nil {
 		return out, err
 	}
 	if exit.Code != 0 {
-		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String()}, nil
+		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String(), Notes: exit.Notes}, nil
 	}
 	if out, err = x.commit(ctx); err != nil {
 		return out, fmt.Errorf("commit its layer: %w", err)
 	}
+	out.Notes = exit.Notes
 	return out, nil
 }
 
@@ -108,8 +112,9 @@ func spans(begun, ended time.Time, took time.Duration) []tree.Span {
 // script executes the script.
 func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
-		Spec: x.spec(), Emulation: x.emulation, Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
-		Network: chroot.NetworkHost, Output: x.site.Output,
+		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
+		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
+		Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {
 		node.Network = chroot.NetworkNone
@@ -121,8 +126,16 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	if err := x.prepare(ctx); err != nil {
 		return chroot.Exit{}, err
 	}
+	if t := x.job.Limits.Timeout; t > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, t, errLate)
+		defer cancel()
+	}
 	return x.host.Run(ctx, node)
 }
+
+// errLate ends a script that takes longer than its timeout.
+var errLate = errors.New("the script takes too long")
 
 // prepare gives the upper directory the root's own mode, owner and times, before anything is mounted on it.
 func (x *execution) prepare(ctx context.Context) error {

@@ -29,7 +29,8 @@ type Options struct {
 	Emulators []string
 	// Log takes what is for developers. Default: nothing is logged.
 	Log *slog.Logger
-	// Events is told how nodes of other architectures are executed. Default: nobody is told.
+	// Events is told how nodes of other architectures are executed, and which layer directories are not as they were made.
+	// Default: nobody is told.
 	Events engine.Sink
 }
 

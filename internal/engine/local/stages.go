@@ -17,6 +17,7 @@ const (
 	stagePrepare = "prepare"
 	stageCapture = "capture"
 	stageRemove  = "remove"
+	stageCompare = "compare"
 )
 
 // RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
@@ -25,6 +26,7 @@ func RegisterStages() {
 	stage.Register(stagePrepare, runPrepare)
 	stage.Register(stageCapture, runCapture)
 	stage.Register(stageRemove, runRemove)
+	stage.Register(stageCompare, runCompare)
 }
 
 // unpackArgs: the tar stream comes on file 0.
@@ -110,6 +112,23 @@ func runRemove(ctx context.Context, s *stage.Stage) error {
 	return errors.Join(all...)
 }
 
+type compareArgs struct {
+	A string `json:"a"`
+	B string `json:"b"`
+}
+
+func runCompare(ctx context.Context, s *stage.Stage) error {
+	var a compareArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	what, err := tree.Compare(ctx, a.A, a.B)
+	if err != nil {
+		return err
+	}
+	return s.Result(what)
+}
+
 // Remove implements [engine.Runner]: a stage removes what belongs to other ids of the user's range.
 func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if len(paths) == 0 {
@@ -119,9 +138,6 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if err != nil {
 		return err
 	}
-	// Cleaning up goes on after the build was told to stop, but not for ever.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-	defer cancel()
 	p, err := h.Start(ctx, stage.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
 	if err != nil {
 		return err
@@ -132,6 +148,9 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 // discard removes work in progress, with the user's own rights where they suffice. What cannot be removed now goes with
 // the workspace.
 func (r *Runner) discard(ctx context.Context, paths ...string) {
+	// Cleaning up goes on after the build was told to stop, but not for ever.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
 	var left []string
 	for _, p := range paths {
 		if os.RemoveAll(p) != nil {

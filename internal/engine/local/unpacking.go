@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot"
 	"xtoo/chroot/stage"
 	"xtoo/internal/engine"
 	"xtoo/layers/store"
@@ -20,6 +21,7 @@ import (
 // An Unpacking is a stage that unpacks what is written to it into the directory of a layer.
 type Unpacking struct {
 	r      *Runner
+	host   *chroot.Host
 	dirs   *store.Dirs
 	holder string // what becomes a layer's directory
 	w      *os.File
@@ -61,7 +63,7 @@ func (r *Runner) unpackOn(ctx context.Context, what string, args unpackArgs) (*U
 	if err != nil {
 		return nil, errors.Join(err, pw.Close())
 	}
-	return &Unpacking{r: r, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what}, nil
+	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.

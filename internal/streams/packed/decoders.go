@@ -9,9 +9,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/mikelolasagasti/xz"
 
 	"xtoo/internal/streams"
+	"xtoo/internal/streams/xz"
 )
 
 // newDecoder makes a decoder. Its kind is set even after an error.
@@ -31,10 +31,7 @@ func newDecoder(in *bufio.Reader, f Format, jobs int) (d decoder, err error) {
 		}
 	case XZ:
 		d.kind = xzKind
-		var z *xz.Reader
-		if z, err = xz.NewReader(in, MaxWindow); err == nil {
-			d.Reader = z
-		}
+		d.Reader = xz.NewReader(in, MaxWindow)
 	case Bzip2:
 		d.Reader = bzip2.NewReader(in) // one stream after another
 	default:
@@ -57,32 +54,26 @@ func xzKind(err error) error {
 	if known := XZUnsupported(err); known != nil {
 		return known
 	}
-	if errors.Is(err, xz.ErrBuf) {
-		return ErrTruncated
-	}
 	return ErrCorrupt
 }
 
-// XZUnsupported picks out what the library cannot do, as opposed to what is wrong: then nil.
+// XZUnsupported picks out what is not done here, as opposed to what is wrong: then nil.
 func XZUnsupported(err error) error {
+	var dict *xz.DictionaryError
 	switch {
-	case errors.Is(err, xz.ErrMemlimit):
-		return XZDictionary(0)
+	case errors.As(err, &dict):
+		return XZDictionary(dict.Size)
 	case errors.Is(err, xz.ErrOptions):
 		return fmt.Errorf("xz data uses a filter or flag that is unknown here: %w", ErrUnsupported)
-	case errors.Is(err, xz.ErrUnsupportedCheck):
+	case errors.Is(err, xz.ErrCheck):
 		return fmt.Errorf("xz data uses an unknown kind of check: %w", ErrUnsupported)
 	}
 	return nil
 }
 
-// XZDictionary is the error of an xz stream that needs a dictionary beyond [MaxWindow]; 0 bytes: of unknown size.
+// XZDictionary is the error of an xz stream that needs a dictionary of that many bytes, beyond [MaxWindow].
 func XZDictionary(size int64) error {
-	what := "more"
-	if size > 0 {
-		what = fmt.Sprintf("%d MiB", size>>20)
-	}
-	return fmt.Errorf("xz data needs a dictionary of %s, the limit is %d MiB: %w", what, MaxWindow>>20, ErrUnsupported)
+	return fmt.Errorf("xz data needs a dictionary of %d MiB, the limit is %d MiB: %w", size>>20, MaxWindow>>20, ErrUnsupported)
 }
 
 // gzipMembers reads the members of a gzip file one by one, and zeros behind the last one, as gzip(1) does: devices that

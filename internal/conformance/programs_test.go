@@ -39,6 +39,8 @@ type program struct {
 const (
 	gnuUnpack  = "tar --numeric-owner --xattrs --xattrs-include='*' --acls -xpf -"
 	ownTime    = "it leaves the directory that it unpacks into its time"
+	podman     = `t=$(mktemp -d) && p="podman --root $t/r --runroot $t/s --storage-driver vfs --cgroup-manager cgroupfs --events-backend none" && `
+	clamps     = "it sets times before 1970 to 1970"
 	twoRecords = "of the two records that it writes of an attribute whose name it encodes it makes two attributes"
 )
 
@@ -114,6 +116,14 @@ tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall(numeric_owner=True,
 zcat $t/l/blobs/sha256/$(ls -S $t/l/blobs/sha256 | head -n 1); rm -r $t`},
 		unpack: `t=$(mktemp -d) && cat > $t/in && umoci init --layout $t/l && umoci new --image $t/l:a && umoci raw add-layer --image $t/l:a $t/in &&
 umoci unpack --image $t/l:a $t/b && cp -a $t/b/rootfs/. . && rm -r $t`,
+	},
+	{
+		name: "podman", needs: []string{"podman", "skopeo", "umoci"}, not: []string{"set"}, // as umoci
+		but: map[string]string{"x/early": clamps, "x/fraction": clamps, "x/largest": clamps}, // the last it has set to 1901 before
+		pack: []string{podman + `printf 'FROM scratch\nCOPY . /x\n' > $t/f && $p build -q --isolation chroot --layers -t t:1 -f $t/f . >&2 &&
+$p save -q --format oci-archive -o $t/o t:1 && tar -xf $t/o -C $t && zcat $t/blobs/sha256/$(ls -S $t/blobs/sha256 | head -n 1); rm -r $t`},
+		unpack: podman + `cat > $t/in && umoci init --layout $t/l && umoci new --image $t/l:a && umoci raw add-layer --image $t/l:a $t/in &&
+skopeo copy -q oci:$t/l:a docker-archive:$t/a:t:1 && $p load -q -i $t/a >&2 && cp -a $($p image mount t:1)/. . && $p image umount t:1 >&2 && rm -r $t`,
 	},
 }
 

@@ -40,6 +40,11 @@ func checkCaps(c *specs.LinuxCapabilities) error {
 	if err != nil {
 		return fmt.Errorf("runtime spec: process.capabilities: %w", err)
 	}
+	for _, one := range []capability.Cap{capability.CAP_SYS_ADMIN, capability.CAP_SYS_PTRACE} {
+		if slices.Contains(bounding, one) { // see namespacesOf
+			return unsupported("process.capabilities: a set with CAP_" + strings.ToUpper(one.String()))
+		}
+	}
 	for _, set := range [][]string{c.Effective, c.Permitted, c.Inheritable, c.Ambient} {
 		caps, err := parseCaps(set)
 		if err != nil {

@@ -11,29 +11,39 @@ import (
 // namespace.
 func deviceNames() []string { return []string{"null", "zero", "full", "random", "urandom", "tty"} }
 
+// bindDevice binds a device of the host's. It can be written to all the same; what is read-only is its inode, whose mode
+// and owner are the host's.
+func (g *guest) bindDevice(device *os.File, p string) error {
+	at, err := g.bind(device, p, false)
+	if err != nil {
+		return err
+	}
+	return setReadonly(at)
+}
+
 // mountDev makes a small /dev.
-func (g *guest) mountDev(ttyGid bool, devices map[string]*os.File) error {
+func (g *guest) mountDev(a *nodeArgs, devices map[string]*os.File) error {
 	dev, err := g.mount("tmpfs", "/dev", unix.MS_NOSUID, "mode=0755,size=4m")
 	if err != nil {
 		return err
 	}
 	for _, name := range deviceNames() {
-		if _, err := g.bind(devices[name], dev+"/"+name, false); err != nil {
+		if err := g.bindDevice(devices[name], dev+"/"+name); err != nil {
 			return err
 		}
 	}
 	// What is written there ought to reach the machine's console, and there is none.
-	if _, err := g.bind(devices["null"], dev+"/console", false); err != nil {
+	if err := g.bindDevice(devices["null"], dev+"/console"); err != nil {
 		return err
 	}
 	options := "newinstance,ptmxmode=0666,mode=0620"
-	if ttyGid {
+	if a.TTYGid {
 		options += ",gid=5"
 	}
 	if _, err := g.mount("devpts", dev+"/pts", unix.MS_NOSUID|unix.MS_NOEXEC, options); err != nil {
 		return err
 	}
-	if _, err := g.mount("tmpfs", dev+"/shm", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+	if _, err := g.mount("tmpfs", dev+"/shm", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size="+a.Tmpfs.Shm); err != nil {
 		return err
 	}
 	if _, err := g.mount("mqueue", dev+"/mqueue", noAll, ""); err != nil {

@@ -9,8 +9,8 @@ import (
 	"xtoo/chroot/stage"
 )
 
-// Diagnose tries what a build needs, for real, in the order in which a build needs it. storeDir is where the store
-// is or will be; directories made in it for the trial are removed again. h is what Probe returned, and may be nil
+// Diagnose tries what a build needs, for real, in the order in which a build needs it. storeDir is where the layer
+// directories of the store are or will be; directories made in it for the trial are removed again. h is what Probe returned, and may be nil
 // when that failed. It takes some tenths of a second.
 // emulators are as for [Host.Emulate].
 func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string) []host.Finding {

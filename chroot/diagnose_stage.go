@@ -45,7 +45,7 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 	}
 	found := []host.Finding{
 		tried("owners", host.StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
-		tried("overlayfs", host.StateWarn, "layers can be stacked", tryOverlay(dir)),
+		tried("overlayfs", host.StateBad, "layers can be stacked", tryOverlay(dir)),
 		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
 		tried("/dev", host.StateBad, "the devices that scripts need are there", tryDevices()),
 	}

@@ -8,11 +8,10 @@ import (
 // Kinds of errors; what is exported callers tell apart with errors.Is. All of them cross the border between a process and its client.
 var (
 	// errNoOverlay: the overlay cannot be mounted in a user namespace here (a kernel before 5.11, an upper
-	// directory on a file system without user xattrs or on a network). The upper directory is as it was; the
-	// caller may execute the node on a full copy of the root instead, by giving no Lowers.
+	// directory on a file system without user xattrs or on a network). It comes in a [host.Error] that says what to do.
 	errNoOverlay = errors.New("overlayfs cannot be used")
 
-	// errTooManyLayers: more Lowers than the kernel stacks (500).
+	// errTooManyLayers: more Lowers than [MaxLayers].
 	errTooManyLayers = errors.New("too many layers")
 
 	// errNotExecutable: the process of a node could not be started: the program or its interpreter is missing

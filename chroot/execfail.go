@@ -13,6 +13,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // defaultPath is searched when the environment of a process has no PATH.
@@ -149,4 +151,12 @@ func whyNotLinked(r io.ReaderAt, err error) string {
 		}
 	}
 	return ""
+}
+
+// explainLaunch words why the process could not be started: its namespaces come before its program.
+func explainLaunch(program string, err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) || errors.Is(err, unix.EPERM) {
+		return host.ExplainStart(fmt.Errorf("make namespaces for %s: %w", program, err), unix.CLONE_NEWUSER|payloadKinds|unix.CLONE_NEWNS)
+	}
+	return explainExec(program, err)
 }

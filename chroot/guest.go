@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -21,9 +20,9 @@ type guest struct {
 	home    *os.File // the host's root
 	root    *os.File // the node's root
 	run     *os.Root // its /run, once that is mounted
-	mounted []string // targets, in order
-	made    []string // mount points that were created, in order, parents first
+	done    []step   // what was mounted and made, in order
 	scratch map[uint64]bool
+	fresh   []freshDir
 }
 
 // newGuest enters dir, a mount point.
@@ -169,7 +168,7 @@ func (g *guest) create(p string, dir bool) error {
 	if g.scratch[parent.Dev] {
 		err = makeNode(p, kind)
 	} else if err = keepTimes(p, func() error { return makeNode(p, kind) }); err == nil {
-		g.made = append(g.made, p)
+		err = g.remember(p)
 	}
 	if err != nil {
 		return fmt.Errorf("make a mount point: %w", err)
@@ -219,7 +218,7 @@ func (g *guest) mount(kind, p string, flags uintptr, data string) (string, error
 	if err := unix.Mount(kind, at, kind, flags, data); err != nil {
 		return "", &mountError{kind: kind, at: p, err: err}
 	}
-	g.mounted = append(g.mounted, at)
+	g.done = append(g.done, step{path: at, mount: true})
 	if kind == "tmpfs" {
 		var st unix.Stat_t
 		if err := unix.Stat(at, &st); err != nil {
@@ -248,7 +247,7 @@ func (g *guest) bind(source *os.File, p string, recursive bool) (string, error) 
 	if err := unix.Mount(strconv.Itoa(int(source.Fd())), at, "", flags, ""); err != nil {
 		return "", &mountError{kind: source.Name(), at: p, err: err}
 	}
-	g.mounted = append(g.mounted, at)
+	g.done = append(g.done, step{path: at, mount: true})
 	return at, nil
 }
 
@@ -260,51 +259,3 @@ type mountError struct {
 
 func (e *mountError) Error() string { return "mount " + e.kind + " on " + e.at + ": " + e.err.Error() }
 func (e *mountError) Unwrap() error { return e.err }
-
-// clear removes the mount points that were made, unless a script has put something into them behind the mount: then
-// they are its own. For that it unmounts what is in the way; the other mounts go with the namespace, which is cheaper: the kernel
-// waits after each. It is called in the guest when all its processes have ended.
-func (g *guest) clear() error {
-	for _, m := range g.mounted { // parents first: what is mounted below them goes with them
-		if slices.ContainsFunc(g.made, func(p string) bool { return isBelow(p, m) || isBelow(m, p) }) {
-			if err := unmountAll(m); err != nil {
-				return err
-			}
-		}
-	}
-	for i := len(g.made) - 1; i >= 0; i-- {
-		p := g.made[i]
-		info, err := os.Lstat(p)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if !info.IsDir() && (info.Size() > 0 || !info.Mode().IsRegular()) {
-			continue
-		}
-		err = keepTimes(p, func() error { return os.Remove(p) })
-		if err != nil && !errors.Is(err, unix.ENOTEMPTY) {
-			return fmt.Errorf("remove a mount point: %w", err)
-		}
-	}
-	return nil
-}
-
-// isBelow reports whether p is dir, or below it.
-func isBelow(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
-
-// unmountAll takes everything off a mount point, also what a script has mounted over it.
-func unmountAll(target string) error {
-	for {
-		err := unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-		switch {
-		case err == nil, errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EINVAL), errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
-			return nil // nothing (more) is mounted there
-		default:
-			return &os.PathError{Op: "unmount", Path: target, Err: err}
-		}
-	}
-}

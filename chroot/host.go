@@ -17,10 +17,17 @@ const (
 type Host struct {
 	*host.Host    // what this machine offers to this user
 	*stage.Client // its Close ends what executes nodes
+	nobody        nobody
 }
 
 // newHost makes a Host of what was found out about this machine. It starts nothing.
 func newHost(h *host.Host) *Host { return &Host{Host: h, Client: stage.NewClient(h)} }
+
+// Close ends what executes nodes.
+func (h *Host) Close() {
+	h.Client.Close()
+	h.nobody.close()
+}
 
 // Probe makes a Host of what [host.Probe] finds. It starts nothing; Close it when something was.
 func Probe() (*Host, error) {

@@ -34,6 +34,13 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 		s.Log.Debug("the arguments of init stay visible", "error", err)
 	}
 	unix.Umask(0)
+	first := 1
+	if a.Bounded {
+		first++
+	}
+	if err := a.Trees.attach(func(i int) *os.File { return s.File(first + i) }); err != nil {
+		return err
+	}
 	if err := setNames(a.Spec); err != nil {
 		return err
 	}
@@ -55,11 +62,19 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 	}
 	unignoreSignals()
 	out := s.File(0)
-	payload, err := launch(a.Spec, out)
+	if a.Bounded {
+		if err := enterGroup(s.File(1)); err != nil {
+			return err
+		}
+	}
+	payload, err := launch(&a, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
 	exit := supervise(ctx, payload, a.Grace)
+	if exit.Notes, err = g.lost(); err != nil {
+		return err
+	}
 	if err := s.Result(exit); err != nil {
 		return err
 	}
@@ -116,7 +131,7 @@ func furnish(a *nodeArgs) (*guest, error) {
 			return nil, err
 		}
 	}
-	if err := g.bindResolver(); err != nil {
+	if err := g.mountResolver(a); err != nil {
 		return nil, err
 	}
 	if src.emulator != nil {
@@ -163,7 +178,9 @@ func openSources(a *nodeArgs) (*sources, error) {
 			return nil, err
 		}
 	}
-	s.resolver, err = resolverFiles(a.Network, hostname(a.Spec))
+	if !a.OwnResolver {
+		s.resolver, err = resolverFiles(hostname(a.Spec))
+	}
 	return s, err
 }
 

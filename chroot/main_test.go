@@ -228,6 +228,7 @@ func newRootOf(t testing.TB, h *Host, program string, dirs ...string) *testRoot 
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(r.Lower, "bin/guest"), data, 0o755))
 	r.node = Node{
+		Dirs:   []string{dir},
 		Lowers: []string{r.Lower}, Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work"),
 		Spec: &specs.Spec{Process: &specs.Process{Cwd: "/", Env: []string{"PATH=/bin"}}},
 	}

@@ -25,13 +25,13 @@ func (g *guest) mountSystem(a *nodeArgs, src *sources) error {
 	if err := g.mountSys(a.Network, src.sys); err != nil {
 		return err
 	}
-	if err := g.mountDev(a.TTYGid, src.devices); err != nil {
+	if err := g.mountDev(a, src.devices); err != nil {
 		return err
 	}
-	if _, err := g.mount("tmpfs", "/tmp", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+	if _, err := g.mountFresh(freshDir{path: "/tmp", mode: 0o1777}, "size="+a.Tmpfs.Tmp); err != nil {
 		return err
 	}
-	at, err := g.mount("tmpfs", "/run", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755")
+	at, err := g.mountFresh(freshDir{path: "/run", mode: 0o755, owned: "xtoo"}, "size="+a.Tmpfs.Run)
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,12 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 )
 
-// maxLayers is what overlayfs stacks (OVL_MAX_STACK).
-const maxLayers = 500
+// MaxLayers is how many layers a node has at most. See [mountOverlay].
+const MaxLayers = 2*maxStack - 1
 
 // maxGrace is the longest that a cancelled process has before it is killed.
 const maxGrace = time.Second
@@ -37,7 +38,8 @@ const (
 // A Node is one process in a root made of layers.
 type Node struct {
 	// Spec describes the process as runtime-spec does. Of it, these are obeyed: Process (Args, looked for in the
-	// PATH of Env when without a slash; Env, exactly; Cwd, "" means /; User; Capabilities, nil means all;
+	// PATH of Env when without a slash; Env, exactly; Cwd, "" means /; User; Capabilities, nil means all, else without
+	// CAP_SYS_ADMIN and CAP_SYS_PTRACE;
 	// Rlimits of the kinds core, fsize, memlock, msgqueue, nice, nofile, nproc, rtprio, sigpending, stack; NoNewPrivileges),
 	// Hostname ("" means localhost), Domainname, Mounts (types bind, also "" or "none" with the option bind or rbind, and tmpfs),
 	// Linux.Namespaces (a network namespace without path means NetworkNone; user, mount, pid, ipc and uts
@@ -46,7 +48,7 @@ type Node struct {
 	// sysctls and security labels are among that.
 	Spec *specs.Spec
 
-	// Lowers are layer directories, the topmost first, at most 500, in overlayfs's on-disk format with user
+	// Lowers are layer directories, the topmost first, at most [MaxLayers], in overlayfs's on-disk format with user
 	// xattrs. With none, Upper itself is the root, without any overlay, and Work is not used.
 	Lowers []string
 	// Upper is the directory that receives what the process changes. It exists; its mode and owner become the root's.
@@ -54,6 +56,10 @@ type Node struct {
 	// Work is an empty directory on the file system of Upper, for this one Run. The kernel leaves a directory in it
 	// that may have no permissions at all: remove it in a stage.
 	Work string
+
+	// Dirs are the directories that Lowers, Upper, Work and the HostPaths of Files lie below, if the caller knows: real root
+	// then executes with ids that are nobody's, where the file systems and the kernel can map them.
+	Dirs []string
 
 	// Files come into /run, by their path below it ("xtoo/script", "xtoo/secrets/password").
 	Files map[string]RunFile
@@ -64,6 +70,19 @@ type Node struct {
 
 	// Network is NetworkHost by default, or what Spec says.
 	Network Network
+
+	// OwnResolver leaves /etc/hosts and /etc/resolv.conf to the root, where the process may write and replace them. Where
+	// it has no /etc/hosts, one for localhost is made, and removed when nobody has changed it. NetworkNone implies it.
+	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
+	OwnResolver bool
+	Bounded     bool  // a control group is file 1
+	Trees       trees // the files behind that
+
+	// Tmpfs says how much the file systems in memory hold.
+	Tmpfs Tmpfs
+	// Memory, in bytes, and Pids, processes and threads, are the most that the process and all its children may use. They need
+	// a control group that this user may make: without one they are not enforced, which a note of the [Exit] says. 0: no limit.
+	Memory, Pids int64
 
 	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
 	// zero value executes them as this machine's own.
@@ -86,20 +105,29 @@ type RunFile struct {
 type Exit struct {
 	Code   int            // exit code; 128 + Signal when a signal ended it, as shells have it
 	Signal syscall.Signal // 0 when it exited
+
+	// Notes are what the user should know, in words: what was left in a directory that is fresh for each node and may have been
+	// meant for the root's; a limit that was reached, or cannot be enforced here.
+	Notes []string
 }
 
 // nodeArgs are the arguments of the stage.
 type nodeArgs struct {
-	Sent    sentSpec    // travels
-	Spec    *specs.Spec `json:"-"` // what it was before, and is again in init
-	Lowers  []string
-	Upper   string
-	Work    string
-	Files   map[string]RunFile
-	Network Network
-	Grace   time.Duration
-	TTYGid  bool // group 5 (tty) is mapped
-	Guard   bool // id 0 is the id 0 of the host: protect the host's settings in /proc
+	Sent        sentSpec    // travels
+	Spec        *specs.Spec `json:"-"` // what it was before, and is again in init
+	Lowers      []string
+	Upper       string
+	Work        string
+	Files       map[string]RunFile
+	Tmpfs       Tmpfs
+	Network     Network
+	Grace       time.Duration
+	OwnResolver bool
+	Bounded     bool       // a control group is file 1
+	Trees       trees      // the files behind that
+	TTYGid      bool       // group 5 (tty) is mapped
+	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
+	Ids         *host.Host // those of init, as init sees them
 
 	Emulation Emulation
 	OwnBinfmt bool // the namespace gets a binfmt_misc of its own
@@ -125,15 +153,27 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	if err != nil {
 		return Exit{}, err
 	}
+	limits := newBounds(n.Memory, n.Pids)
+	files := append([]*os.File{out.write}, limits.files()...)
+	args.Bounded = len(files) > 1
+	var ids *host.Host
+	if moved, err := h.asNobody(ctx, &n, args); err == nil {
+		defer moved.close()
+		files, ids = append(files, moved.files...), h.nobody.ids
+	} else if h.RealRoot() && n.Log != nil {
+		n.Log.Debug("a node has root's own ids", "reason", err)
+	}
 	p, err := h.Start(ctx, stage.Command{
-		Stage: stageNode, Args: args, Files: []*os.File{out.write}, Log: n.Log, Namespaces: namespaces, NoEnv: true,
+		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true, IDs: ids,
 	})
 	if err != nil {
-		return Exit{}, errors.Join(err, out.finish(false))
+		return Exit{}, errors.Join(err, out.finish(false), limits.end())
 	}
 	out.start()
 	var exit Exit
 	err = p.Wait(&exit)
+	exit.Notes = append(exit.Notes, limits.notes()...)
+	err = errors.Join(err, limits.end())
 	if outErr := out.finish(true); outErr != nil {
 		return exit, fmt.Errorf("output of the process: %w", outErr)
 	}
@@ -149,8 +189,8 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(n.Lowers) > maxLayers {
-		return nil, fmt.Errorf("stack %d layers: %w: the kernel takes at most %d", len(n.Lowers), errTooManyLayers, maxLayers)
+	if len(n.Lowers) > MaxLayers {
+		return nil, fmt.Errorf("stack %d layers: %w: they can be at most %d", len(n.Lowers), errTooManyLayers, MaxLayers)
 	}
 	if n.Upper == "" || (n.Work == "" && len(n.Lowers) > 0) {
 		return nil, errors.New("run a node: Upper and Work are needed")
@@ -172,13 +212,17 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err != nil {
 		return nil, err
 	}
+	tmpfs, err := n.Tmpfs.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	grace := n.gracePeriod
 	if grace <= 0 || grace > maxGrace {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace,
-		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone,
+		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }
 

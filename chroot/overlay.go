@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
+	"xtoo/layers/inode"
 )
 
 // mountRoot mounts the root of a node over the node's own upper directory, where nothing else can be hidden by it.
@@ -25,7 +27,11 @@ func mountRoot(fds *os.File, a *nodeArgs) error {
 	return mountOverlay(fds, a.Lowers, a.Upper, a.Work, a.Upper)
 }
 
-// mountOverlay mounts an overlay at target. The directories are named by the numbers of their open files, with the
+// maxStack is what one overlay stacks (OVL_MAX_STACK). The kernel lets an overlay lie on another, and no deeper.
+const maxStack = 500
+
+// mountOverlay mounts an overlay at target, of the bottom layers on an overlay of their own where there are more than
+// one takes. The directories are named by the numbers of their open files, with the
 // working directory in /proc/self/fd: so hundreds fit into the page that mount(2) takes, no character in a path
 // needs care, and /proc/mounts tells a script nothing about the host's paths.
 func mountOverlay(fds *os.File, lowers []string, upper, work, target string) error {
@@ -51,14 +57,33 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 		files = append(files, f)
 		numbers = append(numbers, strconv.Itoa(int(f.Fd())))
 	}
-	n := len(lowers)
-	// userxattr: the only xattrs that a user namespace may write. index=off: what a hard link across layers does
-	// must not depend on how the kernel was built. volatile: nobody wants the upper directory of a node that was
-	// cut off, so fsync in it is wasted, and so is the sync of the whole file system at the unmount.
-	options := "lowerdir=" + strings.Join(numbers[:n], ":") + ",upperdir=" + numbers[n] + ",workdir=" + numbers[n+1] + ",userxattr,index=off"
 	if err := unix.Fchdir(int(fds.Fd())); err != nil {
 		return fmt.Errorf("go to /proc/self/fd: %w", err)
 	}
+	n, show := len(lowers), len(lowers)
+	for i, number := range numbers[:n] {
+		opaque, err := inode.HidesAll(number)
+		if err != nil {
+			return fmt.Errorf("overlay: layer %d from the top: %w", i+1, err)
+		}
+		if opaque {
+			show = i + 1 // overlayfs does not look for the mark in the roots of layers
+			break
+		}
+	}
+	stack := numbers[:show]
+	if len(stack) > maxStack {
+		bottom, err := mountBottom(lowers[maxStack-1], stack[maxStack-1:])
+		if err != nil {
+			return explainOverlay(err, upper, n)
+		}
+		defer bottom.unmount()
+		stack = append(slices.Clone(stack[:maxStack-1]), strconv.Itoa(int(bottom.dir.Fd())))
+	}
+	// userxattr: the only xattrs that a user namespace may write. index=off: what a hard link across layers does
+	// must not depend on how the kernel was built. volatile: nobody wants the upper directory of a node that was
+	// cut off, so fsync in it is wasted, and so is the sync of the whole file system at the unmount.
+	options := "lowerdir=" + strings.Join(stack, ":") + ",upperdir=" + numbers[n] + ",workdir=" + numbers[n+1] + ",userxattr,index=off"
 	err := unix.Mount("overlay", target, "overlay", 0, options+",volatile")
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Mount("overlay", target, "overlay", 0, options)
@@ -67,6 +92,31 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 		return explainOverlay(err, upper, n)
 	}
 	return nil
+}
+
+// A bottom is an overlay that another lies on.
+type bottom struct {
+	at  string
+	dir *os.File // its root
+}
+
+// mountBottom mounts an overlay of the open directories over one of them, where it is in nobody's way.
+func mountBottom(at string, numbers []string) (*bottom, error) {
+	options := "lowerdir=" + strings.Join(numbers, ":") + ",userxattr,index=off"
+	if err := unix.Mount("overlay", at, "overlay", unix.MS_RDONLY, options); err != nil {
+		return nil, err
+	}
+	dir, err := openPath(at, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, errors.Join(err, unix.Unmount(at, unix.MNT_DETACH))
+	}
+	return &bottom{at, dir}, nil
+}
+
+// unmount takes it out of sight. The overlay that lies on it keeps it.
+func (b *bottom) unmount() {
+	_ = b.dir.Close()                       // was opened for its name only
+	_ = unix.Unmount(b.at, unix.MNT_DETACH) // the mount namespace ends with the node, at the latest
 }
 
 // explainOverlay words why the kernel refused.

@@ -9,12 +9,15 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // launch starts the process of a node and returns its id. It is done on a thread that is used for nothing else and
-// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, one day a
-// seccomp filter) is inherited by the process and by nothing else of init.
-func launch(s *specs.Spec, out *os.File) (int, error) {
+// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, the keyring) is inherited
+// by the process and by nothing else of init.
+func launch(a *nodeArgs, out *os.File) (int, error) {
+	s := a.Spec
 	program, err := findInPath(s.Process)
 	if err != nil {
 		return 0, err
@@ -33,8 +36,9 @@ func launch(s *specs.Spec, out *os.File) (int, error) {
 	attr := &syscall.ProcAttr{
 		Dir: s.Process.Cwd, Env: s.Process.Env,
 		Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: credential(s.Process.User), AmbientCaps: ambient},
+		Sys:   namespacesOf(s.Process, a.Ids),
 	}
+	attr.Sys.Credential, attr.Sys.AmbientCaps = credential(s.Process.User), ambient
 	if attr.Env == nil {
 		attr.Env = []string{} // nil would mean ours
 	}
@@ -45,13 +49,13 @@ func launch(s *specs.Spec, out *os.File) (int, error) {
 	result := make(chan started)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends
-		if err := prepareThread(s); err != nil {
+		if err := prepareThread(s, a.Network); err != nil {
 			result <- started{err: err}
 			return
 		}
 		pid, err := syscall.ForkExec(program, s.Process.Args, attr)
 		if err != nil {
-			err = explainExec(program, err)
+			err = explainLaunch(program, err)
 		}
 		result <- started{pid, err}
 	}()
@@ -62,13 +66,37 @@ func launch(s *specs.Spec, out *os.File) (int, error) {
 	return r.pid, nil
 }
 
+// payloadKinds are the namespaces of the process beside user and mount namespaces.
+const payloadKinds = unix.CLONE_NEWUTS
+
+// namespacesOf says in which namespaces the process gets: user, mount and uts namespaces of its own below init's, with the same
+// ids. What init has mounted is then out of its reach (mount_namespaces(7): the mounts and their flags are locked), and so is
+// init itself, over which it has no capability. A process whose capabilities are bounded stays in init's: a new user
+// namespace would give it all of them.
+func namespacesOf(p *specs.Process, ids *host.Host) *syscall.SysProcAttr {
+	if p.Capabilities != nil {
+		return &syscall.SysProcAttr{Setsid: true}
+	}
+	attr := ids.Attributes(payloadKinds)
+	attr.Pdeathsig = 0 // it would come when the thread ends
+	return attr
+}
+
 // usualSlack is the timer slack of a process that never set it, in nanoseconds (prctl(2)).
 const usualSlack = 50_000
 
 // prepareThread sets what the process inherits from the thread that starts it.
-func prepareThread(s *specs.Spec) error {
+func prepareThread(s *specs.Spec, network Network) error {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, usualSlack, 0, 0, 0); err != nil { // package stage has changed it for us
 		return fmt.Errorf("set the timer slack: %w", err)
+	}
+	if err := errors.Join(resetThread(), newKeyring()); err != nil {
+		return err
+	}
+	if network == NetworkHost {
+		if err := closeAbstract(); err != nil {
+			return err
+		}
 	}
 	if s.Linux != nil && s.Linux.Personality != nil {
 		p, err := personality(s.Linux.Personality)
@@ -87,34 +115,19 @@ func prepareThread(s *specs.Spec) error {
 	return limitThread(s.Process.Capabilities)
 }
 
+// newKeyring gives this thread a session keyring with nothing in it, in place of the caller's.
+func newKeyring() error {
+	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
+	if err == nil || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		return nil // without keyrings, or where a filter forbids the call, the process has none either
+	}
+	return fmt.Errorf("join a new session keyring: %w", err)
+}
+
 // setPersonality sets the execution domain of this thread, which what it starts inherits.
 func setPersonality(p uintptr) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, p, 0, 0); errno != 0 {
 		return fmt.Errorf("set the personality %#x: %w", p, errno)
-	}
-	return nil
-}
-
-// setLimits sets, on the whole of init, what can be set on no thread alone.
-func setLimits(p *specs.Process) error {
-	umask := 0o022
-	if p.User.Umask != nil {
-		umask = int(*p.User.Umask & 0o777)
-	}
-	unix.Umask(umask)
-	limits := append([]specs.POSIXRlimit{{Type: "RLIMIT_CORE"}}, p.Rlimits...) // no core files in layers, unless asked for
-	for i, r := range limits {
-		kind := rlimitKinds()[r.Type]
-		want := syscall.Rlimit{Cur: r.Soft, Max: r.Hard}
-		if i == 0 {
-			if err := syscall.Getrlimit(kind, &want); err != nil {
-				return fmt.Errorf("read limit %s: %w", r.Type, err)
-			}
-			want.Cur = 0
-		}
-		if err := syscall.Setrlimit(kind, &want); err != nil {
-			return fmt.Errorf("set limit %s: %w", r.Type, err)
-		}
 	}
 	return nil
 }

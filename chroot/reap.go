@@ -73,14 +73,3 @@ func reap(payload int) Exit {
 func signalAll(pid int, s syscall.Signal) {
 	_ = unix.Kill(pid, s) // ESRCH: there is nobody; nothing else can be wrong for process 1
 }
-
-// unignoreSignals gives every signal that this process was started to ignore (by nohup, or as a job in the
-// background) a handler, so that the payload has its default action: what the caller of xtoo ignores is not for
-// scripts to inherit.
-func unignoreSignals() {
-	for sig := syscall.Signal(1); sig < 32; sig++ {
-		if signal.Ignored(sig) {
-			signal.Notify(make(chan os.Signal, 1), sig)
-		}
-	}
-}

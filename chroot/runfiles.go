@@ -74,21 +74,3 @@ func writeRunFile(run *os.Root, name string, f RunFile) error {
 	_, err = io.Copy(to, from)
 	return errors.Join(err, to.Close())
 }
-
-// bindResolver mounts the resolver's files, which are in /run/xtoo, over the image's.
-func (g *guest) bindResolver() error {
-	for _, name := range resolverNames() {
-		source, err := g.run.Open("xtoo/" + name)
-		if err != nil {
-			return err
-		}
-		at, err := g.bind(source, "/etc/"+name, false)
-		if err == nil {
-			err = setReadonly(at)
-		}
-		if err = errors.Join(err, source.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -48,6 +48,9 @@ type Member struct {
 	Target string
 	// Xattrs by name; access control lists are among them in the kernel's form. nil without any.
 	Xattrs map[string]string
+	// Named are access control lists that have names of users or groups in place of ids, as texts, by the attribute that
+	// they are. Whose names they are only the image says: see [ResolveACL]. nil without any.
+	Named map[string]string
 	// Lost names attributes that stand in the stream and that the member does not have: those of layer directories and
 	// overlayfs, and those that do not parse or that no kernel holds.
 	Lost []string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -39,14 +40,14 @@ func TestNames(t *testing.T) {
 // TestRoundTrip: what the writer writes of a member the reader reads as that member.
 func TestRoundTrip(t *testing.T) {
 	day := time.Unix(1655337600, 123456789)
-	acl, err := parseACL("u::rwx,u:7:rw-,g::r--,m::rwx,o::---")
+	acl, err := parseACL("u::rwx,u:7:rw-,g::r--,m::rwx,o::---", false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	members := []Member{
 		{Path: "", Mode: unix.S_IFDIR | 0o711, ModTime: day},
 		{Path: "d", Mode: unix.S_IFDIR | 0o2755, UID: 1, GID: 1<<32 - 2, ModTime: time.Unix(-5, 1)},
-		{Path: "d/file", Mode: unix.S_IFREG | 0o4711, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "security.capability": "x", xattrACL: acl}},
+		{Path: "d/file", Mode: unix.S_IFREG | 0o4770, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "user.%=%3D%%25%": "n", "user.empty": "", "security.capability": "x", xattrACL: acl}},
 		{Path: "d/link", Kind: HardLink, Mode: unix.S_IFREG | 0o4711, Target: "d/file", ModTime: day},
 		{Path: "d/symlink", Mode: unix.S_IFLNK | 0o777, Target: "/../x", ModTime: day},
 		{Path: "c", Mode: unix.S_IFCHR | 0o600, Major: 4095, Minor: 1<<20 - 1, ModTime: day},
@@ -127,13 +128,115 @@ func TestACL(t *testing.T) {
 		"u::rw-,u:7:r--,g::r--,o::r--":                          "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\x07\x00\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff",
 		"o:r--\ngroup:who:r--:9\nuser::rw-\ndefault:group::r--": "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x04\x00\x04\x00\xff\xff\xff\xff\x08\x00\x04\x00\x09\x00\x00\x00\x20\x00\x04\x00\xff\xff\xff\xff",
 	} {
-		if got, err := parseACL(text); err != nil || got != want {
+		if got, err := parseACL(text, false, nil); err != nil || got != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"x", "who::rwx", "u:7", "u:name:rwx", "u:4294967295:rwx", "u::rwz", strings.Repeat("u::rwx,", 1<<14)} {
-		if _, err := parseACL(text); !errors.Is(err, ErrMember) {
+		if _, err := parseACL(text, false, nil); !errors.Is(err, ErrMember) {
 			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+}
+
+// Names are kept until the image is known, and a list that is malformed is lost with or without names.
+func TestNamedACL(t *testing.T) {
+	ids := func(name string, group bool) (uint32, bool) { return 4, group && name == "adm" }
+	var m Member
+	m.attributes(map[string]string{"SCHILY.acl.access": "u::rwx,g::r-x,g:adm:rwx\t#effective:r-x\nm::r-x,o::---\n", "SCHILY.acl.default": "u:who:rwq"})
+	if len(m.Xattrs) != 0 || len(m.Named) != 1 || len(m.Lost) != 1 || m.Lost[0] != "SCHILY.acl.default" {
+		t.Fatalf("%+v", m)
+	}
+	want, err := parseACL("u::rwx,g::r-x,g:4:rwx,m::r-x,o::---", false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ResolveACL(xattrACL, m.Named[xattrACL], ids); err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	for _, text := range []string{"u::rwx,u:adm:rwx,g::rwx,o::---", "u::rwx,g:who:rwx,g::rwx,o::---"} {
+		if _, err := ResolveACL(xattrACL, text, ids); !errors.Is(err, ErrMember) || !strings.Contains(err.Error(), "nobody") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// The list of a directory for what is made in it counts with three entries, too: `umask` does not hold there.
+func TestInheritedACL(t *testing.T) {
+	const three = "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x04\x00\x07\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff"
+	records := map[string]string{"SCHILY.acl.default": "user::rwx\ngroup::rwx\nother::---\n", "SCHILY.acl.access": "u::rwx,g::rwx,o::---"}
+	for key, want := range map[string][2]string{"SCHILY.acl.default": {XattrDefaultACL, three}, "SCHILY.acl.access": {}} {
+		if name, value, err := attribute(records, key, records[key]); err != nil || [2]string{name, value} != want {
+			t.Errorf("%s: %q %q, %v", key, name, value, err)
+		}
+	}
+	if got, err := parseACL("", true, nil); err != nil || got != "" {
+		t.Errorf("without entries: %q, %v", got, err)
+	}
+	if _, err := parseACL("u::rwx,g::rwx", true, nil); !errors.Is(err, ErrMember) {
+		t.Errorf("no kernel takes it: %v", err)
+	}
+}
+
+// TestListedMode: permissions follow a list of access, whoever wrote what beside it; a list that says no more is none.
+func TestListedMode(t *testing.T) {
+	const (
+		head, user, group, other = "\x02\x00\x00\x00", "\x01\x00\x07\x00\xff\xff\xff\xff", "\x04\x00\x01\x00\xff\xff\xff\xff", "\x20\x00\x00\x00\xff\xff\xff\xff"
+		named, mask              = "\x02\x00\x04\x00\x07\x00\x00\x00", "\x10\x00\x05\x00\xff\xff\xff\xff"
+	)
+	for _, tc := range []struct {
+		typ   byte
+		list  string
+		mode  uint32
+		stays bool
+	}{
+		{tar.TypeReg, head + user + named + group + mask + other, unix.S_IFREG | 0o2750, true},
+		{tar.TypeDir, head + user + named + group + mask + other, unix.S_IFDIR | 0o2750, true},
+		{tar.TypeReg, head + user + group + mask + other, unix.S_IFREG | 0o2750, true},
+		{tar.TypeReg, head + user + group + other, unix.S_IFREG | 0o2710, false},
+		{tar.TypeReg, head + user + named + group + other, unix.S_IFREG | 0o2600, true}, // no kernel takes this one, and those below
+		{tar.TypeReg, head + user + named + mask + other, unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + group + other, unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + other[:7], unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, "\x03" + head[1:] + user + group + other, unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + "\x40" + other[1:], unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, head + user + group + other[:2] + "\x08" + other[3:], unix.S_IFREG | 0o2600, true},
+		{tar.TypeReg, "", unix.S_IFREG | 0o2600, true},
+		{tar.TypeSymlink, head + user + group + other, unix.S_IFLNK | 0o777, true},
+	} {
+		m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tc.typ, Linkname: "b", Mode: 0o2600, PAXRecords: map[string]string{paxXattr + xattrACL: tc.list}})
+		if _, stays := m.Xattrs[xattrACL]; err != nil || m.Mode != tc.mode || stays != tc.stays {
+			t.Errorf("%c %q: mode %#o, the list stays: %v, %v", tc.typ, tc.list, m.Mode, stays, err)
+		}
+	}
+}
+
+// TestNamedMode: the same where the list is a text with names.
+func TestNamedMode(t *testing.T) {
+	m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o2600, PAXRecords: map[string]string{
+		paxACL: "user::rwx\nuser:who:r--\nuser:else:r--\ngroup::--x\nmask::r-x\nother::---"}})
+	if err != nil || m.Mode != unix.S_IFREG|0o2750 || m.Named[xattrACL] == "" || len(m.Lost) > 0 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// TestXattrKeys: names as GNU tar, libarchive and others write them; of two records for one name always the same holds.
+func TestXattrKeys(t *testing.T) {
+	for _, tc := range []struct {
+		records map[string]string
+		want    map[string]string
+	}{
+		{map[string]string{"SCHILY.xattr.user.a%3Db%25": "1"}, map[string]string{"user.a=b%": "1"}},
+		{map[string]string{"SCHILY.xattr.user.a%3db%20": "1"}, map[string]string{"user.a%3db%20": "1"}},
+		{map[string]string{"LIBARCHIVE.xattr.user.a%3Db%20": "MQ"}, map[string]string{"user.a=b ": "1"}},
+		{map[string]string{"LIBARCHIVE.xattr.user.a%3Db%20": "MQ", "SCHILY.xattr.user.a%3Db%20": "2"}, map[string]string{"user.a=b ": "2"}},
+		{map[string]string{"SCHILY.xattr.user.%": "1", "SCHILY.xattr.user.%25": "2"}, map[string]string{"user.%": "2"}},
+	} {
+		for range 20 {
+			m := Member{Mode: unix.S_IFREG}
+			if m.attributes(tc.records); !maps.Equal(m.Xattrs, tc.want) || len(m.Lost) > 0 {
+				t.Fatalf("%q: %q, lost %q", tc.records, m.Xattrs, m.Lost)
+			}
 		}
 	}
 }

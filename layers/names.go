@@ -10,8 +10,8 @@ import (
 
 // What the members of a layer's stream are refused for, apart from what archive/tar refuses ([tar.ErrHeader]).
 var (
-	// ErrUnsafe: a member would be written outside of the directory: its name is absolute or has a "..", or it
-	// lies below a symbolic link.
+	// ErrUnsafe: a member would be written outside of the directory: its name has a "..", or it lies below a
+	// symbolic link.
 	ErrUnsafe = errors.New("unsafe member")
 	// ErrMember: no file system can hold the member: device numbers or owners out of range, an unknown type, a
 	// hard link to nothing, a name that is too long.
@@ -49,9 +49,6 @@ func PlainName(name string) bool {
 
 // parseName says what a member is by its name, and which path it is about.
 func parseName(name string) (string, Kind, error) {
-	if strings.HasPrefix(name, "/") {
-		return "", Nothing, fmt.Errorf("%w: absolute name", ErrUnsafe)
-	}
 	clean, err := cleanName(name, len(WhiteoutPrefix))
 	if err != nil || !strings.Contains(clean, WhiteoutPrefix) {
 		return clean, Entry, err
@@ -83,13 +80,12 @@ func parseName(name string) (string, Kind, error) {
 	return dir + "/" + hidden, Whiteout, nil
 }
 
-// cleanTarget returns the path that a hard link is to. Not all programs that strip the leading slash of names strip it
-// here, and it can only mean the root of the image.
+// cleanTarget returns the path that a hard link is to.
 func cleanTarget(name string) (string, error) {
 	if name == "" {
 		return "", fmt.Errorf("%w: hard link to nothing", ErrMember)
 	}
-	clean, err := cleanName(strings.TrimLeft(name, "/"), 0)
+	clean, err := cleanName(name, 0)
 	if err == nil && clean == "" {
 		err = fmt.Errorf("%w: it is the root", ErrMember)
 	}
@@ -99,13 +95,14 @@ func cleanTarget(name string) (string, error) {
 	return clean, nil
 }
 
-// cleanName returns the path of a relative name, "" for the root. Whiteouts may be longer than other names by more. It
-// does not allocate where there is nothing to clean but the ends.
+// cleanName returns the path of a name, "" for the root. A leading slash can only mean the root of the image, and not all
+// programs that write tar strip it. Whiteouts may be longer than other names by more. It does not allocate where there
+// is nothing to clean but the ends.
 func cleanName(name string, more int) (string, error) {
 	if strings.IndexByte(name, 0) >= 0 {
 		return "", fmt.Errorf("%w: zero byte in the name", ErrUnsafe)
 	}
-	clean := strings.TrimRight(name, "/")
+	clean := strings.Trim(name, "/")
 	for strings.HasPrefix(clean, "./") {
 		clean = strings.TrimLeft(clean[1:], "/")
 	}

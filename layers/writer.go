@@ -104,7 +104,7 @@ func header(m *Member) (*tar.Header, error) {
 	if len(m.Xattrs) > 0 {
 		hdr.PAXRecords = make(map[string]string, len(m.Xattrs))
 		for name, value := range m.Xattrs {
-			hdr.PAXRecords[paxXattr+name] = value
+			hdr.PAXRecords[paxXattr+escape.Replace(name)] = value
 		}
 	}
 	return hdr, nil

@@ -29,8 +29,10 @@ type ImageSpec struct {
 	// zero time leaves it out.
 	Created time.Time
 
-	author string
 	Config v1.ImageConfig
+
+	// Extra is passed on from the image that this one builds on.
+	Extra Extra
 
 	// Layers are all layers, lowest first, inherited ones included. At least one: the specification's schema wants
 	// it, so that an image from scratch in which nothing was done has one layer that is empty.
@@ -70,11 +72,12 @@ func Build(s ImageSpec) (*Image, error) {
 	}
 	config := v1.Image{
 		Created:  utcSeconds(s.Created),
-		Author:   s.author,
+		Author:   s.Extra.Author,
 		Platform: s.Platform,
 		Config:   s.Config,
 		RootFS:   v1.RootFS{Type: "layers", DiffIDs: make([]digest.Digest, 0, len(s.Layers))},
 	}
+	config.OSVersion, config.OSFeatures = s.Extra.OSVersion, s.Extra.OSFeatures
 	manifest := v1.Manifest{
 		Versioned:   specs.Versioned{SchemaVersion: 2},
 		MediaType:   v1.MediaTypeImageManifest,
@@ -102,7 +105,7 @@ func Build(s ImageSpec) (*Image, error) {
 	if len(s.History) > 0 && full != len(s.Layers) {
 		return nil, fmt.Errorf("build image: history speaks of %d layers, there are %d", full, len(s.Layers))
 	}
-	configBytes, err := marshal(config)
+	configBytes, err := marshal(s.Extra.document(config))
 	if err != nil {
 		return nil, fmt.Errorf("build image: config: %w", err)
 	}
@@ -202,6 +205,8 @@ func checkText(v any) error {
 	}
 	annotations := map[string]string{}
 	switch d := v.(type) {
+	case imageDocument:
+		return checkText(d.Image)
 	case v1.Image:
 		c := d.Config
 		for _, h := range d.History {

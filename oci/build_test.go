@@ -16,7 +16,7 @@ func fullSpec(t testing.TB) ImageSpec {
 	return ImageSpec{
 		Platform: v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"},
 		Created:  epoch.Add(123456789 * time.Nanosecond).In(time.FixedZone("x", 7200)),
-		author:   "A <a@example.org>",
+		Extra:    Extra{Author: "A <a@example.org>"},
 		Config: v1.ImageConfig{
 			User: "1000:1000", Env: []string{"PATH=/bin", "A=b&c"}, Entrypoint: []string{"/sbin/init"}, Cmd: []string{"x"},
 			WorkingDir: "/", StopSignal: "SIGRTMIN+3", Labels: map[string]string{"z": "1", "a": "2", "m": "<3>"},

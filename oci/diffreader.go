@@ -14,7 +14,7 @@ import (
 )
 
 // A diffReader passes a layer's blob through, unpacks it beside, and ends with errMismatch instead of io.EOF
-// when the tar stream is not the one of the diff id, or with errInvalid when it has a member that no layer may hold.
+// when the tar stream is not the one of the diff id, or with errInvalid when it has a member that no layer may hold, or more than a stage3 may.
 // After io.EOF size and mediaType are known.
 type diffReader struct {
 	r    io.Reader
@@ -75,10 +75,16 @@ func (d *diffReader) unpack(ctx context.Context, r io.Reader) error {
 	}
 	defer stream.Close() // a decoder that was read to its end; nothing is written through it
 	sum := d.want.Verifier()
-	count := &streams.Counter{R: io.TeeReader(stream, sum)}
+	tally := layers.Tally{Bounds: layers.Bounds{}.WithDefaults()}
+	count := &streams.Counter{R: io.TeeReader(layers.Limit(stream, tally.Bounds.Bytes), sum)}
 	in := layers.NewReader(ctx, bufio.NewReaderSize(count, 256<<10))
 	for err == nil {
-		_, err = in.Next()
+		var m *layers.Member
+		if m, err = in.Next(); err == nil {
+			if err = tally.Add(m); err != nil {
+				err = fmt.Errorf("entry %q: %w", m.Name, err)
+			}
+		}
 	}
 	if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("unpack layer %s: %w: %w", d.want, errInvalid, err)

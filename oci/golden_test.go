@@ -30,7 +30,7 @@ func goldenImage(t *testing.T, p v1.Platform) *Image {
 	}
 	created := time.Date(2022, 6, 16, 3, 2, 1, 123456789, time.FixedZone("east", 7200))
 	s := ImageSpec{
-		Platform: p, Created: created, author: "A <a@example.org>", Config: config,
+		Platform: p, Created: created, Extra: Extra{Author: "A <a@example.org>"}, Config: config,
 		annotations: map[string]string{v1.AnnotationBaseImageName: "stage3", "b": "<y>", "a": "x"},
 		History: []v1.History{
 			{Created: &created, CreatedBy: "xtoo stage3", Comment: "without /usr/src/*"},

@@ -44,6 +44,10 @@ type Imported struct {
 	// layers; where the image's own has not, it is replaced.
 	Config v1.Image
 
+	// Extra is what Config has no place for. Dropped names what of the image's config is in neither, sorted.
+	Extra   Extra
+	Dropped []string
+
 	// Layers are the layers in the sink, lowest first. Their number and diff ids are those of Config.
 	Layers []ImportedLayer
 }
@@ -74,7 +78,7 @@ func (r Reference) Look(ctx context.Context, o ImportOptions) (*Imported, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Imported{id: img.id, Config: img.config}, img.close()
+	return &Imported{id: img.id, Config: img.config, Extra: img.extra, Dropped: img.dropped}, img.close()
 }
 
 // importText reads the image that ref (see parseReference) stands for and stores its layers in sink. Blobs are kept
@@ -99,7 +103,7 @@ func (r Reference) Import(ctx context.Context, sink BlobSink, o ImportOptions) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, img.close()) }()
-	out := &Imported{id: img.id, Config: img.config}
+	out := &Imported{id: img.id, Config: img.config, Extra: img.extra, Dropped: img.dropped}
 	done := map[digest.Digest]ImportedLayer{} // an image may hold a layer twice, most often the empty one
 	for i, desc := range img.layers {
 		diffID := img.config.RootFS.DiffIDs[i]
@@ -116,12 +120,16 @@ func (r Reference) Import(ctx context.Context, sink BlobSink, o ImportOptions) (
 		}
 		out.Layers = append(out.Layers, layer)
 	}
-	out.Config.History = soundHistory(out.Config)
+	var sound bool
+	if out.Config.History, sound = soundHistory(out.Config); !sound {
+		out.Dropped = append(out.Dropped, "history")
+	}
 	return out, nil
 }
 
-// soundHistory gives a config's history where it speaks of as many layers as there are, and one that does where not.
-func soundHistory(c v1.Image) []v1.History {
+// soundHistory gives a config's history where it speaks of as many layers as there are, and one that does where not;
+// sound says that nothing is lost by it.
+func soundHistory(c v1.Image) (_ []v1.History, sound bool) {
 	full := 0
 	for _, h := range c.History {
 		if !h.EmptyLayer {
@@ -129,20 +137,24 @@ func soundHistory(c v1.Image) []v1.History {
 		}
 	}
 	if full == len(c.RootFS.DiffIDs) {
-		return c.History
+		return c.History, true
 	}
 	var history []v1.History
 	for _, d := range c.RootFS.DiffIDs {
 		history = append(history, v1.History{Created: c.Created, CreatedBy: "imported layer " + d.String()})
 	}
-	return history
+	return history, len(c.History) == 0
 }
 
 // An image is an image from elsewhere, its documents read and checked, its layers still to be read.
 type image struct {
-	id     digest.Digest
-	config v1.Image
-	layers []v1.Descriptor // as many as config has diff ids
+	id       digest.Digest
+	document []byte // the config as it is
+	config   v1.Image
+	extra    Extra
+	// dropped names what of the config is in neither.
+	dropped []string
+	layers  []v1.Descriptor // as many as config has diff ids
 
 	copyLayer func(ctx context.Context, desc v1.Descriptor, diffID digest.Digest, sink BlobSink) (ImportedLayer, error)
 	close     func() error // removes temporary files
@@ -161,7 +173,10 @@ func openImage(ctx context.Context, r Reference, o ImportOptions) (img *image, e
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", r, err)
 	}
-	err = img.check(o.Platform)
+	img.extra, img.dropped, err = parseExtra(img.document, img.config)
+	if err == nil {
+		err = img.check(o.Platform)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("image %s: %w", r, err), img.close())
 	}

@@ -14,6 +14,7 @@ import (
 
 	"xtoo/internal/streams"
 	"xtoo/internal/streams/packed"
+	"xtoo/layers"
 )
 
 // layoutMember matches the names of an archive that belong to a layout; nothing else is remembered.
@@ -65,7 +66,7 @@ func openPlain(ctx context.Context, name, temp string) (_ *os.File, done func() 
 	if err := os.Remove(t.Name()); err != nil {
 		return nil, nil, errors.Join(err, t.Close())
 	}
-	if _, err = io.Copy(t, plain); err == nil {
+	if _, err = io.Copy(t, layers.Limit(plain, layers.Bounds{}.WithDefaults().Bytes)); err == nil {
 		_, err = t.Seek(0, io.SeekStart)
 	}
 	if err != nil {

@@ -24,12 +24,13 @@ import (
 // of its copying, so that no policy or configuration of the host is read.
 func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *image, err error) {
 	// Opened first so that a pipe in the file's place does not block, for the system's own words if it is not
-	// there, and because the library refuses a path with a colon: it gets the open file instead.
-	f, err := openRegular(r.Path)
+	// there, and because the library refuses a path with a colon: it gets the open file instead, unpacked, with a limit
+	// that the library does not have.
+	f, done, err := openPlain(ctx, r.Path, o.TempDir)
 	if err != nil {
 		return nil, err
 	}
-	closers := []func() error{f.Close}
+	closers := []func() error{done}
 	closeAll := func() error {
 		var all error
 		for _, c := range slices.Backward(closers) {
@@ -80,7 +81,7 @@ func openDockerImage(ctx context.Context, r Reference, o ImportOptions) (_ *imag
 	}
 	recompress := o.recompress
 	return &image{
-		id: manifest.Config.Digest, config: config, layers: manifest.Layers, close: closeAll,
+		id: manifest.Config.Digest, document: data, config: config, layers: manifest.Layers, close: closeAll,
 		copyLayer: func(ctx context.Context, desc v1.Descriptor, diffID digest.Digest, sink BlobSink) (_ ImportedLayer, err error) {
 			tar, err := blobs(ctx, desc.Digest)
 			if err != nil {

@@ -150,7 +150,7 @@ func openLayoutImage(ctx context.Context, l layoutReader, r Reference, o ImportO
 		return nil, err
 	}
 	return &image{
-		id: desc.Digest, config: config, layers: manifest.Layers,
+		id: desc.Digest, document: data, config: config, layers: manifest.Layers,
 		copyLayer: l.copyLayer, close: func() error { return nil },
 	}, nil
 }

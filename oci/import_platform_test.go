@@ -89,8 +89,8 @@ func TestSoundHistory(t *testing.T) {
 		want    int
 	}{"good": {good, 3}, "none": {nil, 2}, "too many": {append(good, v1.History{}), 2}, "too few": {good[:2], 2}} {
 		c := v1.Image{RootFS: v1.RootFS{DiffIDs: ids}, History: tt.history}
-		if got := soundHistory(c); len(got) != tt.want {
-			t.Errorf("%s: %+v", name, got)
+		if got, sound := soundHistory(c); len(got) != tt.want || sound != (name == "good" || name == "none") {
+			t.Errorf("%s: %+v, %v", name, got, sound)
 		}
 	}
 }

@@ -39,6 +39,19 @@ type walker struct {
 
 	// opaque is set when something was met that may refer to blobs in a way that is not known here.
 	opaque bool
+
+	// lenient: documents that are damaged are noted, and the walk goes on.
+	lenient bool
+	damages []error
+}
+
+// met is the error of a walk that has met one.
+func (w *walker) met(err error) error {
+	if w.lenient && IsDamage(err) {
+		w.damages = append(w.damages, err)
+		return nil
+	}
+	return err
 }
 
 func newWalker(src BlobSource) *walker {
@@ -70,11 +83,11 @@ func (w *walker) walk(ctx context.Context, d v1.Descriptor, depth int) error {
 	case isIndex(d.MediaType):
 		data, err := readBlob(ctx, w.src, d)
 		if err != nil {
-			return err
+			return w.met(err)
 		}
 		index, err := parseIndex(data)
 		if err != nil {
-			return fmt.Errorf("blob %s: %w", d.Digest, err)
+			return w.met(fmt.Errorf("blob %s: %w", d.Digest, err))
 		}
 		for _, m := range index.Manifests {
 			if err := w.walk(ctx, m, depth+1); err != nil {
@@ -92,11 +105,11 @@ func (w *walker) walk(ctx context.Context, d v1.Descriptor, depth int) error {
 func (w *walker) manifest(ctx context.Context, d v1.Descriptor, depth int) error {
 	data, err := readBlob(ctx, w.src, d)
 	if err != nil {
-		return err
+		return w.met(err)
 	}
 	m, err := parseAnyManifest(data)
 	if err != nil {
-		return fmt.Errorf("blob %s: %w", d.Digest, err)
+		return w.met(fmt.Errorf("blob %s: %w", d.Digest, err))
 	}
 	for _, b := range append([]v1.Descriptor{m.Config}, m.Layers...) {
 		if met, ok := w.seen[b.Digest]; ok && met.Size != b.Size {

@@ -252,6 +252,9 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 		if strings.ContainsRune(text, 0) {
 			return v, fmt.Errorf("it holds a NUL character")
 		}
+		if !findable(text) {
+			return v, fmt.Errorf("a secret of less than %d bytes cannot be kept out of what scripts print: use a longer one", MinSecret)
+		}
 		return v, nil
 	case v.typ == typeList:
 		if items == nil {

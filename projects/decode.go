@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"xtoo/internal/pathpattern"
 	"xtoo/projects/schema"
 )
 
@@ -35,7 +36,7 @@ func (d *decoder) decode(data []byte) {
 	p.values = d.values(v.Get("values"))
 	p.env = d.env(v.Get("env"))
 	p.volumes = d.volumes(v.Get("volumes"))
-	p.network = v.Get("network").String()
+	p.exec = d.execution(v)
 	p.Scripts = d.scripts(v.Get("scripts"), "")
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
@@ -60,15 +61,11 @@ func (d *decoder) excludes(v *schema.Value) []string {
 	}
 	var out []string
 	for _, item := range ex.Items {
-		if _, err := path.Match(item.Text, ""); err != nil {
-			d.probs.Addf(item.Pos, "%q is not a pattern: %v", item.Text, err)
+		if _, err := pathpattern.Parse(item.Text); err != nil {
+			d.probs.Addf(item.Pos, "%q is not a pattern of paths in the root: %v", item.Text, err)
 			continue
 		}
-		if clean := path.Clean(item.Text); clean == "/" || hasDotDot(item.Text) {
-			d.probs.Addf(item.Pos, "%q names nothing in the root that could be excluded", item.Text)
-			continue
-		}
-		out = append(out, path.Clean(item.Text))
+		out = append(out, item.Text)
 	}
 	return out
 }
@@ -192,7 +189,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s.files = d.files(v.Get("files"))
 	s.env = d.env(v.Get("env"))
 	s.volumes = d.volumes(v.Get("volumes"))
-	s.network = v.Get("network").String()
+	s.exec = d.execution(v)
 	s.children = d.scripts(v.Get("scripts"), s.path)
 	return s
 }

@@ -102,7 +102,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"oci without ref", "from: oci:dir\n", []string{`:1:7: "from": "oci:dir" is not an image`}},
 		{"home of others", "stage3: ~joe/a.tar\n", []string{`:1:9: "~joe/a.tar": the home directories of others`}},
 		{"exclude relative", "stage3: a\nexclude: [usr, /a/../b, '/a[', /]\n", []string{
-			`:2:11: item 1 of "exclude": "usr" is not an absolute path`, `:2:16: "/a/../b" names nothing`, `:2:25: "/a[" is not a pattern`, `:2:32: "/" names nothing`}},
+			`:2:11: item 1 of "exclude": "usr" is not an absolute path`, `:2:16: "/a/../b" is not a pattern of paths in the root: ".." between`, `:2:25: "/a[" is not a pattern`, `:2:32: "/" is not a pattern of paths in the root: it would match`}},
 		{"exclude without stage3", root + "exclude: [/a]\n", []string{`:2:1: "exclude" needs "stage3"`}},
 
 		{"step", root + "scripts: [{name: a, step: packages, with: {atoms: x}}]\n", []string{
@@ -154,7 +154,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"cycle by architecture", root + "values:\n  a: {arch: {arm64: '{{ .values.b }}'}}\n  b: {default: x, arch: {amd64: '{{ .values.a }}'}}\n", []string{
 			`:3:21: values refer to each other in a circle: a -> b -> a | give one of them a default of its own: a in line 3, b in line 4`}},
 		{"unknown value by architecture", root + "values: {a: {arch: {arm64: '{{ .values.c }}'}}}\n", []string{`:2:28: template: there is no value "c"`}},
-		{"secret lists by architecture", root + "values: {a: {secret: true, default: x, arch: {arm64: ['{{ .arch }}']}}}\n", []string{`:2:10: value "a": a secret is one text, not a list`}},
+		{"secret lists by architecture", root + "values: {a: {secret: true, default: long, arch: {arm64: ['{{ .arch }}']}}}\n", []string{`:2:10: value "a": a secret is one text, not a list`}},
 		{"cycle of one", root + "values: {a: '{{ .values.a }}'}\n", []string{`:2:13: values refer to each other in a circle: a -> a`}},
 		{"template of an unknown value", root + "values: {host: x}\nscripts: [{name: a, run: 'echo {{ .values.hots }}'}]\n", []string{`:3:26: template: there is no value "hots": did you mean "host"?`}},
 		{"template of a secret", root + "values: {pw: {secret: true}}\nscripts: [{name: a, run: 'echo {{ .values.pw }}'}]\nimage: {env: {P: '{{ .values.pw }}'}}\n", []string{

@@ -33,6 +33,8 @@ type Given struct {
 	Platforms []string
 	// Named says that somebody asked for each of the selected projects.
 	Named bool
+	// Offline gives no script a network, whatever is declared: each is then the node that one without is.
+	Offline bool
 }
 
 // givenValue is one value somebody gave.
@@ -94,6 +96,26 @@ func (t *Tree) setSource(set []string, probs *schema.Problems) source {
 		}
 	}
 	return s
+}
+
+// SecretsIn lists the left sides, NAME or TAG:NAME, of those that give a secret of any project, of what is as
+// [Given.Set] has it.
+func (t *Tree) SecretsIn(set []string) []string {
+	var lefts []string
+	for _, arg := range set {
+		left, _, _ := strings.Cut(arg, "=")
+		tag, name, specific := strings.Cut(left, ":")
+		if !specific {
+			tag, name = "", left
+		}
+		if slices.ContainsFunc(t.projects, func(p *Project) bool {
+			c := p.visible[name]
+			return (!specific || p.Tag == strings.TrimRight(tag, "/")) && c != nil && isSet(c.secret)
+		}) {
+			lefts = append(lefts, left)
+		}
+	}
+	return lefts
 }
 
 // answerSource is what was answered. An answer to what nobody asked counts nowhere.

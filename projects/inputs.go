@@ -125,13 +125,16 @@ func sortComponents(list []Component) {
 
 // components are those of a node that need no reading. There is room for the others.
 func (n *Node) components() []Component {
-	size := 3 + 1 + len(n.files)
+	size := 3 + 1 + 1 + len(n.files)
 	for _, some := range n.fixed {
 		size += len(some)
 	}
 	out := make([]Component, 0, size)
 	for _, some := range n.fixed {
 		out = append(out, some...)
+	}
+	if n.Resolver == ResolverImage && n.Network != NetworkNone {
+		out = append(out, Component{Name: "resolver", Digest: digestOf(string(n.Resolver))})
 	}
 	return append(out,
 		Component{Name: "interpreter", Digest: digestOf(n.Interpreter...)},

@@ -36,7 +36,7 @@ func inputsOf(t *testing.T, dir string, given Given) map[string]map[string]strin
 		t.Fatal(err)
 	}
 	if given.Set == nil {
-		given.Set = []string{"pw=x"}
+		given.Set = []string{"pw=long"}
 	}
 	plan := resolve(t, tree, given)
 	out := map[string]map[string]string{}
@@ -137,10 +137,10 @@ func TestInputs(t *testing.T) {
 		{"inline script", edit("echo {", "echo  {"), Given{}, "one: script"},
 		{"script file", write("p/s.sh", "#!/bin/bash\necho 2\n"), Given{}, "one/two: script"},
 		{"interpreter", write("p/s.sh", "#!/bin/sh\necho\n"), Given{}, "one/two: interpreter, one/two: script"},
-		{"value in the environment", nil, Given{Set: []string{"pw=x", "host=b"}}, "one/two: env FOO, one/two: value host, one: env FOO, one: value host"},
-		{"value in the script only", nil, Given{Set: []string{"pw=x", "jobs=4"}}, "one/two: value jobs, one: script"},
+		{"value in the environment", nil, Given{Set: []string{"pw=long", "host=b"}}, "one/two: env FOO, one/two: value host, one: env FOO, one: value host"},
+		{"value in the script only", nil, Given{Set: []string{"pw=long", "jobs=4"}}, "one/two: value jobs, one: script"},
 		{"value's type", edit("jobs: 3", "jobs: '3'"), Given{}, "one/two: value jobs"},
-		{"secret", nil, Given{Set: []string{"pw=y"}}, "one/two: secret pw, one: secret pw"},
+		{"secret", nil, Given{Set: []string{"pw=longer"}}, "one/two: secret pw, one: secret pw"},
 		{"file", write("p/d/sub/y", "z"), Given{}, "one: file d"},
 		{"new file", write("p/d/new", ""), Given{}, "one: file d"},
 		{"renamed file", must(func(d string) error { return os.Rename(filepath.Join(d, "p/d/x"), filepath.Join(d, "p/d/z")) }), Given{}, "one: file d"},
@@ -194,7 +194,7 @@ func TestFileSets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].files[0]
+	set := resolve(t, tree, Given{Set: []string{"pw=long"}}).Projects[0].Nodes[1].files[0]
 	entries, err := set.entries(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestFileSets(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "p/d")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = resolve(t, tree, Given{Set: []string{"pw=x"}}).Projects[0].Nodes[1].Inputs(t.Context(), nil)
+	_, err = resolve(t, tree, Given{Set: []string{"pw=long"}}).Projects[0].Nodes[1].Inputs(t.Context(), nil)
 	if got := problemsOf(t, err); len(got) != 1 || !strings.HasPrefix(got[0], ":8:") {
 		t.Errorf("gone: %q", got)
 	}

@@ -1,6 +1,8 @@
 package projects
 
 import (
+	"slices"
+
 	"xtoo/projects/schema"
 )
 
@@ -90,8 +92,6 @@ func volumesShape() *schema.Shape {
 	}}}, "a list of volumes")
 }
 
-func networkShape() *schema.Shape { return enum("host", "none") }
-
 func valueShape() *schema.Shape {
 	scalar := func() *schema.Shape {
 		return &schema.Shape{What: "text, a number, or true or false", Text: &schema.Text{Empty: true}, Boolean: true, Integer: true, Literal: true}
@@ -116,7 +116,7 @@ func valueShape() *schema.Shape {
 			Example: "[vim, tmux]", Doc: "The only values allowed."},
 		{Key: "many", Shape: boolean(), Default: false, Doc: "The value is a list: any number of the choices."},
 		{Key: "secret", Shape: boolean(), Default: false,
-			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it."},
+			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it. What a script prints is searched for it, as it is, as `sh -x` quotes it and in base64; so it has at least 4 bytes. It is given by `--values FILE` or an answer, not by `--set`, which everybody on the machine can read."},
 		{Key: "confirm", Shape: boolean(), Default: false, Doc: "Ask twice."},
 	}}
 	return v
@@ -153,7 +153,7 @@ func scriptShape() *schema.Shape {
 			"step": "steps come with a later version: write what the step would do under \"run\", or in a file named by \"script\"",
 			"with": "it belongs to steps, which come with a later version: use \"values\" and \"env\"",
 		},
-		Fields: []*schema.Field{
+		Fields: append([]*schema.Field{
 			{Key: "name", Required: true, Example: "base", Shape: &schema.Shape{What: "text", Literal: true,
 				Text: &schema.Text{Pattern: nodePattern(), Want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
 				Doc: "Name of the node; different from those beside it."},
@@ -168,8 +168,7 @@ func scriptShape() *schema.Shape {
 				Doc: "Files and directories beside the configuration that the script can read below `$XTOO_FILES`, under the same paths. When one changes the node runs again."},
 			{Key: "env", Shape: envShape(), Example: "{FEATURES: -sandbox}", Doc: "Environment of this script; added to the project's `env`." + templateNote},
 			{Key: "volumes", Shape: volumesShape(), Doc: "Volumes of this script; added to the project's `volumes`."},
-			{Key: "network", Shape: networkShape(), DefText: "the project's `network`", Doc: "Network of this script."},
-		},
+		}, executionFields("the project's `network`", "the project's", "this script has")...),
 	}
 	return node
 }
@@ -192,7 +191,7 @@ const schemaID = "urn:xtoo:project-configuration"
 func configShape() *schema.Shape {
 	return &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{
 		NotBoth: [][]string{{"stage3", "from"}},
-		Fields: []*schema.Field{
+		Fields: slices.Concat([]*schema.Field{
 			{Key: "type", Shape: text(schema.Text{Pattern: typePattern(), Want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
 				Example: "stage4", Doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
 			{Key: "stage3", Shape: oneOrSeveral(stage3Shape(), "a path, a mapping (file, arch, subarch), or a list of them"),
@@ -202,7 +201,7 @@ func configShape() *schema.Shape {
 				Example: "oci:../images:base",
 				Doc:     "Roots only, instead of `stage3`: another image to start from. A text alone means `{image: TEXT}`. A list of several builds the tree for [several architectures](#architectures)."},
 			{Key: "exclude", Shape: listOf(absPath("an absolute path"), "a list of absolute paths, with * where needed"), Example: "[/usr/src/linux-*, /lib/modules/*]",
-				Doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name; what is below a match goes with it."},
+				Doc: "With `stage3` only: what never enters the base layer. Absolute paths; `*`, `?` and `[…]` match within a name, `**` between slashes any number of directories, none included (`/**/__pycache__`); what is below a match goes with it."},
 			{Key: "values", Shape: &schema.Shape{What: "a mapping of values (name: default)", Dict: &schema.Dict{Key: valuePattern(),
 				KeyWant: "a value's name (a lower case letter, then lower case letters, digits and _)", Value: valueShape()}},
 				Example: "{hostname: {default: \"{{ .project.name }}\"}}",
@@ -210,8 +209,7 @@ func configShape() *schema.Shape {
 			{Key: "env", Shape: envShape(), Example: "{MAKEOPTS: -j4}",
 				Doc: "Environment of the scripts of this project and of those below it; that of containers is `image.env`." + templateNote},
 			{Key: "volumes", Shape: volumesShape(), Doc: "What scripts can use of this machine, in this project and in those below it. Nothing of it enters an image."},
-			{Key: "network", Shape: networkShape(), DefText: "the parent's, else `host`",
-				Doc: "`host`: scripts use the machine's network. `none`: they have none. Projects below inherit it."},
+		}, executionFields("the parent's, else `host`", "the parent's", "scripts have"), []*schema.Field{
 			{Key: "scripts", Shape: listOf(scriptShape(), "a list of scripts"),
 				Doc: "The tree of nodes. Each runs one script and commits one layer; children run before their parent, in order."},
 			{Key: "image", Shape: imageShape(), Doc: "What the image says about running it. What is not said here is as in the parent's image."},
@@ -219,6 +217,6 @@ func configShape() *schema.Shape {
 				{Key: "sif", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.sif"`,
 					Doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
 			}}}, Doc: "What a build writes besides the store."},
-		},
+		}),
 	}}
 }

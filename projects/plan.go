@@ -69,6 +69,8 @@ type Node struct {
 	Interpreter []string // program and at most one argument, as the kernel would run them
 	Volumes     []Volume // by target
 	Network     Network
+	Resolver    Resolver // with NetworkNone always the image's
+	Limits      Limits
 
 	values []namedValue
 	files  []fileSet

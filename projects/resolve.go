@@ -119,16 +119,14 @@ func (r *resolver) render(q *PlannedProject) {
 	if p.sif != nil {
 		r.sif(q, s)
 	}
-	all := common{scope: s, env: map[string]string{}, network: NetworkHost}
+	all := common{scope: s, env: map[string]string{}, exec: execution{network: NetworkHost, resolver: ResolverHost}}
 	for _, up := range p.chain() {
 		if len(up.env) > 0 {
 			// Inherited variables mean the same everywhere: they are rendered where they stand.
 			r.envInto(all.env, up.env, r.known(r.planned[plannedKey{up, q.Base}]))
 		}
 		all.volumes = volumesOver(all.volumes, up.volumes)
-		if up.network != "" {
-			all.network = Network(up.network)
-		}
+		all.exec.add(up.exec)
 	}
 	for _, name := range sortedKeys(p.visible) {
 		all.values = append(all.values, namedValue{name, q.values[name]})
@@ -163,7 +161,7 @@ type common struct {
 	values  []namedValue
 	env     map[string]string
 	volumes []Volume
-	network Network
+	exec    execution
 
 	ofProject, ofValues, ofEnv, ofVolumes []Component
 }
@@ -203,10 +201,15 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 		own.volumes = volumesOver(all.volumes, script.volumes)
 		own.ofVolumes = volumeComponents(own.volumes)
 	}
-	if script.network != "" {
-		own.network = Network(script.network)
+	own.exec.add(script.exec)
+	if r.given.Offline {
+		own.exec.network = NetworkNone
 	}
-	n.values, n.env, n.Volumes, n.Network = own.values, own.env, own.volumes, own.network
+	if own.exec.network == NetworkNone {
+		own.exec.resolver = ResolverImage
+	}
+	n.values, n.env, n.Volumes = own.values, own.env, own.volumes
+	n.Network, n.Resolver, n.Limits = own.exec.network, own.exec.resolver, own.exec.limits
 	n.fixed = [][]Component{own.ofProject, own.ofValues, own.ofEnv, own.ofVolumes}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Secret is a text that must not be seen. Every way of printing or encoding it makes "(secret)";
@@ -16,6 +17,20 @@ type Secret struct {
 var _ encoding.TextMarshaler = Secret{}
 
 const hidden = "(secret)"
+
+// MinSecret is the length in bytes below which a text cannot be searched for in what a script prints: it would be found
+// everywhere. A secret has at least one line that is as long, or is empty.
+const MinSecret = 4
+
+// findable says whether a secret can be kept out of logs.
+func findable(text string) bool {
+	for line := range strings.Lines(text) {
+		if len(strings.TrimRight(line, "\r\n")) >= MinSecret {
+			return true
+		}
+	}
+	return text == ""
+}
 
 // newSecret hides a text.
 func newSecret(text string) *Secret { return &Secret{text} }

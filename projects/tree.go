@@ -47,7 +47,7 @@ type Project struct {
 	visible map[string]*declaration // own and inherited, complete
 	env     []envEntry
 	volumes []Volume
-	network string
+	exec    execution
 	image   imageConfig
 	sif     *tmplText
 }
@@ -83,7 +83,7 @@ type Script struct {
 	files   []fileSet
 	env     []envEntry
 	volumes []Volume
-	network string
+	exec    execution
 }
 
 type nameRef struct {
@@ -104,15 +104,6 @@ type Volume struct {
 	ReadOnly bool
 	pos      schema.Position
 }
-
-// Network says what network a script has.
-type Network string
-
-// The networks.
-const (
-	NetworkHost Network = "host"
-	NetworkNone Network = "none"
-)
 
 // find returns the project of a tag, or nil.
 func (t *Tree) find(tag string) *Project {

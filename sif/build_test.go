@@ -6,22 +6,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
-	"log/slog"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
 	"xtoo/layers/merge"
-	"xtoo/sif/squashfs"
 )
 
 // testTime is the time of everything that says no other.
@@ -48,72 +42,6 @@ func layersOf(tars ...[]byte) []merge.Layer {
 	return out
 }
 
-// memory is a filesystem that remembers what it is given, and refuses what a real one must.
-type memory struct {
-	files map[string]*memoryFile
-	adds  int
-}
-
-type memoryFile struct {
-	squashfs.Entry
-	data  string
-	names []string
-}
-
-func (m *memory) Add(e squashfs.Entry, data io.Reader) error {
-	if _, ok := m.files[e.Path]; ok {
-		return fmt.Errorf("add %q: %w", e.Path, fs.ErrExist)
-	}
-	if err := m.parents(e.Path); err != nil {
-		return err
-	}
-	f := &memoryFile{Entry: e, names: []string{e.Path}}
-	if e.Mode&unix.S_IFMT == unix.S_IFREG && e.Size > 0 {
-		if e.Size > 64<<20 {
-			return fmt.Errorf("add %q: %d bytes are too many", e.Path, e.Size)
-		}
-		b := make([]byte, e.Size)
-		if _, err := io.ReadFull(data, b); err != nil {
-			return err
-		}
-		f.data = string(b)
-	}
-	m.files[e.Path] = f
-	m.adds++
-	return nil
-}
-
-// parents refuses what stands below a file, whichever came first.
-func (m *memory) parents(name string) error {
-	for d := path.Dir(name); d != "."; d = path.Dir(d) {
-		if f := m.files[d]; f != nil && f.Mode&unix.S_IFMT != unix.S_IFDIR {
-			return fmt.Errorf("add %q: %q is no directory", name, d)
-		}
-	}
-	for n := range m.files {
-		if strings.HasPrefix(n, name+"/") && name != "" {
-			return nil // the mode of name itself is checked when the next child comes, or by the render
-		}
-	}
-	return nil
-}
-
-func (m *memory) Link(name, target string) error {
-	f := m.files[target]
-	if f == nil {
-		return fmt.Errorf("link %q to %q: %w", name, target, fs.ErrNotExist)
-	}
-	if _, ok := m.files[name]; ok {
-		return fmt.Errorf("link %q: %w", name, fs.ErrExist)
-	}
-	f.names = append(f.names, name)
-	m.files[name] = f
-	return m.parents(name)
-}
-
-func (m *memory) Close() (int64, error) { return 4096, nil }
-func (m *memory) Abort()                {}
-
 var ownNames = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{"": true, ".": true}
 	files, err := overlayFiles(Image{})
@@ -128,17 +56,6 @@ var ownNames = sync.OnceValue(func() map[string]bool {
 
 // own says whether a path is of the files that this package adds.
 func own(name string) bool { return ownNames()[name] || strings.HasPrefix(name, dirName) }
-
-// pack packs layers into a memory.
-func pack(tars ...[]byte) (*memory, written, error) {
-	var mem *memory
-	var info written
-	_, err := packImage(context.Background(), Image{Layers: layersOf(tars...), Created: testTime}, Options{Log: slog.New(slog.DiscardHandler)}, &info, func() (filesystem, error) {
-		mem = &memory{files: map[string]*memoryFile{}}
-		return mem, nil
-	})
-	return mem, info, err
-}
 
 // writeSIF writes an image into a file of the test's own directory.
 func writeSIF(t testing.TB, img Image, o Options) (string, written) {

@@ -209,20 +209,40 @@ func TestWriteContent(t *testing.T) {
 
 // What Singularity needs is added around symbolic links and files of the image, which stay.
 func TestCompleteKeepsTheImages(t *testing.T) {
-	mem, _, err := pack(tarOf(t, sym("tmp", "var/tmp"), sym("var", "usr/var"), folder("etc", 0o700), sym("etc/resolv.conf", "../run/resolv.conf"),
-		wh(".wh.home"), reg("proc", "odd"), reg("sys/x", "x")), tarOf(t, folder("home", 0o755)))
+	path, _ := writeSIF(t, Image{Layers: layersOf(tarOf(t, sym("tmp", "var/tmp"), sym("var", "usr/var"), folder("etc", 0o700), sym("etc/resolv.conf", "../run/resolv.conf"),
+		wh(".wh.home"), reg("proc", "odd"), reg("sys/x", "x")), tarOf(t, folder("home", 0o755)))}, Options{})
+	modes := modesIn(t, path)
+	for name, mode := range map[string]uint32{"tmp": unix.S_IFLNK | 0o777, "var": unix.S_IFLNK | 0o777, "etc": unix.S_IFDIR | 0o700, "etc/resolv.conf": unix.S_IFLNK | 0o777,
+		"etc/hosts": unix.S_IFREG | 0o644, "home": unix.S_IFDIR | 0o755, "proc": unix.S_IFREG | 0o644, "sys": unix.S_IFDIR | 0o755, ".": unix.S_IFDIR | 0o755} {
+		if modes[name] != mode {
+			t.Errorf("%q: mode %#o, want %#o", name, modes[name], mode)
+		}
+	}
+	if _, ok := modes["var/tmp"]; ok {
+		t.Error("var/tmp stands below a symbolic link")
+	}
+}
+
+// modesIn are the modes of all that is in a SIF file.
+func modesIn(t *testing.T, path string) map[string]uint32 {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, mode := range map[string]uint32{"tmp": unix.S_IFLNK | 0o777, "var": unix.S_IFLNK | 0o777, "etc": unix.S_IFDIR | 0o700, "etc/resolv.conf": unix.S_IFLNK | 0o777,
-		"etc/hosts": unix.S_IFREG | 0o644, "home": unix.S_IFDIR | 0o755, "proc": unix.S_IFREG | 0o644, "sys": unix.S_IFDIR | 0o755, "": unix.S_IFDIR | 0o755} {
-		if f := mem.files[name]; f == nil || f.Mode != mode {
-			t.Errorf("%q: %+v, want mode %#o", name, f, mode)
-		}
+	c, err := Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if mem.files["var/tmp"] != nil {
-		t.Error("var/tmp stands below a symbolic link")
+	fs, err := squashfs.NewReader(c.Partition, c.Partition.Size())
+	if err != nil {
+		t.Fatal(err)
 	}
+	modes := map[string]uint32{}
+	if err := fs.Walk(func(f *squashfs.File) error { modes[f.Path] = f.Mode; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return modes
 }
 
 // The bytes do not depend on the number of jobs, nor on the day, nor on what the file held before.

@@ -153,6 +153,21 @@ func overlay(img Image) (merge.Layer, error) {
 	}, nil
 }
 
+// coveredBy lists what the image has where a file of this package, or its directory, now is.
+func coveredBy(img Image, v *merge.View) ([]string, error) {
+	files, err := overlayFiles(img)
+	if err != nil {
+		return nil, err
+	}
+	var covered []string
+	for _, f := range files {
+		if (f.name == dirName || !strings.HasPrefix(f.name, dirName+"/")) && v.Covered(f.name) {
+			covered = append(covered, f.name)
+		}
+	}
+	return covered, nil
+}
+
 // neededFiles are what Singularity mounts over, parents first.
 func neededFiles() []file {
 	return []file{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -39,6 +40,8 @@ type Options struct {
 	Jobs        int    // blocks compressed at once; default: as many as Go runs threads. Never changes the output
 	// Log hears of what foreign images make necessary; nil discards.
 	Log *slog.Logger
+	// Warn is told what of the image is not in the file, or is hidden in it; nil: nobody is told.
+	Warn func(text string)
 }
 
 // written is what [Write] has done.
@@ -46,12 +49,27 @@ type written struct {
 	size            int64 // of the SIF file, in bytes
 	partitionOffset int64 // where the filesystem begins, in bytes
 	partitionSize   int64
-	entries         int64 // names in the filesystem that an entry describes, those of this package included
-	hidden          int64 // members of layers that upper layers hide
-	droppedXattrs   int64 // extended attributes that squashfs cannot hold, access control lists included
-	clampedTimes    int64 // times before 1970 or after 2106
-	secondPasses    int   // layers read again because a link needed what an upper layer hides
-	scans           int   // layers read twice because of duplicate members
+	entries         int64    // names in the filesystem that an entry describes, those of this package included
+	hidden          int64    // members of layers that upper layers hide
+	droppedXattrs   int64    // extended attributes that squashfs cannot hold, access control lists included
+	clampedTimes    int64    // times before 1970 or after 2106
+	secondPasses    int      // layers read again because a link needed what an upper layer hides
+	scans           int      // layers read twice because of duplicate members
+	covered         []string // what the image has where this package puts something of its own
+}
+
+// warnings say what of an image is not in the file.
+func (w *written) warnings() (texts []string) {
+	if w.droppedXattrs > 0 {
+		texts = append(texts, fmt.Sprintf("%d extended attributes and access control lists are left out: squashfs cannot hold them", w.droppedXattrs))
+	}
+	if w.clampedTimes > 0 {
+		texts = append(texts, fmt.Sprintf("%d times before 1970 or after 2106 are changed: squashfs cannot hold them", w.clampedTimes))
+	}
+	if len(w.covered) > 0 {
+		texts = append(texts, "what Singularity wants to find hides what the image has at /"+strings.Join(w.covered, ", /"))
+	}
+	return texts
 }
 
 // Write writes img as a SIF file into f, which must be open for reading and writing; what f held before is
@@ -81,11 +99,10 @@ func write(ctx context.Context, f *os.File, img Image, o Options) (written, erro
 	if err := writeContainer(ctx, f, img, o, &info); err != nil {
 		return written{}, fmt.Errorf("write SIF: %w", err)
 	}
-	if info.droppedXattrs > 0 {
-		o.Log.Warn("extended attributes that squashfs cannot hold were left out", "count", info.droppedXattrs)
-	}
-	if info.clampedTimes > 0 {
-		o.Log.Warn("times that squashfs cannot hold were changed", "count", info.clampedTimes)
+	if o.Warn != nil {
+		for _, text := range info.warnings() {
+			o.Warn(text)
+		}
 	}
 	return info, nil
 }
@@ -123,6 +140,11 @@ func packImage(ctx context.Context, img Image, o Options, info *written, open fu
 		abort()
 		return 0, err
 	}
+	covered, err := coveredBy(img, view)
+	if err != nil {
+		abort()
+		return 0, err
+	}
 	added, err := complete(img, s, view)
 	if err != nil {
 		abort()
@@ -130,7 +152,7 @@ func packImage(ctx context.Context, img Image, o Options, info *written, open fu
 	}
 	*info = written{
 		entries: view.Entries + added, hidden: view.Hidden, secondPasses: view.SecondPasses, scans: view.Scans,
-		droppedXattrs: s.droppedXattrs, clampedTimes: s.clampedTimes,
+		droppedXattrs: s.droppedXattrs, clampedTimes: s.clampedTimes, covered: covered,
 	}
 	return s.Close()
 }

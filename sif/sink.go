@@ -52,7 +52,7 @@ func (s *sink) time(t time.Time) time.Time {
 // xattrs returns the extended attributes that squashfs holds: user, trusted and security ones. All others (access
 // control lists among them) are counted.
 func (s *sink) xattrs(m *layers.Member) map[string]string {
-	s.droppedXattrs += int64(len(m.Lost))
+	s.droppedXattrs += int64(len(m.Lost) + len(m.Named))
 	for name := range m.Xattrs { // a member's map is the sink's to keep
 		if !storable(name) {
 			s.droppedXattrs++

@@ -26,37 +26,28 @@ func (c *copier) alias(link, target string) {
 	if to == "" || to == link {
 		return
 	}
-	from := strings.Split(link, "/")
 	for _, p := range c.patterns {
-		if len(c.patterns) >= maxAliases || len(p.parts) <= len(from) || !slices.Equal(p.parts[:len(from)], from) {
+		if len(c.patterns) >= maxAliases {
+			return
+		}
+		companion, ok := p.Under(link, to)
+		if !ok {
 			continue
 		}
-		parts := append(literal(strings.Split(to, "/")), p.parts[len(from):]...)
-		text := "/" + strings.Join(parts, "/")
+		text := companion.String()
 		if slices.ContainsFunc(c.patterns, func(q *pattern) bool { return q.text == text }) {
 			continue
 		}
-		c.patterns = append(c.patterns, &pattern{text: text, parts: parts, of: p.origin()})
+		c.patterns = append(c.patterns, &pattern{Pattern: companion, text: text, of: p.origin()})
 		if k := c.paths.seen[c.paths.key(to)] &^ kindExcluded; k == kindDir || k == kindImplied {
 			c.sum.LateExcludes = append(c.sum.LateExcludes, text)
 		}
-		for i := 1; i < len(parts); i++ { // the companion may lead through a link that went by already
-			prefix := strings.Join(parts[:i], "/")
-			if next, ok := c.links[prefix]; ok {
-				c.alias(prefix, next)
+		for _, dir := range companion.Dirs() { // the companion may lead through a link that went by already
+			if next, ok := c.links[dir]; ok {
+				c.alias(dir, next)
 			}
 		}
 	}
-}
-
-// literal quotes what path.Match would take for more than itself.
-func literal(names []string) []string {
-	quote := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = quote.Replace(n)
-	}
-	return out
 }
 
 // origin is the pattern that was given.

@@ -24,12 +24,21 @@ var (
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)
 )
 
+// unusual are kinds of members that programs write and readers of images refuse.
+var unusual = map[byte]string{
+	tar.TypeCont: "a contiguous file", 'V': "a label, of tar --label", 'D': "a directory of tar --incremental",
+	'M': "the rest of a file that begins in another volume, of tar --multi-volume",
+}
+
 // checkMember returns what a member is, and refuses, on top of what no layer may hold, what no stage3 does: names that
 // are empty, absolute (of what hard links are to as well) or longer than others can open, whiteouts, names of
-// directories for something else, data where there are none, contiguous files, the device that layer directories have
+// directories for something else, data where there are none, unusual kinds, the device that layer directories have
 // in place of whiteouts, attributes that a member cannot have, and numbers that are out of range or over the limits.
-func checkMember(m member, limits bounds) (layers.Member, kind, error) {
+func checkMember(m member, limits layers.Bounds) (layers.Member, kind, error) {
 	h := m.hdr
+	if what, ok := unusual[h.Typeflag]; ok {
+		return layers.Member{}, 0, fmt.Errorf("%s, which readers of images do not take: pack the stage3 without", what)
+	}
 	e, err := layers.MemberOf(h)
 	if err != nil {
 		return e, 0, err
@@ -48,20 +57,20 @@ func checkMember(m member, limits bounds) (layers.Member, kind, error) {
 	switch {
 	case h.Name == "":
 		err = errors.New("empty name")
+	case strings.HasPrefix(h.Name, "/"):
+		err = errors.New("absolute name")
 	case len(h.Name) > maxName:
 		err = fmt.Errorf("name of %d bytes, the limit is %d", len(h.Name), maxName)
 	case e.Kind == layers.HardLink && strings.HasPrefix(h.Linkname, "/"):
 		err = fmt.Errorf("hard link to %q: absolute name", h.Linkname)
-	case h.Typeflag == tar.TypeCont:
-		err = fmt.Errorf("unknown kind of member %q", h.Typeflag)
 	case k != kindDir && strings.HasSuffix(h.Name, "/"):
 		err = errors.New("the name is a directory's, but the member is none")
 	case m.size != 0 && h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse:
 		err = fmt.Errorf("a member of this kind has no data, but it is said to have %d bytes", m.size)
 	case m.size < 0 || h.Size < 0:
 		err = errors.New("negative size")
-	case m.size > limits.fileSize || h.Size > limits.fileSize:
-		err = fmt.Errorf("size of %d bytes, the limit is %d", max(m.size, h.Size), limits.fileSize)
+	case m.size > limits.FileSize || h.Size > limits.FileSize:
+		err = fmt.Errorf("size of %d bytes, the limit is %d", max(m.size, h.Size), limits.FileSize)
 	case h.Mode < 0 || h.Mode > maxMode:
 		err = fmt.Errorf("mode %o out of range", h.Mode)
 	case h.ModTime.Before(earliest) || h.ModTime.After(latest):

@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,27 +11,6 @@ import (
 
 	"xtoo/layers"
 )
-
-// bounds are for what a stream may hold. Zero values mean the defaults.
-type bounds struct {
-	entries  int64 // members; default 2 million, which takes some 100 MB to keep track of
-	fileSize int64 // bytes of one file, holes included; default 64 GiB
-	bytes    int64 // bytes of the stream; default 1 TiB
-}
-
-func (l bounds) withDefaults() bounds {
-	if l.entries <= 0 {
-		l.entries = 2_000_000
-	}
-	if l.fileSize <= 0 {
-		l.fileSize = 64 << 30
-	}
-	if l.bytes <= 0 {
-		l.bytes = 1 << 40
-	}
-	l.fileSize = min(l.fileSize, math.MaxInt64-blockSize)
-	return l
-}
 
 // CopyOptions are options of [Copy]. The zero value copies everything.
 type CopyOptions struct {
@@ -49,12 +27,13 @@ type CopyOptions struct {
 	Reopen func(context.Context) (io.ReadCloser, error)
 
 	// limits bound what the stream may hold.
-	limits bounds
+	limits layers.Bounds
 }
 
 // Summary is what [Copy] saw.
 type Summary struct {
 	Newest  time.Time // latest modification time of a member that was kept; zero without members
+	Latest  string    // the first member of that time, as it is named there
 	Entries int64     // members kept
 	Bytes   int64     // written
 
@@ -73,13 +52,13 @@ type Summary struct {
 	// lie where a system keeps what it runs itself (bin, sbin, lib* of / and /usr).
 	Machines, StandardMachines map[Machine]int
 
-	// TrailingData says that something other than zeros follows the end of the archive. It is kept, but
-	// no reader of tar will see it.
-	trailingData bool
+	// Index says that pixz's index of the archive followed it. It is not among what was written.
+	index bool
 }
 
-// Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to the
-// end of src: padding, and whatever else follows the end of the archive, included.
+// Copy copies a tar stream from src to dst as it is, byte by byte, less the excluded members, up to and with the two
+// zero blocks that end the archive and all zeros behind them. The file index that pixz puts behind an archive is not
+// copied; anything else there is refused. So what is written does not depend on how the archive was packed.
 //
 // It refuses, with an error that names the member, what should be in no stage3:
 // absolute names, "..", names of whiteouts, duplicates, members below something that is no directory,
@@ -97,11 +76,12 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 	if err != nil {
 		return Summary{}, err
 	}
-	limits := o.limits.withDefaults()
+	limits := o.limits.WithDefaults()
+	limits.FileSize = min(limits.FileSize, math.MaxInt64-blockSize)
 	out := &countWriter{w: dst}
 	c := &copier{
-		ctx: ctx, limits: limits, patterns: patterns, links: make(map[string]string),
-		w: newWindow(ctx, out, src, limits.bytes), paths: newPaths(),
+		ctx: ctx, limits: limits, tally: layers.Tally{Bounds: limits}, patterns: patterns, links: make(map[string]string),
+		w: newWindow(ctx, out, src, limits.Bytes), paths: newPaths(),
 		relink: relinker{out: out, reopen: o.Reopen, groups: make(map[key]*linkGroup)},
 		sum:    Summary{Machines: make(map[Machine]int), StandardMachines: make(map[Machine]int)},
 	}
@@ -120,7 +100,8 @@ func Copy(ctx context.Context, dst io.Writer, src io.Reader, o CopyOptions) (Sum
 
 type copier struct {
 	ctx      context.Context
-	limits   bounds
+	limits   layers.Bounds
+	tally    layers.Tally
 	patterns []*pattern
 	links    map[string]string // symbolic links and their targets, where there are patterns
 	w        *window
@@ -177,8 +158,8 @@ func (c *copier) blame(err error) error {
 
 // member checks one member, decides about it, and passes it on.
 func (c *copier) member(m member) error {
-	if c.members++; c.members > c.limits.entries {
-		return fmt.Errorf("tar stream %w: it has more than %d members", errHostile, c.limits.entries)
+	if c.members++; c.members > c.limits.Members {
+		return fmt.Errorf("tar stream %w: it has more than %d members", errHostile, c.limits.Members)
 	}
 	if m.global {
 		c.w.keep()
@@ -188,6 +169,9 @@ func (c *copier) member(m member) error {
 		return fmt.Errorf("tar member %q %w: %w", m.hdr.Name, errHostile, err)
 	}
 	e, k, err := checkMember(m, c.limits)
+	if err == nil {
+		err = c.tally.Add(&e)
+	}
 	if err != nil {
 		return refused(err)
 	}
@@ -237,7 +221,7 @@ func (c *copier) pass(m member, keep bool) error {
 func (c *copier) count(h *tar.Header) {
 	c.sum.Entries++
 	if t := h.ModTime.UTC(); c.sum.Newest.IsZero() || t.After(c.sum.Newest) {
-		c.sum.Newest = t
+		c.sum.Newest, c.sum.Latest = t, h.Name
 	}
 }
 
@@ -284,41 +268,6 @@ func (c *copier) restore(m member, clean string, target key) error {
 	c.count(hdr)
 	c.machine(clean, head)
 	return nil
-}
-
-// trailer passes on the two zero blocks that end an archive, and everything after them.
-func (c *copier) trailer() error {
-	b, err := c.w.need(2 * blockSize)
-	if errors.Is(err, io.EOF) {
-		return damage(errTruncated, c.w.off()+int64(len(b)), "the second end-of-archive block is missing")
-	}
-	if err != nil {
-		return err
-	}
-	if !isZero(b[blockSize:]) {
-		return damage(errCorrupt, c.w.off(), "a single zero block between members")
-	}
-	c.w.pos += 2 * blockSize
-	for {
-		if !c.sum.trailingData {
-			c.sum.trailingData = len(bytes.TrimLeft(c.w.buf[c.w.pos:c.w.end], "\x00")) > 0
-		}
-		c.w.pos = c.w.end
-		c.w.keep()
-		if c.w.eof {
-			break
-		}
-		if err := c.w.shift(0); err != nil {
-			return err
-		}
-		if err := c.w.fill(); err != nil {
-			return err
-		}
-	}
-	if c.w.off()%blockSize != 0 {
-		return damage(errTruncated, c.w.off(), "its length is no multiple of 512")
-	}
-	return c.w.flush()
 }
 
 // countWriter counts what is written.

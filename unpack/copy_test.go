@@ -48,16 +48,12 @@ func reopenBytes(data []byte, opened *int) func(context.Context) (io.ReadCloser,
 func TestCopyIdentity(t *testing.T) {
 	data := sample(t)
 	trailing := append(bytes.Clone(data), make([]byte, 9000*blockSize)...)
-	rubbish := append(bytes.Clone(trailing), bytes.Repeat([]byte("x"), blockSize)...)
-	for name, tc := range map[string]struct {
-		data     []byte
-		trailing bool
-	}{"plain": {data, false}, "trailing zeros": {trailing, false}, "trailing data": {rubbish, true}, "large": {bigTar(t, 5), false}} {
-		got, sum, err := copyAll(tc.data, CopyOptions{})
-		if err != nil || !bytes.Equal(got, tc.data) {
+	for name, data := range map[string][]byte{"plain": data, "trailing zeros": trailing, "large": bigTar(t, 5)} {
+		got, sum, err := copyAll(data, CopyOptions{})
+		if err != nil || !bytes.Equal(got, data) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if sum.Bytes != int64(len(tc.data)) || sum.trailingData != tc.trailing || sum.Excluded != 0 {
+		if sum.Bytes != int64(len(data)) || sum.Excluded != 0 {
 			t.Errorf("%s: %+v", name, sum)
 		}
 	}
@@ -93,7 +89,7 @@ func TestSummary(t *testing.T) {
 	}
 	arm := Machine{2, 1, 183}
 	want := Summary{
-		Newest: late, Entries: 8, Bytes: int64(len(data)) - 1024, Excluded: 1, excludedBytes: 1024,
+		Newest: late, Latest: "usr/lib64/libc.so", Entries: 8, Bytes: int64(len(data)) - 1024, Excluded: 1, excludedBytes: 1024,
 		UnusedExcludes:   []string{"/nothing", "/**/none"},
 		Machines:         map[Machine]int{arm: 4, {1, 2, 8}: 1},
 		StandardMachines: map[Machine]int{arm: 3},

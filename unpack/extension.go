@@ -88,7 +88,9 @@ func (e *extensions) addPAX(data []byte) error {
 
 // harmless are the global records that change no member. The others would: for programs that apply
 // them, but not for archive/tar, which does not.
-var harmless = map[string]bool{"comment": true, "atime": true, "ctime": true, "charset": true, "hdrcharset": true}
+var harmless = map[string]bool{
+	"comment": true, "atime": true, "ctime": true, "charset": true, "hdrcharset": true, "GNU.volume.label": true,
+}
 
 func checkGlobal(data []byte) error {
 	return eachRecord(data, func(key, _ string) error {

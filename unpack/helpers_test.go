@@ -10,10 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
@@ -32,6 +30,7 @@ var (
 	withEnd   = testutil.RawEnd
 	record    = testutil.RawRecord
 	extended  = testutil.RawExtended
+	noLeaks   = testutil.NoLeaks
 )
 
 // sample is a small tar with a bit of everything.
@@ -129,6 +128,9 @@ var packings = map[string]struct {
 		skip := []byte("\x51\x2a\x4d\x18\x03\x00\x00\x00abc")
 		return bytes.Join([][]byte{skip, zstdBytes(tb, b[:1000]), skip, zstdBytes(tb, b[1000:])}, nil)
 	}},
+	"pixz": {packed.XZ, func(tb testing.TB, b []byte) []byte {
+		return xzBytes(tb, append(bytes.Clone(b), indexOf(tb, b)...), int64(len(b)))
+	}},
 	"bz2": {packed.Bzip2, bzip2Bytes},
 	"bz2Multi": {packed.Bzip2, func(tb testing.TB, b []byte) []byte {
 		return append(bzip2Bytes(tb, b[:1000]), bzip2Bytes(tb, b[1000:])...)
@@ -175,22 +177,6 @@ type dribble struct {
 func (d *dribble) Read(p []byte) (int, error) {
 	d.n = (d.n*7 + 13) % 1777
 	return d.r.Read(p[:min(len(p), d.n)])
-}
-
-// noLeaks fails if goroutines are left over at the end of the test.
-func noLeaks(t *testing.T) {
-	t.Helper()
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for range 200 {
-			if runtime.NumGoroutine() <= before {
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		buf := make([]byte, 1<<16)
-		t.Errorf("goroutines before: %d, after: %d\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
-	})
 }
 
 func tempFile(t testing.TB) string { return filepath.Join(t.TempDir(), "some file") }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"xtoo/internal/testutil"
+	"xtoo/layers"
 )
 
 func TestHostile(t *testing.T) {
@@ -96,8 +97,12 @@ func TestHostile(t *testing.T) {
 		"large group":              {withField(116, "\x80\x00\x00\x01\x00\x00\x00\x00"), "group"},
 		"negative mode":            {withField(100, strings.Repeat("\xff", 8)), "mode"},
 		"far future":               {extended('x', record("mtime", "99999999999999"), file("a")), "time"},
-		"unknown kind":             {rawHeader("a", 'V', size0), "unknown kind"},
-		"contiguous":               {rawHeader("a", '7', size0), "unknown kind"},
+		"unknown kind":             {rawHeader("a", 'Q', size0), "unknown kind"},
+		"label":                    {rawHeader("a", 'V', size0), "tar --label, which readers of images do not take: pack the stage3 without"},
+		"incremental":              {rawHeader("a/", 'D', size0), "tar --incremental"},
+		"another volume":           {rawHeader("a", 'M', size0), "tar --multi-volume"},
+		"contiguous":               {rawHeader("a", '7', size0), "contiguous"},
+		"pax label":                {extended('g', record("GNU.volume.label", "l"), file("a")), ok},
 		"old Solaris":              {extended('X', record("path", "b"), file("a")), "unknown kind"},
 		"long":                     {extended('L', strings.Repeat("n/", 2049)+"\x00", file("n")), "limit is 4096"},
 		"long component":           {extended('L', strings.Repeat("n", 256)+"\x00", file("n")), "limit is 255"},
@@ -174,12 +179,12 @@ func TestDamagedTar(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	data := sample(t)
-	for _, l := range []bounds{{entries: 3}, {fileSize: 100}, {bytes: 1000}} {
+	for _, l := range []layers.Bounds{{Members: 3}, {FileSize: 100}, {Bytes: 1000}} {
 		if _, _, err := copyAll(data, CopyOptions{limits: l}); !errors.Is(err, errHostile) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
-	if _, _, err := copyAll(data, CopyOptions{limits: bounds{entries: 7, fileSize: 1000, bytes: int64(len(data))}}); err != nil {
+	if _, _, err := copyAll(data, CopyOptions{limits: layers.Bounds{Members: 7, FileSize: 1000, Bytes: int64(len(data))}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -33,7 +33,7 @@ func TestOpenFormats(t *testing.T) {
 	}
 }
 
-// TestTruncated cuts a file of every format at every byte.
+// TestTruncated cuts a file of every format at every byte (every third, unless XTOO_TEST_LONG is set).
 func TestTruncated(t *testing.T) {
 	noLeaks(t)
 	data := sample(t)
@@ -47,7 +47,11 @@ func TestTruncated(t *testing.T) {
 			if err := os.WriteFile(path, packed[:whole], 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for n := whole - 1; n >= 0; n-- {
+			step := 3
+			if testutil.IsLong() {
+				step = 1
+			}
+			for n := whole - 1; n >= 0; n -= step {
 				if err := os.Truncate(path, int64(n)); err != nil {
 					t.Fatal(err)
 				}
@@ -68,7 +72,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestFlipped damages every bit (every seventh, unless XTOO_TEST_LONG is set) of a file of every compressed format in turn. Some bits mean nothing
+// TestFlipped damages every bit (every 41st, unless XTOO_TEST_LONG is set) of a file of every compressed format in turn. Some bits mean nothing
 // (times and names in a gzip header); what matters is that no wrong data passes, and that damage is
 // called damage even if it shows as an odd name first.
 func TestFlipped(t *testing.T) {
@@ -80,7 +84,7 @@ func TestFlipped(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			path, packed := tempFile(t), p.pack(t, data)
-			step := 7
+			step := 41
 			if testutil.IsLong() {
 				step = 1
 			}
@@ -107,6 +111,9 @@ func TestTrailingGarbage(t *testing.T) {
 			continue
 		}
 		for _, garbage := range []string{"x", "garbage!", "\x00", strings.Repeat("y", 5000)} {
+			if garbage == "\x00" && p.format == packed.Gzip {
+				continue // padding
+			}
 			_, _, err := unpackFile(t, tempFile(t), append(p.pack(t, data), garbage...))
 			if !errors.Is(err, errCorrupt) && !errors.Is(err, errTruncated) {
 				t.Errorf("%s followed by %.8q: %v", name, garbage, err)
@@ -182,13 +189,18 @@ func bigTar(tb testing.TB, megabytes int) []byte {
 // TestCancel ends streams of every format in the middle, by context and by Close.
 func TestCancel(t *testing.T) {
 	noLeaks(t)
-	data := bigTar(t, 6)
+	data := bigTar(t, 4)
 	for name, p := range packings {
 		t.Run(name, func(t *testing.T) {
 			path := tempFile(t)
-			packed := p.pack(t, data)
-			if name == "xz" { // blocks of a size that counts
+			var packed []byte
+			switch name { // blocks of a size that counts
+			case "xz":
 				packed = xzBytes(t, data, 1<<18)
+			case "xzMulti":
+				packed = append(xzBytes(t, data[:1<<20], 1<<17), xzBytes(t, data[1<<20:], 1<<18)...)
+			default:
+				packed = p.pack(t, data)
 			}
 			if err := os.WriteFile(path, packed, 0o600); err != nil {
 				t.Fatal(err)
@@ -270,9 +282,9 @@ func TestPipe(t *testing.T) {
 			if err != nil || format != p.format {
 				t.Fatal(format, err)
 			}
-			got, err := io.ReadAll(r)
-			if err != nil || !bytes.Equal(got, data) {
-				t.Fatalf("%d bytes, %v", len(got), err)
+			var got bytes.Buffer
+			if _, err := Copy(context.Background(), &got, r, CopyOptions{}); err != nil || !bytes.Equal(got.Bytes(), data) {
+				t.Fatalf("%d bytes, %v", got.Len(), err)
 			}
 			if err := r.Close(); err != nil {
 				t.Fatal(err)
@@ -342,13 +354,13 @@ func TestXZTool(t *testing.T) {
 // TestStage3 reads a real stage3, and has Copy keep every byte of it.
 func TestStage3(t *testing.T) {
 	path := stage3(t)
-	testutil.Need(t, "xz", "tar")
+	testutil.Need(t, "pixz", "tar")
 	r, _, err := Open(context.Background(), path, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	want := testutil.Run(t, "sh", "-c", "xz -dc -T2 \"$0\" | sha256sum", path)
+	want := testutil.Run(t, "sh", "-c", "pixz -d < \"$0\" | sha256sum", path)
 	h := newHash()
 	sum, err := Copy(context.Background(), h, r, CopyOptions{})
 	if err != nil {

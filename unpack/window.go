@@ -153,11 +153,16 @@ func (w *window) pass(n int64, keep bool) error {
 		if w.eof {
 			return io.ErrUnexpectedEOF
 		}
-		if err := w.shift(0); err != nil {
-			return err
-		}
-		if err := w.fill(); err != nil {
+		if err := w.more(); err != nil {
 			return err
 		}
 	}
+}
+
+// more reads on where everything read is passed.
+func (w *window) more() error {
+	if err := w.shift(0); err != nil {
+		return err
+	}
+	return w.fill()
 }

@@ -56,7 +56,7 @@ func kernelFinding(release string) Finding {
 	}
 	return Finding{
 		Name: "kernel", State: StateWarn, Detail: "Linux " + release,
-		Hint: "overlayfs in user namespaces needs Linux 5.11 or later; until then each node copies its root, which is slower",
+		Hint: "overlayfs in user namespaces needs Linux 5.11 or later, where the distribution has not added it: what is said of overlayfs counts",
 	}
 }
 
@@ -124,7 +124,7 @@ func StoreFindings(dir, storeDir string) []Finding {
 	kind := Finding{Name: "store", State: StateOK, Detail: storeDir + " is on " + name}
 	if isNetwork(name) {
 		kind.State = StateWarn
-		kind.Hint = "layers cannot be stacked on a network file system, and are copied there: set XTOO_SCRATCH to a directory on a local disk"
+		kind.Hint = "layers cannot be stacked on most network file systems: set XTOO_SCRATCH to a directory on a local disk"
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

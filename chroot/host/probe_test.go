@@ -75,20 +75,25 @@ func TestExplainStart(t *testing.T) {
 		notRoot bool
 	}{
 		{aa, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", true},
-		{nothing, syscall.ENOSPC, "user.max_user_namespaces", false},
+		{nothing, syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false},
+		{fakeHost(t, map[string]string{"/proc/sys/user/max_mnt_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_mnt_namespaces", false},
+		{fakeHost(t, map[string]string{"/proc/sys/user/max_net_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false}, // not asked for
 		{nothing, syscall.EPERM, "seccomp=unconfined", false},
 		{nothing, syscall.EINVAL, "CONFIG_USER_NS", false},
 	} {
 		if c.notRoot && os.Geteuid() == 0 {
 			continue
 		}
-		err := explainStart(c.f, fmt.Errorf("clone: %w", c.err))
+		err := explainStart(c.f, fmt.Errorf("clone: %w", c.err), syscall.CLONE_NEWUSER|syscall.CLONE_NEWNS)
 		if !errors.Is(err, ErrNoNamespaces) || !errors.Is(err, c.err) {
 			t.Errorf("%v: %v", c.err, err)
 		}
 		contains(t, Hint(err), c.hint)
 	}
-	if err := explainStart(nothing, syscall.ENOMEM); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
+	if err := explainStart(nothing, syscall.EAGAIN, 0); !strings.Contains(Hint(err), "ulimit -u") || !errors.Is(err, syscall.EAGAIN) || errors.Is(err, ErrNoNamespaces) {
+		t.Errorf("no more processes: %v (%s)", err, Hint(err))
+	}
+	if err := explainStart(nothing, syscall.ENOMEM, 0); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
 		t.Errorf("ENOMEM was explained: %v", err)
 	}
 }

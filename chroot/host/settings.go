@@ -71,12 +71,16 @@ func namespacesOff(f settings) error {
 	return nil
 }
 
-// ExplainStart turns the error with which the kernel refused namespaces into an [Error] that names the setting, as far as
-// one is to blame.
-func ExplainStart(err error) error { return explainStart(settings{}, err) }
+// ExplainStart turns the error with which the kernel refused namespaces of some kinds (CLONE_NEW*) into an [Error] that
+// names the setting, as far as one is to blame. It does the same for a limit of processes that was reached.
+func ExplainStart(err error, kinds uintptr) error { return explainStart(settings{}, err, kinds) }
 
 // explainStart turns the error with which a namespace was refused into one that names the setting.
-func explainStart(f settings, err error) error {
+func explainStart(f settings, err error, kinds uintptr) error {
+	if errors.Is(err, syscall.EAGAIN) {
+		return &Error{Err: err, Hint: "this user has as many processes and threads as the limit allows: raise it (`ulimit -u`, " +
+			"/etc/security/limits.conf, TasksMax= of a systemd unit, pids.max of a container), or end some"}
+	}
 	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOSPC) &&
 		!errors.Is(err, syscall.EUSERS) && !errors.Is(err, syscall.EINVAL) {
 		return err
@@ -89,23 +93,11 @@ func explainStart(f settings, err error) error {
 	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EUSERS):
-		return &Error{Err: wrapped, Hint: "a limit of namespaces is reached (" + limits(f) + "); " + persist("user.max_user_namespaces", "15000")}
+		return &Error{Err: wrapped, Hint: f.limitHint(kinds)}
 	case errors.Is(err, syscall.EINVAL):
 		return &Error{Err: wrapped, Hint: "use a kernel built with CONFIG_USER_NS, CONFIG_PID_NS, CONFIG_NET_NS, CONFIG_IPC_NS and CONFIG_UTS_NS"}
 	}
 	return &Error{Err: wrapped, Hint: "a security policy forbids it (seccomp or AppArmor of a container, SELinux, or a chroot): " +
 		"inside a container, start that with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with `--privileged`; " +
 		"in a chroot, use pivot_root or a mount namespace instead"}
-}
-
-// limits words the limits of namespaces.
-func limits(f settings) string {
-	var all []string
-	for _, kind := range []string{"user", "mnt", "pid", "ipc", "uts", "net"} {
-		name := "max_" + kind + "_namespaces"
-		if v := f.value("/proc/sys/user/" + name); v != "" {
-			all = append(all, "user."+name+" = "+v)
-		}
-	}
-	return strings.Join(all, ", ")
 }

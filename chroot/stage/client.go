@@ -113,7 +113,7 @@ func (c *Client) startAlone(p *Process, s *server) error {
 		return err
 	}
 	ctx, kill := context.WithCancel(context.WithoutCancel(p.ctx))
-	args, err := json.Marshal(spawnArgs{Kinds: p.command.Namespaces})
+	args, err := json.Marshal(spawnArgs{Kinds: p.command.Namespaces, IDs: p.command.IDs})
 	q := &Process{
 		command: Command{Stage: spawnName, Files: append([]*os.File{theirs}, p.command.Files...)}, args: args,
 		done: make(chan struct{}), ctx: ctx,
@@ -130,7 +130,7 @@ func (c *Client) startAlone(p *Process, s *server) error {
 	one := &spawned{cancel: kill, over: make(chan struct{})}
 	go one.wait(q)
 	p.control, p.runner, p.drain = ours, one, time.Second
-	req := request{Files: len(p.command.Files)}
+	req := request{Files: len(p.command.Files), SetIDs: p.command.IDs != nil}
 	if !p.command.NoEnv {
 		req.Env = os.Environ()
 	}

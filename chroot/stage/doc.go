@@ -33,6 +33,12 @@
 //	process of its own ── for a function that asks for it: user, mount and other namespaces below the server's, the same
 //	                      ids; its socket leads to the client, not to the server, which only starts, kills and reaps it
 //
+// A process of its own executes the program through a read-only mount (or a sealed copy): what it starts may reach the file
+// behind /proc/1/exe, but cannot change it.
+//
+// A new process executes before it has ids, so that no memory needs to be copied for it, and waits for the word that its
+// maps are written.
+//
 // A call costs two messages. The client sends one end of a new socket pair, and the files, over the server's socket
 // for calls (SOCK_SEQPACKET, SCM_RIGHTS); everything else goes over that pair in frames (see wire.go), so that no call waits for
 // another. Errors cross as text, with the error numbers and the sentinels that they wrap, so that errors.Is answers on the

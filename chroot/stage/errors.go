@@ -3,9 +3,11 @@ package stage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"xtoo/chroot/host"
@@ -13,6 +15,18 @@ import (
 
 // errDied says that the process which was to execute a function ended without an answer: it was killed, or it crashed.
 var errDied = errors.New("stage died")
+
+// noThread is what the Go runtime says, before its stacks, where it cannot have one more thread.
+const noThread = "failed to create new OS thread"
+
+// diedOf is errDied of a process that ended in some way. Where the limit of processes was the cause the stacks of the
+// runtime tell nobody anything: the error is that of a process that could not be started.
+func diedOf(how string) error {
+	if strings.Contains(how, noThread) {
+		return host.ExplainStart(fmt.Errorf("%w: start a thread: %w", errDied, syscall.EAGAIN), 0)
+	}
+	return fmt.Errorf("%w: %s", errDied, how)
+}
 
 // errClosed says that the client was closed.
 var errClosed = errors.New("no stages are started any more")

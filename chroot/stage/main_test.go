@@ -105,9 +105,28 @@ func registerTestStages() {
 			panic("on purpose")
 		case "exit":
 			os.Exit(7)
+		case "threads": // as the Go runtime ends
+			fmt.Fprintf(os.Stderr, "runtime: %s (have 3 already; errno=11)\nfatal error: newosproc\n\ngoroutine 7 [running]:\n", noThread)
+			os.Exit(2)
 		}
 		return nil
 	}, errOfTest)
+	RegisterAlone("test.limit", func(_ context.Context, s *Stage) error {
+		var kind string
+		if err := s.Args(&kind); err != nil {
+			return err
+		}
+		// Each user namespace has limits of its own, so that this is nobody else's.
+		if err := os.WriteFile("/proc/sys/user/max_"+kind+"_namespaces", []byte("0"), 0); err != nil {
+			return err
+		}
+		err := syscall.Unshare(syscall.CLONE_NEWUTS)
+		if kind == "net" {
+			err = syscall.Unshare(syscall.CLONE_NEWNET)
+		}
+		return host.ExplainStart(err, syscall.CLONE_NEWUSER|syscall.CLONE_NEWNS|syscall.CLONE_NEWUTS|syscall.CLONE_NEWNET)
+	})
+	RegisterAlone("test.sealed", func(_ context.Context, s *Stage) error { return trySealed(s) })
 	Register("test.log", func(_ context.Context, s *Stage) error {
 		s.Log.Debug("not wanted")
 		s.Log.Info("unpacking", "layer", 3, "name", "x y")

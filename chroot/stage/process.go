@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // cancelGrace is how long a function may clean up after its context was cancelled, before it is killed or given up.
@@ -27,6 +29,8 @@ type Command struct {
 	// Namespaces are CLONE_NEW* that the function gets of its own, beside user and mount namespaces; with any, it gets a
 	// process of its own, too, as if registered by RegisterAlone.
 	Namespaces uintptr
+	// IDs, if not nil, are those of a process of its own, where they are not the server's: it is user and group 0 of them.
+	IDs *host.Host
 	// NoEnv gives a process of its own no environment: it will execute what others wrote.
 	NoEnv bool
 }
@@ -63,12 +67,12 @@ type runner interface {
 
 // begin sends the request and watches over the function. After an error it is gone, and the socket closed.
 func (p *Process) begin(req request) error {
-	req.Stage, req.Args, req.LogLevel = p.command.Stage, p.args, p.logLevel()
+	req.Stage, req.LogLevel = p.command.Stage, p.logLevel()
 	data, err := json.Marshal(req)
 	go p.read()
 	go p.watch()
 	if err == nil {
-		err = writeFrame(p.control, frameRequest, data)
+		err = writeFrame(p.control, frameRequest, append(append(data, '\n'), p.args...))
 	}
 	if err == nil {
 		return nil

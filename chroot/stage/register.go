@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -111,11 +112,12 @@ func (s *Stage) receive() (*request, error) {
 	if err != nil || kind != frameRequest {
 		return nil, fmt.Errorf("no request of the client: %w", err)
 	}
+	payload, args, _ := bytes.Cut(payload, []byte{'\n'})
 	req := new(request)
 	if err := json.Unmarshal(payload, req); err != nil {
 		return nil, fmt.Errorf("request of the client: %w", err)
 	}
-	s.args, s.Log = req.Args, slog.New(slog.DiscardHandler)
+	s.args, s.Log = args, slog.New(slog.DiscardHandler)
 	if req.LogLevel != nil {
 		s.Log = slog.New(slog.NewJSONHandler(stageLog{s}, &slog.HandlerOptions{Level: slog.Level(*req.LogLevel)}))
 	}

@@ -29,9 +29,6 @@ type server struct {
 	retired bool // gets no more
 }
 
-// mapsTimeout bounds what newuidmap and newgidmap may take, which may ask a directory service.
-const mapsTimeout = time.Minute
-
 // newServer starts a server. ctx is never cancelled.
 func newServer(ctx context.Context, h *host.Host) (*server, error) {
 	control, theirs, err := socketPair(unix.SOCK_STREAM, true)
@@ -42,21 +39,18 @@ func newServer(ctx context.Context, h *host.Host) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, control.Close(), theirs.Close())
 	}
-	c, err := spawn(h, 0, initialEnv(runtime.GOMAXPROCS(0)), []*os.File{theirs, theirCalls})
+	c, err := spawn(ctx, h, ownProgram, 0, initialEnv(runtime.GOMAXPROCS(0)), []*os.File{theirs, theirCalls})
 	if err = errors.Join(err, theirs.Close(), theirCalls.Close()); err != nil {
+		if c != nil {
+			c.kill()
+			<-c.ended
+		}
 		return nil, errors.Join(err, control.Close(), calls.Close())
 	}
-	if h.HelpedMaps() {
-		limited, cancel := context.WithTimeout(ctx, mapsTimeout)
-		err = h.WriteMaps(limited, c.process.Pid)
-		cancel()
+	if os.Geteuid() == 0 {
+		liftLimits(c.process.Pid)
 	}
 	s := &server{child: c, calls: calls, gone: make(chan struct{})}
-	if err != nil {
-		c.kill()
-		<-c.ended
-		return nil, errors.Join(err, control.Close(), calls.Close())
-	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.process = &Process{
 		command: Command{Stage: serverName}, control: control, runner: own{c}, drain: time.Second,
@@ -104,7 +98,7 @@ type own struct{ *child }
 
 func (o own) ended() <-chan struct{} { return o.child.ended }
 func (o own) settle(bool)            { <-o.child.ended }
-func (o own) died() error            { return fmt.Errorf("%w: %s", errDied, o.how) }
+func (o own) died() error            { return diedOf(o.how) }
 
 // shared runs a function in a server.
 type shared struct {
@@ -157,5 +151,5 @@ func (r *spawned) died() error {
 	if r.err != nil {
 		return r.err
 	}
-	return fmt.Errorf("%w: %s", errDied, r.how)
+	return diedOf(r.how)
 }

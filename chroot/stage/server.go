@@ -22,12 +22,13 @@ const (
 
 // spawnArgs say what to start. Its files are the socket and the files of the new process.
 type spawnArgs struct {
-	Kinds uintptr // CLONE_NEW* beside user and mount
+	Kinds uintptr    // CLONE_NEW* beside user and mount
+	IDs   *host.Host `json:",omitempty"` // nil: the same as here
 }
 
 // serve executes functions until its client ends or closes: each call comes as a message with its socket and its files.
 func serve(ctx context.Context, s *Stage) error {
-	inside := new(host.Host) // the ids as they are here
+	inside := new(host.Host)
 	if err := s.Args(inside); err != nil {
 		return err
 	}
@@ -35,6 +36,7 @@ func serve(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+	sealed := sealedProgram(func(err error) { s.Log.Warn("processes execute the program itself", "error", err) })
 	ctx, cancel := context.WithCancel(ctx)
 	var atWork sync.WaitGroup
 	defer atWork.Wait()
@@ -50,12 +52,18 @@ func serve(ctx context.Context, s *Stage) error {
 		case err != nil || len(files) == 0:
 			return err
 		}
-		atWork.Go(func() { serveCall(ctx, inside, files) })
+		atWork.Go(func() { serveCall(ctx, &nursery{inside, sealed}, files) })
 	}
 }
 
+// A nursery is what processes of their own are made with.
+type nursery struct {
+	ids     *host.Host // as they are here
+	program func() string
+}
+
 // serveCall executes one function.
-func serveCall(ctx context.Context, inside *host.Host, files []*os.File) {
+func serveCall(ctx context.Context, made *nursery, files []*os.File) {
 	s := &Stage{control: files[0], files: files[1:]}
 	defer func() { _ = closeAll(files) }() // a function closes what it wrote to, to know that it could
 	req, err := s.receive()
@@ -67,7 +75,7 @@ func serveCall(ctx context.Context, inside *host.Host, files []*os.File) {
 	go s.hangUp(cancel)
 	var found registered
 	if req.Stage == spawnName {
-		err = s.spawn(ctx, inside)
+		err = s.spawn(ctx, made)
 	} else if found, err = lookupShared(req.Stage); err == nil {
 		err = found.fn(ctx, s)
 	}
@@ -83,18 +91,23 @@ func lookupShared(name string) (registered, error) {
 }
 
 // spawn starts a process of its own for a function, in namespaces below ours, and waits for its end.
-func (s *Stage) spawn(ctx context.Context, inside *host.Host) error {
+func (s *Stage) spawn(ctx context.Context, made *nursery) error {
 	var args spawnArgs
 	if err := s.Args(&args); err != nil {
 		return err
 	}
 	for _, f := range s.files {
 		// A program that writes to its standard output does not reckon with EAGAIN.
-		if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
+		err := unix.SetNonblock(int(f.Fd()), false)
+		if err != nil && !errors.Is(err, unix.EBADF) { // of a mount, which is not read
 			return os.NewSyscallError("set blocking", err)
 		}
 	}
-	c, err := spawn(inside, args.Kinds, initialEnv(1), s.files)
+	ids := made.ids
+	if args.IDs != nil {
+		ids = args.IDs
+	}
+	c, err := spawn(ctx, ids, made.program(), args.Kinds, initialEnv(1), s.files)
 	// At once: they are the new process's, and whoever has the other end waits for its end.
 	if err = errors.Join(err, closeAll(s.files)); err != nil {
 		if c != nil {

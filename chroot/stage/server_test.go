@@ -13,7 +13,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"xtoo/internal/testutil"
 )
+
+// patience is how long a test waits for what comes at once, on a machine that may be busy.
+const patience = 30 * time.Second
 
 // begun starts test.wait and returns when it is at work.
 func begun(t *testing.T, c *Client, ctx context.Context) *Process { //nolint:revive // the context is the case's
@@ -55,7 +60,7 @@ func TestServerKilledIdle(t *testing.T) {
 	for range 5 {
 		pid := serverPid(t, c)
 		must(t, syscall.Kill(pid, syscall.SIGKILL))
-		for end := time.Now().Add(5 * time.Second); alive(pid) && time.Now().Before(end); {
+		for end := time.Now().Add(patience); alive(pid) && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 		if next := serverPid(t, c); next == pid {
@@ -75,13 +80,14 @@ func TestServerGivenUp(t *testing.T) {
 	deaf, err := c.Start(cancelled, Command{Stage: "test.deaf"})
 	must(t, err)
 	cancel()
-	start := time.Now()
+	start, timer := time.Now(), testutil.NewTimer()
 	if err := deaf.Wait(nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("the deaf one: %v", err)
 	}
-	if took := time.Since(start); took < cancelGrace/2 || took > cancelGrace+time.Second+slack {
-		t.Errorf("it took %v", took)
+	if took := time.Since(start); took < cancelGrace/2 {
+		t.Errorf("it took only %v", took)
 	}
+	timer.Within(t, cancelGrace+time.Second+slack, "giving up a function")
 	if next := serverPid(t, c); next == pid {
 		t.Error("the server gets new calls")
 	}
@@ -92,7 +98,7 @@ func TestServerGivenUp(t *testing.T) {
 	if err := other.Wait(nil); !errors.Is(err, context.Canceled) || errors.Is(err, errDied) {
 		t.Errorf("the other one: %v", err)
 	}
-	for end := time.Now().Add(time.Second + slack); alive(pid); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); alive(pid); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the server outlives its last call")
 		}
@@ -134,7 +140,7 @@ func TestServerLeaks(t *testing.T) {
 		one("test.alone")
 	}
 	after := 0
-	for range 50 { // the last ones may still be closing
+	for range 1000 { // the last ones may still be closing
 		if after = open(); after <= before {
 			break
 		}
@@ -169,7 +175,7 @@ func TestServerSideBySide(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 64 {
 			wg.Go(func() {
-				want := map[string]string{"n": strconv.Itoa(i), "long": strings.Repeat("z", i<<12)}
+				want := map[string]string{"n": strconv.Itoa(i), "long": strings.Repeat("z", i<<10)}
 				var got map[string]string
 				p, err := c.Start(t.Context(), Command{Stage: "test.echo", Args: want})
 				if err == nil {
@@ -190,24 +196,27 @@ func TestServerSideBySide(t *testing.T) {
 // Cancelled at any instant, while the server starts or the call is on its way, a call ends with its context's error.
 func TestServerCancelAnytime(t *testing.T) {
 	h := probe(t)
+	var deaf sync.WaitGroup // each is waited for until it is given up
 	for i := range 15 {
 		c := client(t, h)
 		for _, name := range []string{"test.wait", "test.deafalone"} {
+			what := fmt.Sprintf("%s cancelled after %d ms", name, 2*i)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*2*time.Millisecond)
-			start := time.Now()
+			timer := testutil.NewTimer()
 			p, err := c.Start(ctx, Command{Stage: name})
-			if err == nil {
-				err = p.Wait(nil)
-			}
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%s after %d ms: %v", name, 2*i, err)
-			}
-			if took := time.Since(start); took > 2*time.Second+slack {
-				t.Errorf("%s after %d ms: took %v", name, 2*i, took)
-			}
-			cancel()
+			deaf.Go(func() {
+				defer cancel()
+				if err == nil {
+					err = p.Wait(nil)
+				}
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s: %v", what, err)
+				}
+				timer.Within(t, 2*time.Second+slack, what)
+			})
 		}
 	}
+	deaf.Wait()
 }
 
 func TestClose(t *testing.T) {
@@ -218,11 +227,9 @@ func TestClose(t *testing.T) {
 	p := begun(t, c, t.Context())
 	alone, err := c.Start(t.Context(), Command{Stage: "test.deafalone"})
 	must(t, err)
-	start := time.Now()
+	timer := testutil.NewTimer()
 	c.Close()
-	if took := time.Since(start); took > 2*time.Second+slack {
-		t.Errorf("closing took %v", took)
-	}
+	timer.Within(t, 2*time.Second+slack, "closing")
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the server is there: %v", err)
 	}
@@ -260,7 +267,7 @@ func TestClientKilled(t *testing.T) {
 		t.Error("the driver was not killed")
 	}
 	for _, pid := range family {
-		for end := time.Now().Add(2 * time.Second); alive(pid); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(patience); alive(pid); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Errorf("process %d lives on", pid)
 				break

@@ -16,6 +16,9 @@ import (
 
 // settle turns the process as it was cloned into one that can work.
 func settle(req *request) error {
+	if err := awaitIDs(controlFD + 1 + req.Files); err != nil {
+		return err
+	}
 	if req.SetIDs || req.Groups {
 		if err := becomeRoot(req); err != nil {
 			return err
@@ -42,7 +45,7 @@ func settle(req *request) error {
 	}
 	// Events of the host may come in, nothing of ours goes out.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-		return host.ExplainStart(fmt.Errorf("make the mounts private: %w", err))
+		return host.ExplainStart(fmt.Errorf("make the mounts private: %w", err), 0)
 	}
 	return nil
 }
@@ -51,7 +54,7 @@ func settle(req *request) error {
 func becomeRoot(req *request) error {
 	if req.Groups {
 		if err := syscall.Setgroups(nil); err != nil {
-			return host.ExplainStart(fmt.Errorf("drop supplementary groups: %w", err))
+			return host.ExplainStart(fmt.Errorf("drop supplementary groups: %w", err), 0)
 		}
 	}
 	if !req.SetIDs {

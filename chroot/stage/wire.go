@@ -9,8 +9,10 @@ import (
 )
 
 // The frames on the socket between a client and a function: a kind, the length of the payload (4 bytes, big endian), JSON.
+// A request is followed by a line end and the arguments of the function, which may be long: so nobody reads through them but
+// who decodes them.
 //
-//	client    Q request     end of stream: cancelled
+//	client    Q request\n arguments     end of stream: cancelled
 //	function  L log record …  A answer  end of stream
 type frameKind byte
 
@@ -26,8 +28,7 @@ const maxFrame = 64 << 20
 // request is what a function is told, and how a process of its own gets ready for it.
 type request struct {
 	Stage    string
-	Args     json.RawMessage `json:",omitempty"`
-	LogLevel *int            `json:",omitempty"` // nil: no logging
+	LogLevel *int `json:",omitempty"` // nil: no logging
 
 	Env         []string `json:",omitempty"` // becomes the environment; never in the environment block, which others can read
 	Files       int      `json:",omitempty"` // how many files follow the control socket

@@ -24,7 +24,6 @@ type buildOptions struct {
 	jobs           int
 	qemu           []string
 	noCache        bool
-	offline        bool
 	force          bool
 
 	// parsed is what check made of them.
@@ -72,7 +71,6 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
-	f.BoolVar(&o.offline, "offline", false, "give no node a network")
 	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
 	return c
 }
@@ -92,6 +90,12 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 		return err
 	}
 	defer end()
+	// From the first look on: what was read for an architecture must not be cleaned away before it is built on.
+	release, err := opt.Store.Use(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	plan, err := o.plan.load(ctx, g, args, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
 		return engine.Arches(ctx, bases, opt, false)
 	})
@@ -130,8 +134,8 @@ func sourceDateEpoch() (*time.Time, error) {
 		return nil, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > 1<<33 {
-		return nil, usagef("SOURCE_DATE_EPOCH=%q: it must be a number of seconds since 1970", text)
+	if err != nil || n < 0 || n > engine.MaxEpoch {
+		return nil, usagef("SOURCE_DATE_EPOCH=%q: it must be a number of seconds since 1970, at most %d", text, engine.MaxEpoch)
 	}
 	t := time.Unix(n, 0).UTC()
 	return &t, nil

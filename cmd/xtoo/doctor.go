@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,14 @@ func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 	} else {
 		r.Reason = err.Error()
 	}
-	r.Findings = chroot.Diagnose(ctx, h, dir, emulators)
+	layers := dir
+	if scratch := os.Getenv("XTOO_SCRATCH"); scratch != "" {
+		layers = scratch
+	}
+	r.Findings = chroot.Diagnose(ctx, h, layers, emulators)
+	if _, err := g.openStore(); err != nil {
+		r.Findings = append(r.Findings, host.Finding{Name: "store", State: host.StateBad, Detail: err.Error(), Hint: hintOf(err)})
+	}
 	bad := 0
 	for _, f := range r.Findings {
 		if f.State == host.StateBad {

@@ -17,7 +17,7 @@ import (
 func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine.Options, end func(), err error) {
 	log := g.logger()
 	opt = engine.Options{
-		Log: log, Events: events, Jobs: o.jobs, NoCache: o.noCache, Offline: o.offline, Compression: o.parsed.compression, Epoch: o.parsed.epoch,
+		Log: log, Events: events, Jobs: o.jobs, NoCache: o.noCache, Compression: o.parsed.compression, Epoch: o.parsed.epoch,
 	}
 	if opt.Store, err = g.openStore(); err != nil {
 		return opt, nil, err
@@ -26,7 +26,7 @@ func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine
 	opt.Runner = runner
 	opt.Sources = newSources(opt.Store, runner, o.jobs, log)
 	opt.Outputs = []engine.Output{&outputs.SIF{
-		Store: opt.Store, Path: o.sif, Compression: o.sifCompression, Jobs: o.jobs, Force: o.force, Log: log,
+		Store: opt.Store, Path: o.sif, Compression: o.sifCompression, Jobs: o.jobs, Force: o.force, Log: log, Events: events,
 	}}
 	if o.ociLayout != "" {
 		// Behind the SIF files: they may be refused, and then nothing else shall have changed.

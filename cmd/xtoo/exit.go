@@ -11,6 +11,7 @@ import (
 	"xtoo/chroot/host"
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/outputs"
+	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/projects/schema"
 )
@@ -28,7 +29,7 @@ const (
 const exitCodesHelp = `Exit codes:
   0    done
   1    something failed
-  2    wrong arguments, or a wrong configuration
+  2    wrong arguments, a wrong configuration, or a store that is somebody else's
   3    a script failed
   4    this machine does not let this user build (see xtoo doctor)
   130  interrupted`
@@ -68,27 +69,28 @@ func exitCode(err error) int {
 		hosts  *host.Error
 		lack   *projects.MissingError
 		asked  *outputs.UsageError
+		owner  *store.OwnerError
 	)
 	switch {
 	case errors.As(err, &script):
 		return exitScript
 	case errors.As(err, &hosts):
 		return exitHost
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &lack), errors.As(err, &asked):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &lack), errors.As(err, &asked), errors.As(err, &owner):
 		return exitUsage
 	}
 	return exitFailed
 }
 
-// say prints one message. Control characters that came in with a name do not reach the terminal.
+// say prints one message. Control characters and sequences that came in with a name do not reach the terminal.
 func say(w io.Writer, kind, text string) {
-	text = strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (r < ' ' || r == 0x7f) {
-			return '�'
+	text = filter(strings.TrimRight(text, "\n"), func(r rune) string {
+		if r == '\n' {
+			return "\n"
 		}
-		return r
-	}, text)
-	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, strings.TrimRight(text, "\n")) // nowhere left to say it
+		return "�"
+	})
+	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, text) // nowhere left to say it
 }
 
 // flatten lists the errors that stand side by side in err: each gets a line of its own.

@@ -30,11 +30,18 @@ func main() {
 // xtoo runs the program and returns its exit code. Tests call it as a command.
 func xtoo() int {
 	limitMemory()
-	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
+	ctx, stop := untilSignal()
 	defer stop()
 	root := newRootCommand(os.Stdout, os.Stderr)
 	err := root.ExecuteContext(ctx)
 	return report(ctx, os.Stderr, err)
+}
+
+// untilSignal is a context that the first Ctrl-C ends. The second finds the default action: it ends the process at once.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // endingSignals are the signals that end a build, less those that xtoo was started to ignore (by nohup, or in the

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -17,6 +18,7 @@ type planOptions struct {
 	set       []string
 	values    []string
 	platforms []string
+	offline   bool
 }
 
 func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
@@ -24,6 +26,7 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 	f.StringArrayVar(&o.set, "set", nil, "give a value: `NAME=VALUE`, or TAG:NAME=VALUE for one project and those below it")
 	f.StringArrayVar(&o.values, "values", nil, "take values from the YAML `FILE`")
 	f.StringArrayVar(&o.platforms, "platform", nil, "build for `ARCH` alone: arm-64bit, arm-64bit/raspi4, linux/arm/v7, or several with commas (default: for all that roots name)")
+	f.BoolVar(&o.offline, "offline", false, "give no node a network; layers of nodes that had one are not used")
 	_ = c.RegisterFlagCompletionFunc("platform", completePlatforms(g)) // it fails for flags that are not there
 }
 
@@ -37,6 +40,9 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	for _, w := range tree.Warnings {
 		say(g.err, "warning", w.Error())
 	}
+	if secrets := tree.SecretsIn(o.set); len(secrets) > 0 {
+		return nil, usageError{shownSecretError(secrets[0])}
+	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -45,7 +51,7 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	if err != nil {
 		return nil, err
 	}
-	given := projects.Given{Set: o.set, Files: o.values, Named: len(names) > 0}
+	given := projects.Given{Set: o.set, Files: o.values, Named: len(names) > 0, Offline: o.offline}
 	for _, p := range o.platforms {
 		given.Platforms = append(given.Platforms, strings.Split(p, ",")...)
 	}
@@ -66,6 +72,19 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 		return nil, err
 	}
 	return tree.Resolve(selected, given)
+}
+
+// A shownSecretError is a secret given by --set; its text is what stands left of the secret.
+type shownSecretError string
+
+func (e shownSecretError) Error() string {
+	return fmt.Sprintf("--set %s: the value is a secret, and everybody on this machine can read the arguments of a command", string(e))
+}
+
+// Hint says how a secret is given.
+func (e shownSecretError) Hint() string {
+	name := string(e)[strings.LastIndexByte(string(e), ':')+1:]
+	return fmt.Sprintf("write it as '%s: TEXT' to a file that only you can read and give that with --values FILE, or leave it out and be asked", name)
 }
 
 // askMissing asks for the values that err says are missing, if somebody is there to answer, and adds the answers.

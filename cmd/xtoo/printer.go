@@ -156,13 +156,3 @@ func size(n int64) string {
 		return fmt.Sprintf("%d MB", n/1_000_000)
 	}
 }
-
-// printable keeps what a script prints from commanding the terminal, but for colours.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' && r != 0x1b || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-}

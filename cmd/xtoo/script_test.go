@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	local.RegisterStages()
 	chroot.Main()
 	testscript.Main(m, map[string]func(){
-		"xtoo": func() { os.Exit(xtoo()) },
+		"xtoo":  func() { os.Exit(xtoo()) },
+		"stuck": stuck,
 	})
 }
 
@@ -95,6 +96,8 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
+			case "root":
+				return os.Geteuid() == 0, nil
 			case "long":
 				return testutil.IsLong(), nil
 			case "mapped":
@@ -122,6 +125,7 @@ func TestScripts(t *testing.T) {
 			"truncate":      cmdTruncate,
 			"flip":          cmdFlip,
 			"same-digest":   cmdSameDigest,
+			"layers-are":    cmdLayersAre,
 		},
 	})
 }

@@ -1,5 +1,6 @@
 // Package atomicfile writes files that appear whole or not at all: a temporary file in the same
-// directory, synced, then renamed over the final name.
+// directory, synced, then renamed over the final name; for an output beside files of the user's, one without a name
+// where there are such files, so that not even a killed process leaves anything. It knows nothing of what is written.
 package atomicfile
 
 import (
@@ -14,29 +15,36 @@ import (
 // so that `defer f.Abort()` is the usual form. It is not safe for concurrent use, except for WriteAt.
 type File struct {
 	*os.File
-	path string
-	done bool
+	path    string
+	unnamed bool // it has no name yet, and is gone with the process
+	done    bool
 }
 
 // Create starts a file that Commit will give the name path and the permissions perm (less the umask,
 // as the file is created with them). The temporary file stands in path's directory as `.<base>.<random>.part`.
 func Create(path string, perm fs.FileMode) (*File, error) {
+	var f *os.File
+	_, err := temporary(path, func(name string) (err error) {
+		f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &File{File: f, path: path}, nil
+}
+
+// temporary finds a name for a temporary file beside path: create is called with names until it does not find the
+// name taken.
+func temporary(path string, create func(name string) error) (string, error) {
 	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
 	for range 100 {
-		name := filepath.Join(dir, fmt.Sprintf(".%s.%s.part", shorten(base), randomName()))
-		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
-		if errors.Is(err, fs.ErrExist) {
-			continue
+		name := filepath.Join(dir, prefix(base)+randomName()+suffix)
+		if err := create(name); !errors.Is(err, fs.ErrExist) {
+			return name, err
 		}
-		if err != nil {
-			return nil, err
-		}
-		return &File{File: f, path: path}, nil
 	}
-	return nil, fmt.Errorf("create a temporary file beside %s: too many tries", path)
+	return "", fmt.Errorf("create a temporary file beside %s: too many tries", path)
 }
 
 // Commit syncs the file, closes it and renames it to its final name, then syncs the directory.
@@ -68,6 +76,9 @@ func (f *File) Place(path string) error {
 		return fmt.Errorf("commit %s: already ended", f.path)
 	}
 	f.done = true
+	if f.unnamed {
+		return f.link()
+	}
 	if err := f.Close(); err != nil {
 		return errors.Join(fmt.Errorf("close %s: %w", f.path, err), os.Remove(f.Name()))
 	}
@@ -83,7 +94,10 @@ func (f *File) Abort() {
 		return
 	}
 	f.done = true
-	_ = f.Close()           // the content is not wanted any more
+	_ = f.Close() // the content is not wanted any more
+	if f.unnamed {
+		return
+	}
 	_ = os.Remove(f.Name()) // a leftover is a dot file that ends in .part; the store removes those at its next start
 }
 

@@ -114,7 +114,7 @@ func ends(t *testing.T) []stream {
 	return []stream{
 		{name: "end", data: good},
 		{name: "end with more zeros", data: append(bytes.Clone(good), make([]byte, 20*block)...)},
-		{name: "end with something behind", data: append(bytes.Clone(good), bytes.Repeat([]byte("x"), block)...)},
+		{name: "end with something behind", data: append(bytes.Clone(good), bytes.Repeat([]byte("x"), block)...), gate: end},
 		{name: "end with something odd behind", data: append(bytes.Clone(good), 'x'), gate: end},
 		{name: "end missing", data: good[:size], gate: end},
 		{name: "end half missing", data: good[:size+block], gate: end},

@@ -58,6 +58,7 @@ type found struct {
 	m       layers.Member
 	content string
 	names   []string
+	implied bool // a directory that no layer describes
 }
 
 func (s *sink) Add(m *layers.Member, data io.Reader) error {
@@ -88,6 +89,22 @@ func (s *sink) Link(path, target string) error {
 
 // merged has layers/merge say what is visible of streams, topmost first.
 func merged(ctx context.Context, streams ...[]byte) (result, error) {
+	files, err := mergedFiles(ctx, streams...)
+	if err != nil {
+		return nil, err
+	}
+	out := result{}
+	for p, f := range files {
+		of := ""
+		if len(f.names) > 1 {
+			of = slices.Min(f.names)
+		}
+		out[p] = line(&f.m, f.content, of)
+	}
+	return out, nil
+}
+
+func mergedFiles(ctx context.Context, streams ...[]byte) (map[string]*found, error) {
 	var stack []merge.Layer
 	for _, b := range streams {
 		stack = append(stack, merge.Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
@@ -101,17 +118,9 @@ func merged(ctx context.Context, streams ...[]byte) (result, error) {
 		return nil, err
 	}
 	for p := range view.Implied() {
-		s.files[p] = &found{m: layers.Member{Mode: unix.S_IFDIR | 0o755, ModTime: epoch}, names: []string{p}}
+		s.files[p] = &found{m: layers.Member{Mode: unix.S_IFDIR | 0o755, ModTime: epoch}, names: []string{p}, implied: true}
 	}
-	out := result{}
-	for p, f := range s.files {
-		of := ""
-		if len(f.names) > 1 {
-			of = slices.Min(f.names)
-		}
-		out[p] = line(&f.m, f.content, of)
-	}
-	return out, nil
+	return s.files, nil
 }
 
 // A dirTree is what layers/tree makes of a stream: what is there, what is hidden, and what could not be kept.
@@ -144,23 +153,11 @@ func unpacked(t *testing.T, stream, below []byte) (*dirTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{t: t, out: &dirTree{files: result{}, gone: map[string]bool{}, opaque: map[string]bool{}}, metas: map[string]*inode.Meta{},
-		names: map[uint64][]string{}, content: map[string]string{}}
+	out := readTree(t, top, res.Lost)
 	if res.OpaqueRoot {
-		w.out.opaque[""] = true
+		out.opaque[""] = true
 	}
-	root, err := inode.OpenRoot(top)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inode.CloseFD(root)
-	st, err := inode.StatAt(root, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.file(inode.RootHandle(root), "", &st)
-	w.finish(res.Lost)
-	return w.out, nil
+	return out, nil
 }
 
 // A walk reads a layer directory.

@@ -105,6 +105,10 @@ func (b *build) lookAt(ctx context.Context, st *baseState) error {
 	if err != nil {
 		return err
 	}
+	if err := b.sameBase(ctx, st); err != nil {
+		return err
+	}
+	m.Created = sane(m.Created)
 	f, err := st.source.Found(st.base, m)
 	if err != nil {
 		return err
@@ -159,6 +163,10 @@ func (b *build) readLocked(ctx context.Context, st *baseState, unpack bool) erro
 	if err != nil {
 		return err
 	}
+	if err := b.sameBase(ctx, st); err != nil {
+		return err
+	}
+	m.Created = sane(m.Created)
 	if err := b.found(st, m); err != nil {
 		return err
 	}
@@ -166,9 +174,6 @@ func (b *build) readLocked(ctx context.Context, st *baseState, unpack bool) erro
 	ev := Event{Kind: EventBase, Project: r.Project.Tag, Platform: platformOf(r, st.arch), Path: r.Text, Entries: m.Entries, Bytes: m.Bytes}
 	for _, l := range m.Layers {
 		refs.Layers = append(refs.Layers, l.DiffID)
-		if l.Dir != l.DiffID {
-			refs.Dirs = append(refs.Dirs, l.Dir)
-		}
 		ev.Digest = l.DiffID
 	}
 	if err := b.o.Store.Put(kindBase, st.id, refs, m); err != nil {
@@ -178,6 +183,15 @@ func (b *build) readLocked(ctx context.Context, st *baseState, unpack bool) erro
 	b.o.Events(ev)
 	b.doubt(st, m)
 	return nil
+}
+
+// sameBase finds out whether a base that has been read is the one whose identity stands in its records.
+func (b *build) sameBase(ctx context.Context, st *baseState) error {
+	now, err := st.source.Identify(ctx, st.base, nil)
+	if err == nil && now != st.id {
+		err = fmt.Errorf("%s: %s changed while it was read: build again when it is complete", st.base.Pos, st.base.Text)
+	}
+	return err
 }
 
 // builtBefore says whether the store remembers an execution of a node on this base.

@@ -30,6 +30,7 @@ type bench struct {
 	runner *enginetest.Runner
 	output *enginetest.Output
 	o      engine.Options
+	given  projects.Given
 
 	mu     sync.Mutex
 	events []engine.Event
@@ -126,7 +127,8 @@ func (b *bench) planFor(tags []string, set ...string) *projects.Plan {
 			}
 		}
 	}
-	given := projects.Given{Set: set}
+	given := b.given
+	given.Set = set
 	if given.Arch, err = engine.Arches(b.t.Context(), bases, b.o, true); err != nil {
 		b.t.Fatal(err)
 	}
@@ -236,6 +238,11 @@ func TestFakesAreFillings(t *testing.T) {
 			return enginetest.RunnerCase{
 				Runner: &enginetest.Runner{Store: s}, Store: s, Arch: arch(t, "x86-64bit"), Layers: []engine.Link{{DiffID: l.DiffID, Dir: l.DiffID}},
 			}
+		})
+	})
+	t.Run("output", func(t *testing.T) {
+		enginetest.TestOutput(t, func(t *testing.T) enginetest.OutputCase {
+			return enginetest.OutputCase{Output: &enginetest.Output{}, Images: enginetest.Images(t, newStore(t), ""), Path: filepath.Join(t.TempDir(), "none")}
 		})
 	})
 }

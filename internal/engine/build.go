@@ -62,6 +62,8 @@ type build struct {
 
 	blobs sync.Map // that the store has, by digest
 
+	ids func() int64 // that scripts have here
+
 	writing    sync.Once
 	writingErr error
 }
@@ -69,6 +71,7 @@ type build struct {
 func newBuild(plan *projects.Plan, o Options, looking bool) *build {
 	b := &build{o: o.withDefaults(), plan: plan, looking: looking}
 	b.slots = make(chan struct{}, b.o.Jobs)
+	b.ids = sync.OnceValue(func() int64 { return b.o.Runner.IDs() })
 	return b
 }
 
@@ -90,7 +93,11 @@ func (b *build) using(ctx context.Context, work func(context.Context) error) err
 		return err
 	}
 	defer release()
-	if err = b.o.Store.Sweep(ctx, b.o.Runner.Remove); err == nil {
+	err = b.o.Store.Sweep(ctx, b.o.Runner.Remove)
+	if err != nil && ctx.Err() == nil {
+		b.warn(err.Error()) // it is in nobody's way
+	}
+	if err = ctx.Err(); err == nil {
 		err = work(ctx)
 	}
 	return errors.Join(err, b.o.Store.Close(ctx, b.o.Runner.Remove))

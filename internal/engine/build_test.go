@@ -11,11 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"xtoo/internal/engine"
 	"xtoo/internal/engine/enginetest"
 	"xtoo/layers"
 	"xtoo/layers/store"
 	"xtoo/oci"
+	"xtoo/projects"
 )
 
 const stage3 = "stage3: {file: stage3.tar, arch: x86-64bit}\n"
@@ -66,7 +69,7 @@ func TestBuildAndCache(t *testing.T) {
 		t.Error("a build with nothing to do reads or executes")
 	}
 	// One node at a time.
-	if err := os.Remove(onlyFile(t, b.dir, "cache/runs/1/*")[0]); err != nil {
+	if err := os.Remove(onlyFile(t, b.dir, "cache/runs/2/*")[0]); err != nil {
 		t.Fatal(err)
 	}
 	b.counts(0, 4)
@@ -143,15 +146,15 @@ func TestOtherLayerBelow(t *testing.T) {
 func TestOptionsReachTheJob(t *testing.T) {
 	b := newBench(t, threeProjects)
 	epoch := time.Unix(1000000000, 999).UTC()
-	b.o.Offline, b.o.Compression, b.o.Epoch = true, layers.Zstd, &epoch
+	b.o.Compression, b.o.Epoch = layers.Zstd, &epoch
 	res := b.counts(4, 0)
 	for _, j := range b.runner.Jobs() {
-		if j.Network != "none" || j.Compression != layers.Zstd || !j.Epoch.Equal(time.Unix(1000000000, 0)) || j.Jobs != 4 {
+		if j.Compression != layers.Zstd || !j.Epoch.Equal(time.Unix(1000000000, 0)) || j.Jobs != 4 {
 			t.Errorf("job %+v", j)
 		}
 	}
-	// Offline is in no key, and another compression executes nothing.
-	b.o.Offline, b.o.Compression = false, layers.Gzip
+	// Another compression executes nothing.
+	b.o.Compression = layers.Gzip
 	other := b.counts(0, 4)
 	if other.Images[0].Manifest == res.Images[0].Manifest || other.Images[0].Config != res.Images[0].Config {
 		t.Errorf("with another compression %+v, before %+v", other.Images[0], res.Images[0])
@@ -160,6 +163,86 @@ func TestOptionsReachTheJob(t *testing.T) {
 	if !reflect.DeepEqual(back.Images, other.Images) {
 		t.Errorf("images differ")
 	}
+}
+
+// A node without a network is another one than with it, and the same one whoever took the network away.
+func TestOffline(t *testing.T) {
+	b := newBench(t, threeProjects)
+	b.given.Offline = true
+	b.counts(4, 0)
+	for _, j := range b.runner.Jobs() {
+		if j.Network != projects.NetworkNone {
+			t.Errorf("job %+v", j)
+		}
+	}
+	b.given.Offline = false
+	if got := b.status()["top:base/one"]; got != "network changed" {
+		t.Errorf("with a network: %q", got)
+	}
+	b.counts(4, 0)
+	b.given.Offline = true
+	b.counts(0, 4)
+	b.given.Offline = false
+	b.counts(0, 4)
+	b.write("top/.xtoo-config.yaml", threeProjects["top"]+"network: none\n")
+	b.counts(0, 4)
+}
+
+// What a script gave with a range of ids is good for who has one; the other way round it is made anew.
+func TestRecordsAndIDs(t *testing.T) {
+	b := newBench(t, threeProjects)
+	b.runner.HasIDs = 1
+	b.counts(4, 0)
+	b.counts(0, 4)
+	b.runner.HasIDs = 65537
+	if got := b.status()["top:base/one"]; got != "it was executed with fewer user and group ids than there are now" {
+		t.Errorf("%q", got)
+	}
+	b.counts(4, 0)
+	b.counts(0, 4)
+	for _, ids := range []int64{1, 0} {
+		b.runner.HasIDs = ids
+		b.counts(0, 4)
+	}
+	b.o.NoCache = true
+	b.counts(4, 0)
+	b.o.NoCache, b.runner.HasIDs = false, 65537
+	b.counts(4, 0)
+}
+
+// changing is a source whose base becomes another one while it is read.
+type changing struct {
+	engine.Source
+	changed bool
+}
+
+func (c *changing) Identify(ctx context.Context, b *projects.Base, reading func()) (digest.Digest, error) {
+	d, err := c.Source.Identify(ctx, b, reading)
+	if c.changed {
+		d = engine.Key("another", d.String())
+	}
+	return d, err
+}
+
+func (c *changing) Read(ctx context.Context, b *projects.Base, r engine.Reading) (engine.Material, error) {
+	c.changed = true
+	return c.Source.Read(ctx, b, r)
+}
+
+// What was read is what was identified, or nothing is remembered of it.
+func TestBaseChangesMeanwhile(t *testing.T) {
+	b := newBench(t, threeProjects)
+	source := &changing{Source: b.source}
+	b.o.Sources[projects.BaseStage3] = source
+	if _, err := engine.Build(t.Context(), b.plan(), b.o); err == nil || !strings.Contains(err.Error(), "top/.xtoo-config.yaml:1") || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("%v", err)
+	}
+	source.changed = false
+	if got := b.status()["top"]; got != "never read" {
+		t.Errorf("it is remembered: %q", got)
+	}
+	source.changed = true
+	b.counts(4, 0)
 }
 
 func TestWhatIsAskedForIsWritten(t *testing.T) {

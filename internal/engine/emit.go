@@ -21,6 +21,7 @@ func (b *build) walk(ctx context.Context) (map[*projects.PlannedProject]*Image, 
 					return nil, err
 				}
 			}
+			b.warnLayers(p.Base, st.chain)
 			return st.chain, nil
 		},
 		node: b.buildNode,

@@ -23,6 +23,8 @@ type nodeState struct {
 	// cached: the store has record, and its layer.
 	cached bool
 	record nodeRecord
+	// fewer: the cache has what it gave with fewer ids than there are here.
+	fewer bool
 }
 
 // content is the key that the cache knows the node by. It is over the layers below instead of their keys: when a node below was
@@ -36,6 +38,7 @@ const (
 	whyNever  = "never built"
 	whyParent = "parent changed"
 	whyGone   = "its layer is gone from the store"
+	whyFewer  = "it was executed with fewer user and group ids than there are now"
 	whyAsked  = "the cache is not to be used"
 )
 
@@ -59,6 +62,9 @@ func (b *build) ask(st *nodeState) {
 	if !b.o.Store.Get(kindNode, st.content(), &rec) {
 		return
 	}
+	if st.fewer = rec.IDs < b.ids(); st.fewer {
+		return
+	}
 	if rec.DiffID != "" {
 		if _, ok := b.o.Store.Layer(rec.DiffID); !ok {
 			return
@@ -79,6 +85,9 @@ func (st *nodeState) after() (*chain, error) {
 func (b *build) why(st *nodeState) string {
 	if b.o.NoCache {
 		return whyAsked
+	}
+	if st.fewer {
+		return whyFewer
 	}
 	var last lastRecord
 	if !b.o.Store.Get(kindLast, lastKey(st.node), &last) {
@@ -152,5 +161,5 @@ func (b *build) project(ctx context.Context, p *projects.PlannedProject, below *
 	if err := b.rememberRuns(r, c, done); err != nil {
 		return nil, err
 	}
-	return c.finished(p)
+	return c.finished(p, r.key)
 }

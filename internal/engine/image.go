@@ -39,7 +39,7 @@ func (b *build) assemble(ctx context.Context, p *projects.PlannedProject, c *cha
 	}
 	b.fill(img, &rec)
 	// Whoever keeps the manifest keeps all that it reaches.
-	refs := store.Refs{Blobs: []digest.Digest{rec.Manifest.Digest}}
+	refs := store.Refs{Blobs: []digest.Digest{rec.Manifest.Digest}, Records: c.records(p)}
 	return img, b.o.Store.Put(kindImage, key, refs, rec)
 }
 
@@ -90,7 +90,7 @@ func (b *build) haveBlob(blob store.Blob) bool {
 
 // putTogether makes the documents.
 func (b *build) putTogether(ctx context.Context, c *chain, links []Link) (*oci.Image, error) {
-	spec := oci.ImageSpec{Platform: c.arch.Platform(), Created: c.epoch, Config: c.config, History: c.histories()}
+	spec := oci.ImageSpec{Platform: c.arch.Platform(), Created: c.epoch, Config: c.config, Extra: c.extra, History: c.histories()}
 	for _, l := range links {
 		layer, err := b.o.Store.EnsureBlob(ctx, l.DiffID, b.o.Compression, b.o.Jobs)
 		if err != nil {

@@ -37,11 +37,23 @@ type Job struct {
 	Volumes []Volume `json:"volumes,omitempty"`
 	// Network is "host" or "none".
 	Network projects.Network `json:"network"`
+	// Resolver is "host" or "image".
+	Resolver projects.Resolver `json:"resolver"`
+	// Limits of the machine's resources.
+	Limits Limits `json:"limits"`
 	// Epoch is SOURCE_DATE_EPOCH: no time in the layer is later.
 	Epoch time.Time `json:"epoch"`
 	// Compression of the layer's blob, on up to Jobs cores.
 	Compression layers.Compression `json:"compression"`
 	Jobs        int                `json:"jobs"`
+}
+
+// Limits bound a job. Zero means no bound, and the default for file systems in memory.
+type Limits struct {
+	Timeout time.Duration  `json:"timeout,omitempty"` // of the script
+	Memory  int64          `json:"memory,omitempty"`  // bytes
+	Pids    int64          `json:"pids,omitempty"`    // processes and threads
+	Tmpfs   projects.Tmpfs `json:"tmpfs"`
 }
 
 // A File is a file, directory or symbolic link below /run.
@@ -80,10 +92,7 @@ func (b *build) job(st *nodeState) Job {
 	j := Job{
 		Key: st.key, Arch: c.arch, Layers: c.links(), Interpreter: n.Interpreter,
 		Script: st.inputs.script, Files: st.inputs.files, Env: environment(n, c), Network: n.Network, Epoch: c.epoch,
-		Compression: b.o.Compression, Jobs: b.o.Jobs,
-	}
-	if b.o.Offline {
-		j.Network = projects.NetworkNone
+		Resolver: n.Resolver, Limits: Limits(n.Limits), Compression: b.o.Compression, Jobs: b.o.Jobs,
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Secrets())) {
 		j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + name, Ref: name})

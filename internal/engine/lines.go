@@ -3,21 +3,16 @@ package engine
 import (
 	"bytes"
 	"strings"
-
-	"xtoo/projects"
 )
 
 // maxLine is how much of a line without an end is kept back before it is shown, in bytes.
 const maxLine = 64 << 10
 
-// minSecret is the length in bytes below which a secret is not looked for: it would be found everywhere.
-const minSecret = 4
-
 // A lineWriter cuts what a script prints into lines, and takes secrets out of them: a script that shows one by mistake
 // (sh -x) must not put it into a log.
 type lineWriter struct {
 	emit    func(string) error
-	secrets map[string]*projects.Secret
+	secrets *redactor
 	rest    []byte
 }
 
@@ -34,10 +29,13 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		}
 		w.rest = w.rest[i+1:]
 	}
-	if len(w.rest) >= maxLine {
-		if err := w.flush(); err != nil {
+	if len(w.rest) >= maxLine+2*w.secrets.longest {
+		// The beginning of a secret may be the end of what there is.
+		n := w.secrets.cut(w.rest)
+		if err := w.line(w.rest[:n]); err != nil {
 			return 0, err
 		}
+		w.rest = append([]byte(nil), w.rest[n:]...)
 	}
 	return len(p), nil
 }
@@ -53,13 +51,8 @@ func (w *lineWriter) flush() error {
 }
 
 func (w *lineWriter) line(b []byte) error {
-	line := strings.TrimSuffix(string(b), "\r")
-	for _, s := range w.secrets {
-		for part := range strings.Lines(s.Reveal()) {
-			if part = strings.TrimSuffix(part, "\n"); len(part) >= minSecret {
-				line = strings.ReplaceAll(line, part, s.String())
-			}
-		}
-	}
-	return w.emit(line)
+	return w.emit(strings.TrimSuffix(string(w.secrets.hide(b)), "\r"))
 }
+
+// drop forgets the rest.
+func (w *lineWriter) drop() { w.rest = nil }

@@ -101,41 +101,48 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 	if err != nil {
 		return "", fmt.Errorf("keep what node %s prints: %w", n.Path, err)
 	}
-	lines := &lineWriter{secrets: n.Secrets(), emit: func(line string) error {
+	lines := &lineWriter{secrets: newRedactor(n.Secrets()), emit: func(line string) error {
 		ev := st.about(EventOutput)
 		ev.Text = line
 		b.o.Events(ev)
 		_, err := log.WriteString(line + "\n")
 		return err
 	}}
-	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secretsOf(n), Output: lines})
-	if err := errors.Join(err, lines.flush(), log.Close()); err != nil {
+	flood := newFloodWriter(lines)
+	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secretsOf(n), Output: flood})
+	if err := errors.Join(err, flood.finish(), log.Close()); err != nil {
 		return "", st.failed(err)
 	}
 	for _, text := range out.Skipped {
 		b.warn(n.Path + ": not in the layer: " + text)
 	}
-	if out.Exit != 0 {
+	for _, text := range out.Notes {
+		b.warn(n.Path + ": " + text)
+	}
+	if out.Exit != 0 || out.Late {
 		what := fmt.Sprintf("exited with code %d", out.Exit)
-		if out.Signal != 0 {
+		switch {
+		case out.Late:
+			what = fmt.Sprintf("took longer than its timeout of %s, and was ended", n.Limits.Timeout)
+		case out.Signal != 0:
 			what = fmt.Sprintf("was killed by signal %d (%s)", out.Signal, out.Said)
 		}
 		return "", &ScriptError{project: p.Project.Tag, platform: p.Platform(), node: n.Path, pos: n.Pos, what: what, log: logPath}
 	}
-	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, Entries: out.Entries, Bytes: out.Bytes}
+	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, IDs: out.IDs, Entries: out.Entries, Bytes: out.Bytes}
 	return logPath, nil
 }
 
 // remember records a node that was executed, and what it was made from.
 func (b *build) remember(st *nodeState, log string) error {
-	refs := store.Refs{Logs: []string{filepath.Base(log)}}
+	refs := store.Refs{Logs: []string{filepath.Base(log)}, Held: true}
 	if st.record.DiffID != "" {
 		refs.Layers = []digest.Digest{st.record.DiffID}
 	}
 	if err := b.o.Store.Put(kindNode, st.content(), refs, st.record); err != nil {
 		return err
 	}
-	return b.o.Store.Put(kindLast, lastKey(st.node), store.Refs{}, lastRecord{Below: st.below.content.digest(), Inputs: st.inputs.list})
+	return b.o.Store.Put(kindLast, lastKey(st.node), store.Refs{Held: true}, lastRecord{Below: st.below.content.digest(), Inputs: st.inputs.list})
 }
 
 // A ScriptError says that a node's script did not end well.

@@ -10,7 +10,7 @@ import (
 	"xtoo/projects"
 )
 
-// Options say how to build. Store and Sources are required; Runner is for a build.
+// Options say how to build. Store, Sources and Runner are required.
 type Options struct {
 	Store *store.Store
 	// Sources by the kinds of bases that they are for.
@@ -28,8 +28,6 @@ type Options struct {
 	Compression layers.Compression
 	// NoCache executes every node, whatever the cache has.
 	NoCache bool
-	// Offline gives no node a network.
-	Offline bool
 	// Epoch, if not nil, is SOURCE_DATE_EPOCH as the user set it.
 	Epoch *time.Time
 }

@@ -8,12 +8,12 @@ import (
 
 // The kinds of the engine's records. The number is raised when what is in them changes.
 const (
-	kindNode  store.Kind = "nodes/2"  // content key of a node → nodeRecord
-	kindBase  store.Kind = "bases/2"  // identity of a base → Material, with its layers
-	kindLook  store.Kind = "looks/1"  // identity of a base → Material, without
-	kindLast  store.Kind = "last/2"   // project and node → lastRecord
-	kindRuns  store.Kind = "runs/1"   // keys of all nodes of a project, and the layers below → runsRecord
-	kindImage store.Kind = "images/1" // what an image is put together from → imageRecord
+	kindNode  store.Kind = "nodes/3"  // content key of a node → nodeRecord
+	kindBase  store.Kind = "bases/3"  // identity of a base → Material, with its layers
+	kindLook  store.Kind = "looks/2"  // identity of a base → Material, without
+	kindLast  store.Kind = "last/3"   // project and node → lastRecord
+	kindRuns  store.Kind = "runs/2"   // keys of all nodes of a project, and the layers below → runsRecord
+	kindImage store.Kind = "images/2" // what an image is put together from → imageRecord
 )
 
 // A nodeRecord is what the cache knows of a node that was executed.
@@ -22,6 +22,9 @@ type nodeRecord struct {
 	DiffID digest.Digest `json:"diff_id,omitempty"`
 	// Script is the digest of its script.
 	Script digest.Digest `json:"script"`
+	// IDs is how many ids its script had. What it saw of others' owners, and whom it could give files to, depends on
+	// them: the record is good for those who have no more. With more, the truth is to be had.
+	IDs int64 `json:"ids"`
 	// Entries and Bytes of the layer.
 	Entries int64 `json:"entries"`
 	Bytes   int64 `json:"bytes"`

@@ -42,6 +42,9 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 		return r, nil
 	}
 	for _, run := range rec.Runs {
+		if run.Record.IDs < b.ids() {
+			return r, nil
+		}
 		// Who works with a layer asks for its record, which can be lost while this one is not.
 		if d := run.Record.DiffID; d != "" && !(b.haveBlob(run.Blob) && b.o.Store.KnowsLayer(d)) {
 			return r, nil
@@ -58,7 +61,7 @@ func (b *build) rememberRuns(r *runs, c *chain, done []nodeRecord) error {
 		return nil
 	}
 	var rec runsRecord
-	var refs store.Refs
+	refs := store.Refs{Held: true}
 	for _, d := range done {
 		one := run{Record: d}
 		if d.DiffID != "" {

@@ -52,7 +52,7 @@ func TestANodeFails(t *testing.T) {
 			return broken
 		case "b:first":
 			close(second)
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(300 * time.Millisecond) // the engine says nothing at the moment when it notes a failure
 		}
 		return nil
 	}
@@ -155,7 +155,8 @@ func TestJobsAtATime(t *testing.T) {
 	b := newBench(t, configs)
 	b.o.Jobs = 2
 	var now, most atomic.Int32
-	b.runner.Before = func(context.Context, engine.Job) error {
+	pair := make(chan struct{}) // closed when two are at work
+	b.runner.Before = func(ctx context.Context, _ engine.Job) error {
 		n := now.Add(1)
 		defer now.Add(-1)
 		for {
@@ -164,8 +165,19 @@ func TestJobsAtATime(t *testing.T) {
 				break
 			}
 		}
-		time.Sleep(20 * time.Millisecond)
-		return nil
+		if n == 2 {
+			select {
+			case <-pair:
+			default:
+				close(pair)
+			}
+		}
+		select {
+		case <-pair:
+		case <-time.After(30 * time.Second): // there is no second one
+		}
+		time.Sleep(5 * time.Millisecond) // a third one could come
+		return ctx.Err()
 	}
 	b.counts(6, 0)
 	if most.Load() != 2 {

@@ -9,6 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/layers"
+	"xtoo/oci"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -16,7 +17,8 @@ import (
 // A Source is what roots of some kinds start from. It is asked from several goroutines at once, but for one base once at a time.
 type Source interface {
 	// Identify names what a base stands for at the moment: the same name, the same layers. It reads as little as it
-	// can; reading, which may be nil, is called before a whole file is read for it. The empty digest says that there is
+	// can; reading, which may be nil, is called before a whole file is read for it. It is asked once more when the base
+	// has been read, and what it says then must be what was read, if nothing has changed. The empty digest says that there is
 	// nothing to be read: Found is content with an empty Material.
 	Identify(ctx context.Context, b *projects.Base, reading func()) (digest.Digest, error)
 	// Look finds out what Found wants to know, but for the layers. It writes nothing.
@@ -49,6 +51,8 @@ type Material struct {
 	Programs []Programs `json:"programs,omitempty"`
 	// Image is the config of an image from elsewhere.
 	Image *v1.Image `json:"image,omitempty"`
+	// Extra is what its config has beyond that.
+	Extra oci.Extra `json:"extra,omitzero"`
 	// Entries and Bytes of a stage3's tar stream.
 	Entries int64 `json:"entries,omitempty"`
 	Bytes   int64 `json:"bytes,omitempty"`
@@ -73,24 +77,30 @@ type Link struct {
 type Foundation struct {
 	Arch   qemu.Arch
 	Layers []Link // bottom first
-	// Created is SOURCE_DATE_EPOCH where the user sets none. Images have whole seconds: the rest is cut off.
+	// Created is SOURCE_DATE_EPOCH where the user sets none: whole seconds, the rest is cut off, from 1970 to [MaxEpoch].
 	Created time.Time
 	History []v1.History
 	// Undated: the history is xtoo's own, and happened at SOURCE_DATE_EPOCH.
 	Undated bool
 	Config  v1.ImageConfig
+	// Extra is passed on to all images as it is.
+	Extra oci.Extra
 }
 
 // A Runner executes jobs. It is asked from several goroutines at once.
 type Runner interface {
 	// Ready says with an error that jobs of an architecture cannot be executed. It is asked before something is read for them.
 	Ready(ctx context.Context, a qemu.Arch) error
+	// IDs is how many ids of users and groups scripts have here, 0 to below it; 0 where nothing can be executed at all.
+	IDs() int64
 	// Run executes a job and puts the layer of what it changed into the store. A script that does not end well is no
 	// error. When ctx ends, so does the script, and the error is the context's. After an error the store has no layer
 	// of it.
 	Run(ctx context.Context, j Job, at Site) (Outcome, error)
-	// Remove deletes trees of the store whose files may belong to other ids of the user's range. It goes on for some
-	// time after ctx has ended. Trees that do not exist are no error.
+	// MaxLayers is how many layers a job can have at most; 0: any number.
+	MaxLayers() int
+	// Remove deletes trees of the store whose files may belong to other ids of the user's range, until ctx ends. Trees
+	// that do not exist are no error.
 	Remove(ctx context.Context, paths ...string) error
 }
 
@@ -109,10 +119,16 @@ type Outcome struct {
 	Signal int
 	// Said describes the signal: "killed".
 	Said string
+	// Late: the script took longer than its timeout, and was ended.
+	Late bool
+	// Notes are what the user should know of how it went, in words.
+	Notes []string
 	// DiffID of the layer; empty if the job changed nothing, or its script did not end well.
 	DiffID digest.Digest
 	// Entries and Bytes of the layer's tar stream.
 	Entries, Bytes int64
+	// IDs is how many ids the script had.
+	IDs int64
 	// Skipped is what could not become part of a layer, in words.
 	Skipped []string
 }

@@ -14,7 +14,6 @@ import (
 
 	"xtoo/internal/engine"
 	"xtoo/layers"
-	"xtoo/layers/store"
 	"xtoo/projects"
 )
 
@@ -259,44 +258,5 @@ func TestBasesThatFail(t *testing.T) {
 	}
 	if _, err := engine.Status(t.Context(), b.plan(), b.o); err == nil {
 		t.Error("status without a source")
-	}
-}
-
-func TestKeep(t *testing.T) {
-	b := newBench(t, threeProjects)
-	clean := func() store.Cleaned {
-		t.Helper()
-		done, err := b.o.Store.Clean(t.Context(), func() (store.Keep, error) { return engine.Keep(t.Context(), b.o.Store) }, b.runner.Remove)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return done
-	}
-	clean() // nothing was built yet
-	b.counts(4, 0)
-	if done := clean(); done.Blobs != 0 || done.Records != 0 || done.Logs != 0 || len(done.Unknown) > 0 {
-		t.Errorf("what is in use is removed: %+v", done)
-	}
-	b.counts(0, 4)
-	b.write("top/host/.xtoo-config.yaml", `scripts: [{name: greet, run: "echo y > /greeted"}]`)
-	b.counts(2, 2)
-	if done := clean(); done.Blobs == 0 || done.Records == 0 || done.Logs == 0 || len(done.Unknown) > 0 {
-		t.Errorf("what is not in use stays: %+v", done)
-	}
-	b.counts(0, 4)
-	if err := os.WriteFile(filepath.Join(b.dir, "oci/index.json"), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := engine.Keep(t.Context(), b.o.Store); err == nil {
-		t.Error("a damaged index keeps nothing")
-	}
-	if _, err := engine.Build(t.Context(), b.plan(), b.o); err == nil {
-		t.Error("a damaged index is written over")
-	}
-	if err := os.Remove(filepath.Join(b.dir, "oci/oci-layout")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := engine.Keep(t.Context(), b.o.Store); err == nil {
-		t.Error("a layout with an index and without its other file keeps nothing")
 	}
 }

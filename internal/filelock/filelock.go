@@ -2,7 +2,7 @@
 // It is flock(2) with a context, since flock itself cannot be told to stop waiting. A lock belongs to the open file, so
 // the kernel lets go of it when the process dies, however it dies. It knows nothing of what is locked.
 //
-// What it writes: [Try] and [Wait] make the file that they lock, empty, and remove it again; [Dir] leaves nothing behind.
+// What it writes: [Try] and [Wait] make the file that they lock, empty, and remove it again; [Dir] and [Hold] leave nothing behind.
 package filelock
 
 import (
@@ -55,6 +55,14 @@ func Try(path string) (*Lock, error) {
 			return nil, err
 		}
 	}
+}
+
+// Hold takes the lock of an open file until it is closed, or fails with an error that wraps [ErrLocked].
+func Hold(f *os.File) error {
+	if err := try(f); err != nil {
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return nil
 }
 
 // Wait is [Try] that waits until ctx ends. waiting, if not nil, is called once when somebody else holds the lock.

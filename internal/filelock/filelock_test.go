@@ -122,11 +122,29 @@ func TestReplacedDirectory(t *testing.T) {
 		_, err := Dir(t.Context(), dir, filepath.Join(dir, "f"))
 		got <- err
 	}()
-	time.Sleep(20 * time.Millisecond)
+	for opened(t, dir) < 2 { // by us, and by who waits
+		time.Sleep(time.Millisecond)
+	}
 	if err := errors.Join(os.Rename(dir, dir+".old"), os.Mkdir(dir, 0o700), l.Unlock()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-got; !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the lock of a replaced directory is given: %v", err)
 	}
+}
+
+// opened counts how often this process has a directory open.
+func opened(t *testing.T, dir string) int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range files {
+		if to, err := os.Readlink(f); err == nil && to == dir { // others come and go
+			n++
+		}
+	}
+	return n
 }

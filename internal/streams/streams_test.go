@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"runtime"
 	"testing"
 	"testing/iotest"
-	"time"
+
+	"xtoo/internal/testutil"
 )
 
 type closer struct {
@@ -56,7 +56,7 @@ func TestReadAhead(t *testing.T) {
 // TestReadAheadFails: errors of the source come after the data before them, standing still is one, and nothing is left
 // running after Close, however far the reader has come.
 func TestReadAheadFails(t *testing.T) {
-	before := runtime.NumGoroutine()
+	testutil.NoLeaks(t)
 	broken := errors.New("broken")
 	a := ReadAhead(t.Context(), &closer{Reader: io.MultiReader(bytes.NewReader(data(ChunkSize+5)), iotest.ErrReader(broken)), err: broken}, nil)
 	if got, err := io.ReadAll(a); !errors.Is(err, broken) || len(got) != ChunkSize+5 {
@@ -87,12 +87,6 @@ func TestReadAheadFails(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
-	}
-	for i := 0; runtime.NumGoroutine() > before && i < 200; i++ {
-		time.Sleep(5 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); n > before {
-		t.Errorf("%d goroutines, %d before", n, before)
 	}
 }
 

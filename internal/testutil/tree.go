@@ -22,6 +22,8 @@ const Whiteout = "whiteout"
 type View struct {
 	// Skip says which paths are left out; nil: none.
 	Skip func(path string) bool
+	// Prune leaves out what is below a path that Skip leaves out, too, and does not look at it.
+	Prune bool
 	// Xattr says which extended attributes are described; nil: all.
 	Xattr func(name string) bool
 	// Time writes the time of a file, "" to leave it out; nil: seconds and nanoseconds.
@@ -45,9 +47,18 @@ func Dump(t testing.TB, root string) map[string]string {
 // the order of their names. Security labels, which the host sets, are none of them.
 func (v View) Dump(t testing.TB, root string) map[string]string {
 	t.Helper()
+	tree, err := v.Describe(root)
+	if err != nil {
+		t.Fatalf("dump %s: %v", root, err)
+	}
+	return tree
+}
+
+// Describe is [View.Dump] where no test is at hand, as in a program that a test executes.
+func (v View) Describe(root string) (map[string]string, error) {
 	tree := map[string]string{}
 	first := map[uint64]string{}
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -56,15 +67,15 @@ func (v View) Dump(t testing.TB, root string) map[string]string {
 			return err
 		}
 		if v.Skip != nil && v.Skip(rel) {
+			if v.Prune && d.IsDir() {
+				return fs.SkipDir
+			}
 			return nil
 		}
 		tree[rel], err = v.describe(path, rel, first)
 		return err
 	})
-	if err != nil {
-		t.Fatalf("dump %s: %v", root, err)
-	}
-	return tree
+	return tree, err
 }
 
 // describe is the line of one path; first has the first name of each inode with several.

@@ -9,40 +9,47 @@ import (
 	"xtoo/layers"
 )
 
+// Applied says what [Apply] could not do.
+type Applied struct {
+	Lost    []string // what could not be kept
+	Outside bool     // the owner is outside of the map: it stands in a record, or is lost
+}
+
 // Apply gives a file its owner, mode, xattrs and time. in is what its directory passes on. stale says that the
-// file is not new, so that xattrs it has and m does not are removed. It returns what could not be kept.
-func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (lost []string, err error) {
-	kept, err := setOwner(h, m.UID, m.GID, in, stale)
+// file is not new, so that xattrs it has and m does not are removed.
+func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (Applied, error) {
+	var done Applied
+	outside, kept, err := setOwner(h, m.UID, m.GID, in, stale)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	if !kept {
-		lost = append(lost, fmt.Sprintf("owner %d:%d", m.UID, m.GID))
+	if done.Outside = outside; !kept {
+		done.Lost = append(done.Lost, fmt.Sprintf("owner %d:%d", m.UID, m.GID))
 	}
 	// After the owner: changing that clears the setuid and setgid bits.
 	if m.Mode&unix.S_IFMT != unix.S_IFLNK {
 		if err := h.chmod(m.Mode & 0o7777); err != nil {
-			return nil, fmt.Errorf("set mode %#o: %w", m.Mode&0o7777, err)
+			return done, fmt.Errorf("set mode %#o: %w", m.Mode&0o7777, err)
 		}
 	}
 	if stale {
 		if err := clearXattrs(h); err != nil {
-			return nil, err
+			return done, err
 		}
 	}
 	if len(m.Xattrs) > 0 {
-		gone, err := setXattrs(h, m.Xattrs)
+		gone, err := SetXattrs(h, m.Xattrs)
 		if err != nil {
-			return nil, err
+			return done, err
 		}
 		for _, name := range gone {
-			lost = append(lost, "xattr "+name)
+			done.Lost = append(done.Lost, "xattr "+name)
 		}
 	}
 	if err := h.Chtimes(m.ModTime); err != nil {
-		return nil, fmt.Errorf("set time: %w", err)
+		return done, fmt.Errorf("set time: %w", err)
 	}
-	return lost, nil
+	return done, nil
 }
 
 // clearXattrs removes the xattrs of a layer's entry, with the records of those that were refused. The owner's

@@ -2,7 +2,7 @@
 // it: owner, mode, times, xattrs, access control lists, capabilities. What the kernel refuses to a user namespace it
 // records beside the file, and gives back when the file is read:
 //
-//	owner outside of the map   xattr user.rootlesscontainers (see owner.go)
+//	owner outside of the map   xattr user.rootlesscontainers; the file is 65535's (see owner.go)
 //	device node                an empty file with the xattr user.xtoo.device: "c 5 1"
 //	any other xattr            user.xtoo.xattr.NAME
 //

@@ -83,16 +83,16 @@ func TestOwnerRecords(t *testing.T) {
 		{0, 8, Inheritance{}, "\x08\xff\xff\xff\xff\x0f\x10\x08"},
 		{1000, 1 << 21, Inheritance{}, "\x08\xe8\x07\x10\x80\x80\x80\x01"},
 		{1<<32 - 2, 1<<32 - 2, Inheritance{}, "\x08\xfe\xff\xff\xff\x0f\x10\xfe\xff\xff\xff\x0f"},
-		{0, 0, Inheritance{Recorded: true, gid: 8}, "\x08\xff\xff\xff\xff\x0f"}, // 0 in earnest where 8 would be inherited
-		{5, 0, Inheritance{Recorded: true, gid: 8}, "\x08\x05"},
+		{0, 0, Inheritance{recorded: true, gid: 8}, "\x08\xff\xff\xff\xff\x0f"}, // 0 in earnest where 8 would be inherited
+		{5, 0, Inheritance{recorded: true, gid: 8}, "\x08\x05"},
 	} {
 		for _, mode := range []uint32{unix.S_IFREG | 0o4755, unix.S_IFDIR | 0o2750} {
 			h := open(t, dir, fmt.Sprintf("%d-%o", i, mode), mode)
 			want := layers.Member{Mode: mode, UID: c.uid, GID: c.gid, ModTime: time.Unix(1655337600, 123456789)}
 			for range 2 { // again, on what is there
-				lost, err := Apply(h, &want, c.in, true)
-				if err != nil || len(lost) != 0 {
-					t.Fatalf("%+v: lost %q, %v", c, lost, err)
+				done, err := Apply(h, &want, c.in, true)
+				if err != nil || len(done.Lost) != 0 {
+					t.Fatalf("%+v: lost %q, %v", c, done.Lost, err)
 				}
 			}
 			record, _, err := h.Xattr(layers.XattrOwner)
@@ -108,9 +108,9 @@ func TestOwnerRecords(t *testing.T) {
 	}
 	// A link cannot carry a record, which is said.
 	link := open(t, dir, "link", unix.S_IFLNK)
-	lost, err := Apply(link, &layers.Member{Mode: unix.S_IFLNK | 0o777, UID: 5}, Inheritance{}, true)
-	if err != nil || len(lost) != 1 || lost[0] != "owner 5:0" {
-		t.Errorf("lost %q, %v", lost, err)
+	done, err := Apply(link, &layers.Member{Mode: unix.S_IFLNK | 0o777, UID: 5}, Inheritance{}, true)
+	if err != nil || len(done.Lost) != 1 || done.Lost[0] != "owner 5:0" {
+		t.Errorf("lost %q, %v", done.Lost, err)
 	}
 	// An owner that needs none takes the record away.
 	h := open(t, dir, "given back", unix.S_IFREG)
@@ -144,7 +144,7 @@ func TestInheritance(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := meta(t, h).PassesOn()
-	if !in.Recorded || in.gid != 8 {
+	if !in.recorded || in.gid != 8 {
 		t.Fatalf("%+v", in)
 	}
 	made := open(t, h.FD, "made", unix.S_IFREG)
@@ -175,9 +175,9 @@ func TestXattrRecords(t *testing.T) {
 		"user.note": "a\x00b", "user.empty": "", "trusted.note": "t", "security.selinux": "label", "security.capability": caps, "system.nothing": "x",
 		"system.posix_acl_access": "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\x07\x00\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x04\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff",
 	}
-	lost, err := Apply(h, &layers.Member{Mode: unix.S_IFREG | 0o644, Xattrs: want}, Inheritance{}, true)
-	if err != nil || len(lost) != 0 {
-		t.Fatalf("lost %q, %v", lost, err)
+	done, err := Apply(h, &layers.Member{Mode: unix.S_IFREG | 0o644, Xattrs: want}, Inheritance{}, true)
+	if err != nil || len(done.Lost) != 0 {
+		t.Fatalf("lost %q, %v", done.Lost, err)
 	}
 	if _, ok, err := h.Xattr(layers.XattrKept + "trusted.note"); !ok || err != nil {
 		t.Errorf("no record of trusted.note: %v", err)
@@ -199,9 +199,9 @@ func TestXattrRecords(t *testing.T) {
 	if m := meta(t, h); len(m.Xattrs) != 0 || len(m.Disk.Extra) != 0 {
 		t.Errorf("left over: %q, %q", m.Xattrs, m.Disk.Extra)
 	}
-	lost, err = Apply(open(t, dir, "l", unix.S_IFLNK), &layers.Member{Mode: unix.S_IFLNK | 0o777, Xattrs: map[string]string{"user.x": "x"}}, Inheritance{}, true)
-	if err != nil || len(lost) != 1 || lost[0] != "xattr user.x" {
-		t.Errorf("a link: lost %q, %v", lost, err)
+	done, err = Apply(open(t, dir, "l", unix.S_IFLNK), &layers.Member{Mode: unix.S_IFLNK | 0o777, Xattrs: map[string]string{"user.x": "x"}}, Inheritance{}, true)
+	if err != nil || len(done.Lost) != 1 || done.Lost[0] != "xattr user.x" {
+		t.Errorf("a link: lost %q, %v", done.Lost, err)
 	}
 }
 

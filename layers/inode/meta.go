@@ -31,35 +31,45 @@ type diskState struct {
 	copiedUp      bool     // overlayfs copied it up from a lower layer
 	Opaque        bool     // it hides the lower directories of the same path
 	Implied       bool     // a root that the layer does not have
+	nobodys       bool     // its group is the one of files whose own is outside of the map
 	Extra         []string // xattrs that a file unpacked from the layer would not have
 }
 
 // PassesOn returns what a directory passes on to what is made in it.
 func (m *Meta) PassesOn() Inheritance {
 	if m.IsDir() && m.Mode&unix.S_ISGID != 0 && m.GID != m.Disk.Stat.Gid {
-		return Inheritance{Recorded: true, gid: m.GID}
+		return Inheritance{recorded: true, gid: m.GID}
 	}
 	return Inheritance{}
 }
 
 // Inherit gives m the group that its directory passed on to it, see owner.go.
 func (m *Meta) Inherit(in Inheritance) {
-	if in.Recorded && m.Disk.Stat.Gid == 0 && !m.Disk.GroupRecorded && !m.Disk.copiedUp {
+	if in.recorded && m.Disk.nobodys && !m.Disk.GroupRecorded && !m.Disk.copiedUp {
 		m.GID = in.gid
 	}
 }
 
+// NeedsRecord reports whether, where in passes something on, the file's group is one that only a record can tell from what
+// is passed on.
+func (m *Meta) NeedsRecord(in Inheritance) bool {
+	return in.recorded && m.Disk.nobodys && !m.Disk.GroupRecorded
+}
+
 // ReadMeta returns what a file of a layer directory stands for.
 func ReadMeta(h Handle, st *unix.Stat_t) (*Meta, error) {
+	nobody, err := standIn()
+	if err != nil {
+		return nil, err
+	}
 	m := &Meta{
 		Member: layers.Member{Mode: st.Mode, UID: st.Uid, GID: st.Gid, ModTime: time.Unix(st.Mtim.Unix())},
-		Disk:   diskState{Stat: *st},
+		Disk:   diskState{Stat: *st, nobodys: st.Gid == nobody.gid},
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		m.Size = st.Size
 	case unix.S_IFLNK:
-		var err error
 		if m.Target, err = readLink(h.Dir, h.Name); err != nil {
 			return nil, fmt.Errorf("read link: %w", err)
 		}
@@ -83,11 +93,6 @@ func (m *Meta) readXattr(h Handle, name string) error {
 	if !layers.IsOurs(name) && !layers.InLayers(name) {
 		return nil
 	}
-	if strings.Contains(name, "=") {
-		// In an extended header it would end the name.
-		m.Disk.Extra = append(m.Disk.Extra, name)
-		return nil
-	}
 	value, ok, err := h.Xattr(name)
 	if err != nil || !ok {
 		return err
@@ -99,11 +104,15 @@ func (m *Meta) readXattr(h Handle, name string) error {
 			return err
 		}
 		m.Disk.HasRecord = true
-		// A real owner other than 0 was set after the record was made, and holds.
-		if o.uid != noID && m.Disk.Stat.Uid == 0 {
+		nobody, err := standIn()
+		if err != nil {
+			return err
+		}
+		// An owner that is not the one of such files was set after the record was made, and holds.
+		if o.uid != noID && m.Disk.Stat.Uid == nobody.uid {
 			m.UID = o.uid
 		}
-		if o.gid != noID && m.Disk.Stat.Gid == 0 {
+		if o.gid != noID && m.Disk.Stat.Gid == nobody.gid {
 			m.GID, m.Disk.GroupRecorded = o.gid, true
 		}
 	case name == layers.XattrOpaque:

@@ -3,6 +3,9 @@ package inode
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"sync"
 
 	rootlesscontainers "github.com/rootless-containers/proto/go-proto"
 	"golang.org/x/sys/unix"
@@ -13,15 +16,17 @@ import (
 
 // An id that the kernel refuses, because it is outside the user namespace's map, is recorded beside the file, in
 // the xattr that umoci and PRoot use for it (https://github.com/rootless-containers/proto). The file itself then
-// belongs to 0. Only regular files and directories can carry the record; the owner of a symbolic link or a fifo
+// belongs to [nobodyID], an id that no file has in earnest, so that a change of the owner shows: where the file is somebody
+// else's, the record counts no more. With a single id there is no such id but 0 itself, and a file that is given to 0
+// looks as before. Only regular files and directories can carry the record; the owner of a symbolic link or a fifo
 // is lost from the directory, not from the layer's blob.
 //
 // # Directories with the setgid bit
 //
 // What is made in such a directory belongs to the directory's group, and the kernel sees to that. Where the
-// group is only recorded it cannot, so Capture does it: a file of group 0 without a record, in a directory with
+// group is only recorded it cannot, so Capture does it: a file of the group [nobodyID] without a record, in a directory with
 // the setgid bit and a recorded group, is taken to have inherited the group. For this to be sound every file
-// that a layer puts there and that is of group 0 in earnest carries a record saying so, and a file that was
+// that a layer puts there and that is of that group in earnest carries a record saying so, and a file that was
 // copied up from a lower layer (overlayfs marks it) is never taken to have inherited anything.
 // What cannot be told apart: a file that was moved there from another directory is taken to have inherited, and
 // where the same build step sets or clears the directory's setgid bit its last state counts.
@@ -50,8 +55,8 @@ func (o owner) encode() ([]byte, error) {
 
 // Inheritance is what a directory passes on to what is made in it.
 type Inheritance struct {
-	// Recorded: the directory has the setgid bit and its group stands in a record only.
-	Recorded bool
+	// recorded: the directory has the setgid bit and its group stands in a record only.
+	recorded bool
 	gid      uint32
 }
 
@@ -60,60 +65,104 @@ type Inheritance struct {
 func refused(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) }
 
 // setOwner gives h an owner: really where the kernel lets it, with a record where not. It clears the setuid and
-// setgid bits and the capabilities of a file, so mode and xattrs are set after it. kept is false if a record
-// would be needed and the file cannot carry one. stale says that there may be a record to remove.
-func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (kept bool, err error) {
+// setgid bits and the capabilities of a file, so mode and xattrs are set after it. outside says
+// that the map does not have it all; kept is false if a record would be needed and the file cannot carry one. stale says
+// that there may be a record to remove.
+func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, kept bool, err error) {
 	rec := owner{noID, noID}
 	err = h.chown(int(uid), int(gid))
-	if refused(err) {
+	if outside = refused(err); outside {
 		if rec, err = chownInPart(h, uid, gid); err != nil {
-			return false, err
+			return outside, false, err
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("set owner %d:%d: %w", uid, gid, err)
+		return outside, false, fmt.Errorf("set owner %d:%d: %w", uid, gid, err)
 	}
-	if in.Recorded && gid == 0 {
-		rec.gid = 0
+	nobody, err := standIn()
+	if err != nil {
+		return outside, false, err
+	}
+	if in.recorded && gid == nobody.gid {
+		rec.gid = gid
 	}
 	if rec == (owner{noID, noID}) {
 		if stale && h.FD >= 0 {
-			return true, h.RemoveXattr(layers.XattrOwner)
+			return outside, true, h.RemoveXattr(layers.XattrOwner)
 		}
-		return true, nil
+		return outside, true, nil
 	}
 	if h.FD < 0 {
-		// An explicit group 0 is lost with less harm: Capture then says it was inherited.
-		return rec.uid == noID && rec.gid == 0, nil
+		// An explicit group is lost with less harm: Capture then says it was inherited.
+		return outside, rec.uid == noID && rec.gid == nobody.gid, nil
 	}
 	value, err := rec.encode()
 	if err != nil {
-		return false, err
+		return outside, false, err
 	}
 	if err := h.SetXattr(layers.XattrOwner, value); err != nil {
-		return false, fmt.Errorf("record owner %d:%d: %w", uid, gid, NoUserXattrs(err))
+		return outside, false, fmt.Errorf("record owner %d:%d: %w", uid, gid, NoUserXattrs(err))
 	}
-	return true, nil
+	return outside, true, nil
 }
 
-// chownInPart sets what the kernel accepts of an owner that it has refused, 0 in place of the rest, and returns
+// nobodyID is the id on the disk of a file whose own is outside of the map: what 16 bits have for "none", so that no file
+// has it in earnest. Where the map does not reach it, it is the highest that there is; 0 where there is but one.
+const nobodyID = 65535
+
+// SeenAs returns the user that files belong to on the disk whose own is outside of the map.
+func SeenAs() (uint32, error) {
+	nobody, err := standIn()
+	return nobody.uid, err
+}
+
+// standIn returns the ids of files whose own are outside of the map of this process.
+var standIn = sync.OnceValues(func() (owner, error) {
+	uid, uerr := nobodyOf("/proc/self/uid_map")
+	gid, gerr := nobodyOf("/proc/self/gid_map")
+	return owner{uid, gid}, errors.Join(uerr, gerr)
+})
+
+func nobodyOf(idMap string) (uint32, error) {
+	data, err := os.ReadFile(idMap)
+	if err != nil {
+		return 0, err
+	}
+	var highest uint64
+	for line := range strings.Lines(string(data)) {
+		var inside, outside, count uint64
+		if _, err := fmt.Sscan(line, &inside, &outside, &count); err != nil {
+			return 0, fmt.Errorf("%s: %q: %w", idMap, line, err)
+		}
+		if inside <= nobodyID && nobodyID < inside+count {
+			return nobodyID, nil
+		}
+		highest = max(highest, inside+count-1)
+	}
+	return uint32(min(highest, noID-1)), nil
+}
+
+// chownInPart sets what the kernel accepts of an owner that it has refused, nobody in place of the rest, and returns
 // what is left to record.
 func chownInPart(h Handle, uid, gid uint32) (owner, error) {
+	nobody, err := standIn()
+	if err != nil {
+		return owner{}, err
+	}
 	for _, try := range []struct {
 		uid, gid uint32
 		rec      owner
 	}{
-		{uid, 0, owner{noID, gid}},
-		{0, gid, owner{uid, noID}},
-		{0, 0, owner{uid, gid}},
+		{uid, nobody.gid, owner{noID, gid}},
+		{nobody.uid, gid, owner{uid, noID}},
+		{nobody.uid, nobody.gid, owner{uid, gid}},
 	} {
 		if try.uid == uid && try.gid == gid {
 			continue // already refused
 		}
 		if err := h.chown(int(try.uid), int(try.gid)); err == nil {
-			// A recorded id that is 0 needs no record.
 			return try.rec, nil
-		} else if !refused(err) || (try.uid == 0 && try.gid == 0) {
+		} else if !refused(err) || (try.uid == nobody.uid && try.gid == nobody.gid) {
 			return owner{}, fmt.Errorf("set owner %d:%d: %w", try.uid, try.gid, err)
 		}
 	}

@@ -33,6 +33,19 @@ func IsOpaque(dir int) (bool, error) {
 	return ok && string(value) == "y", err
 }
 
+// HidesAll is [IsOpaque] for a directory's path, for those who have it open for its name only.
+func HidesAll(path string) (bool, error) {
+	value := make([]byte, 1)
+	n, err := unix.Getxattr(path, layers.XattrOpaque, value)
+	switch {
+	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ERANGE):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return string(value[:n]) == "y", nil
+}
+
 // MakeOpaque makes a directory hide the lower ones of its path.
 func MakeOpaque(dir int) error {
 	if err := (Handle{FD: dir}).SetXattr(layers.XattrOpaque, []byte("y")); err != nil {

@@ -86,18 +86,20 @@ func (h Handle) RemoveXattr(name string) error {
 	return nil
 }
 
+// ErrNoUserXattrs says that no layer directory can be on a file system.
+var ErrNoUserXattrs = errors.New("the file system has no user xattrs, which layer directories need")
+
 // NoUserXattrs explains an error for a record that xtoo cannot do without.
 func NoUserXattrs(err error) error {
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return fmt.Errorf("%w: the file system has no user xattrs, which layer directories need: "+
-			"set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs", err)
+		return fmt.Errorf("%w: %w", err, ErrNoUserXattrs)
 	}
 	return err
 }
 
-// setXattrs gives h the xattrs of a layer's entry. Those that the kernel refuses are kept under another name
+// SetXattrs gives h the xattrs of a layer's entry. Those that the kernel refuses are kept under another name
 // if the file can carry that; the names of those that it cannot hold at all are returned.
-func setXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
+func SetXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
 	// Sorted, so that it is always the same ones that fit.
 	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
 		value := xattrs[name]

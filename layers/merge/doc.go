@@ -21,7 +21,8 @@
 //     upper layer, or from a lower layer. A layer with a hidden member that a visible link needs is read a second
 //     time, as far as that member. A link to what its own layer has hidden by then is refused;
 //   - the target of a hard link is a name in the layers; symbolic links on the way to it are not followed;
-//   - a member below something that is not a directory in the same layer is refused.
+//   - a member below something that is not a directory in the same layer is refused; a whiteout there, or below what the
+//     layer itself hides, has nothing to hide, and implies no directory.
 //
 // What is remembered of a path takes some 50 bytes: a million of them 50 MB.
 package merge

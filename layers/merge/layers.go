@@ -144,6 +144,31 @@ func (v *View) Lookup(path string) Found {
 	return Absent
 }
 
+// Covered reports whether layers below the topmost have something at a clean path, or below it. What one of them deletes
+// is none of it.
+func (v *View) Covered(path string) bool {
+	id, ok := v.find(path)
+	if !ok {
+		return false
+	}
+	n := v.t.at(id)
+	return max(n.seen, n.below) > 1 && (n.flags&marked == 0 || v.t.marks[id].gone == 0)
+}
+
+// find returns the node of a clean path.
+func (v *View) find(path string) (id uint32, ok bool) {
+	for more := path != ""; more; {
+		var name string
+		name, path, more = strings.Cut(path, "/")
+		next := v.t.index[v.t.slot(id, name)]
+		if next == 0 {
+			return none, false
+		}
+		id = next - 1
+	}
+	return id, true
+}
+
 // Implied yields the directories that no layer describes, but for the root, in the order in which they were met.
 func (v *View) Implied() iter.Seq[string] {
 	return func(yield func(string) bool) {

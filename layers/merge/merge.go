@@ -24,6 +24,9 @@ type merger struct {
 	links map[uint32]*source
 	again map[memberKey]*source
 	lower map[uint32][]*source
+	// holding are the directories with whiteouts that the layer has, each with the deepest directory on the way to it
+	// that no upper layer hides.
+	holding map[uint32]uint32
 
 	// The directory of the member before: members of one directory mostly stand together.
 	dir struct {
@@ -51,6 +54,7 @@ func (m *merger) startLayer() error {
 	m.scan = nil
 	m.links = map[uint32]*source{}
 	m.again = map[memberKey]*source{}
+	m.holding = map[uint32]uint32{}
 	m.dir.valid = false
 	return nil
 }
@@ -73,6 +77,7 @@ func (m *merger) read(ctx context.Context, l Layer, scanned bool) error {
 	if err := m.readAgain(ctx, l); err != nil {
 		return fmt.Errorf("second pass: %w", err)
 	}
+	m.implyHolding()
 	return m.checkLower()
 }
 
@@ -147,7 +152,7 @@ func (m *merger) member(seq uint32, e *layers.Member, data io.Reader) error {
 }
 
 // whiteout records a whiteout of the layer. It counts for lower layers only, so it may stand before or after what its
-// own layer has at the same place.
+// own layer has at the same place. Where that has something else than a directory above it, it has nothing to hide.
 func (m *merger) whiteout(seq uint32, e *layers.Member) error {
 	set, dir := m.t.setGone, e.Path
 	if e.Kind == layers.Opaque {
@@ -156,14 +161,16 @@ func (m *merger) whiteout(seq uint32, e *layers.Member) error {
 		dir, _ = layers.Split(e.Path)
 	}
 	id, _, err := m.enter(dir)
+	if errors.Is(err, layers.ErrUnsafe) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	// The directory of a whiteout is there, as that of any member.
 	m.t.at(id).below = m.layer
 	m.t.noteBelow(id, m.layer)
 	if m.scan == nil || !m.scan.replaced(m.t, id, seq) {
-		m.t.imply(m.dir.open, m.layer)
+		m.holding[id] = m.dir.open
 	}
 	if e.Kind == layers.Whiteout {
 		if id, _, err = m.locate(e.Path); err != nil {
@@ -172,6 +179,16 @@ func (m *merger) whiteout(seq uint32, e *layers.Member) error {
 	}
 	set(id, m.layer)
 	return nil
+}
+
+// implyHolding makes the directories of a layer's whiteouts be there, as those of any member are, but for those that the
+// layer itself hides: a whiteout in what is deleted says no more than that it is.
+func (m *merger) implyHolding() {
+	for id, open := range m.holding {
+		if !m.t.cutIn(id, m.layer) {
+			m.t.imply(open, m.layer)
+		}
+	}
 }
 
 // locate returns the node of a member, and whether an upper layer hides all there is in its directory.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -47,7 +48,7 @@ type BlobWriter struct {
 
 // NewBlob starts a blob. The caller ends it with Commit or Abort. Writing fails once ctx has ended.
 func (s *Store) NewBlob(ctx context.Context) (*BlobWriter, error) {
-	work, err := s.workspace(s.dir)
+	work, err := s.workspace(s.own)
 	if err != nil {
 		return nil, fmt.Errorf("start a blob: %w", err)
 	}
@@ -110,6 +111,7 @@ type verifyReader struct {
 	io.ReadCloser
 	v    digest.Verifier
 	what string // "layer sha256:…", for the error
+	path string // the file that it is read from
 }
 
 // ErrDamaged says that a blob's content is not what its digest says.
@@ -120,8 +122,20 @@ func (r *verifyReader) Read(p []byte) (int, error) {
 	if n > 0 {
 		_, _ = r.v.Write(p[:n]) // hashing does not fail
 	}
-	if err == io.EOF && !r.v.Verified() { // the io.Reader contract returns it bare
-		return n, fmt.Errorf("read %s: %w", r.what, ErrDamaged)
+	switch {
+	case err == io.EOF && !r.v.Verified(): // the io.Reader contract returns it bare
+		return n, fmt.Errorf("read %s: %s: %w", r.what, r.path, ErrDamaged)
+	case err != nil && err != io.EOF:
+		return n, fmt.Errorf("read %s: %w", r.what, damaged(r.path, err))
 	}
 	return n, err
+}
+
+// damaged makes an error of reading a file say which it is, and that it is damaged, unless it could not be read at all.
+func damaged(path string, err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%s: %w (%w)", path, ErrDamaged, err)
 }

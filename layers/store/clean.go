@@ -18,6 +18,7 @@ import (
 type Keep struct {
 	Blobs  map[digest.Digest]bool
 	Layers map[digest.Digest]bool // by diff id
+	Dirs   map[digest.Digest]bool // layer directories that are not named by a diff id
 }
 
 // Cleaned says what a cleaning removed.
@@ -33,9 +34,10 @@ type Cleaned struct {
 }
 
 // Clean removes what keep does not name: blobs, layer directories, the records that speak of them, inputs, logs, and
-// the rubbish of dead builds. keep is asked for once the store is this process's own.
+// the rubbish of dead builds. keep is asked for once the store is this process's own. What cannot be read or removed is left
+// where it is, and is the error when all the rest is done; an end of ctx is obeyed at once.
 func (s *Store) Clean(ctx context.Context, keep func() (Keep, error), rm Remover) (Cleaned, error) {
-	release, err := s.exclusive()
+	release, err := s.Exclusive()
 	if err != nil {
 		return Cleaned{}, err
 	}
@@ -44,7 +46,7 @@ func (s *Store) Clean(ctx context.Context, keep func() (Keep, error), rm Remover
 	if err != nil {
 		return Cleaned{}, err
 	}
-	c := &collection{s: s, rm: rm, keep: k, dirs: map[digest.Digest]bool{}, logs: map[string]bool{}}
+	c := &collection{s: s, rm: rm, keep: k, named: map[string]bool{}, logs: map[string]bool{}}
 	err = c.run(ctx)
 	slices.Sort(c.done.Unknown)
 	return c.done, err
@@ -52,30 +54,45 @@ func (s *Store) Clean(ctx context.Context, keep func() (Keep, error), rm Remover
 
 // CleanAll removes everything that the store holds, and the store's directory with it.
 func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
-	release, err := s.exclusive()
+	release, err := s.Exclusive()
 	if err != nil {
 		return err
 	}
 	defer release()
+	defer s.unmade()
+	// What is half removed must not be taken for whole.
+	holders, err := s.holders()
+	if err != nil {
+		return err
+	}
+	for _, h := range holders {
+		if err := errors.Join(ctx.Err(), distrust(h)); err != nil {
+			return err
+		}
+	}
 	var gone []string
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		for _, name := range rooms() {
 			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 				gone = append(gone, filepath.Join(dir, name))
 			}
 		}
 	}
-	err = removeTrees(ctx, gone, rm)
-	if rerr := os.Remove(s.path(usersFile)); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
-		err = rerr
-	}
-	s.unmade()
-	if err != nil {
+	if err := removeTrees(ctx, gone, rm); err != nil {
 		return err
 	}
-	for _, dir := range s.dirs() {
+	// The store's own last: as long as its lock is there, nobody makes anything in the scratch.
+	for _, dir := range slices.Backward(s.Roots()) {
+		if err := os.Remove(filepath.Join(dir, usersFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		// Something that is not the store's own stays, and its directory with it.
 		err := os.Remove(dir)
+		if holder := filepath.Dir(dir); err == nil && filepath.Base(holder) == dirMachines {
+			if err = os.Remove(holder); err == nil {
+				err = os.Remove(filepath.Dir(holder))
+			}
+		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EBUSY) {
 			continue
 		}

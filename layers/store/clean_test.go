@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -22,9 +23,7 @@ func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
 	kept := putLayer(t, s, someTar(t, 1000), layers.Gzip, 1)
 	gone := putLayer(t, s, someTar(t, 2000), layers.Gzip, 1)
 	for _, l := range []store.Layer{kept, gone} {
-		if err := os.MkdirAll(s.LayerDir(l.DiffID), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		adopt(t, s, l.DiffID)
 		key := digest.FromString(l.DiffID.String())
 		log, err := s.LogPath(key, "x/y")
 		if err != nil {
@@ -53,10 +52,10 @@ func TestCleanKeepsWhatIsNamedAndNothingElse(t *testing.T) {
 	if done.Blobs != 1 || done.Layers != 1 || done.Logs != 1 || done.Records != 2 {
 		t.Errorf("removed %+v", done)
 	}
-	if _, ok := s.Layer(kept.DiffID); !ok || !s.HasLayerDir(kept.DiffID) {
+	if _, ok := s.Layer(kept.DiffID); !ok || !s.Dirs("ids").Has(kept.DiffID) {
 		t.Error("what was to be kept is gone")
 	}
-	if _, ok := s.Layer(gone.DiffID); ok || s.HasLayerDir(gone.DiffID) {
+	if _, ok := s.Layer(gone.DiffID); ok || s.Dirs("ids").Has(gone.DiffID) {
 		t.Error("what nothing names is still there")
 	}
 }
@@ -68,7 +67,7 @@ func TestCleanStaysAwayFromABuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CleanAll(ctx, removeAll); err == nil || !strings.Contains(err.Error(), "a build is running") {
+	if err := s.CleanAll(ctx, removeAll); err == nil || !strings.Contains(err.Error(), "a build or a cleaning") {
 		t.Errorf("cleaning under a build gives %v", err)
 	}
 	release()
@@ -83,7 +82,9 @@ func TestCleanStaysAwayFromABuild(t *testing.T) {
 // clean cleans a store of which some layers are kept.
 func clean(t *testing.T, s *store.Store, keep ...digest.Digest) store.Cleaned {
 	t.Helper()
-	k := store.Keep{Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}}
+	k := store.Keep{
+		Blobs: map[digest.Digest]bool{}, Layers: map[digest.Digest]bool{}, Dirs: map[digest.Digest]bool{digest.FromString("a chain id"): true},
+	}
 	for _, d := range keep {
 		k.Layers[d], k.Blobs[d] = true, true
 	}
@@ -109,19 +110,23 @@ func TestCleanFollowsReferences(t *testing.T) {
 	other.Size++
 	kept, gone := digest.FromString("kept"), digest.FromString("gone")
 	dir := digest.FromString("a chain id")
+	names := func(what string) []string { return []string{store.RecordName(kind, digest.FromString(what))} }
 	for name, c := range map[string]struct {
 		refs  store.Refs
 		stays bool
 	}{
-		"nothing":       {store.Refs{}, true},
-		"kept":          {store.Refs{Layers: []digest.Digest{kept}, Blobs: []digest.Digest{kept}, Dirs: []digest.Digest{dir}}, true},
-		"layer":         {store.Refs{Layers: []digest.Digest{kept, gone}}, false},
-		"blob":          {store.Refs{Blobs: []digest.Digest{gone}}, false},
-		"file":          {store.Refs{File: &id}, true},
-		"another file":  {store.Refs{File: &other}, false},
-		"boot":          {store.Refs{Boot: store.BootID()}, true},
-		"another boot":  {store.Refs{Boot: "another"}, false},
-		"dirs that are": {store.Refs{Layers: []digest.Digest{gone}, Dirs: []digest.Digest{digest.FromString("another")}}, false},
+		"nothing":         {store.Refs{}, true},
+		"kept":            {store.Refs{Layers: []digest.Digest{kept}, Blobs: []digest.Digest{kept}, Records: names("named")}, true},
+		"layer":           {store.Refs{Layers: []digest.Digest{kept, gone}, Records: names("named by gone")}, false},
+		"blob":            {store.Refs{Blobs: []digest.Digest{gone}}, false},
+		"file":            {store.Refs{File: &id}, true},
+		"another file":    {store.Refs{File: &other}, false},
+		"boot":            {store.Refs{Boot: store.BootID()}, true},
+		"another boot":    {store.Refs{Boot: "another"}, false},
+		"named":           {store.Refs{Held: true, Records: names("named by held")}, true},
+		"named by held":   {store.Refs{Held: true}, false},
+		"named by gone":   {store.Refs{Held: true}, false},
+		"named by nobody": {store.Refs{Held: true}, false},
 	} {
 		key := digest.FromString(name)
 		if err := s.Put(kind, key, c.refs, "x"); err != nil {
@@ -134,15 +139,13 @@ func TestCleanFollowsReferences(t *testing.T) {
 		}()
 	}
 	for _, d := range []digest.Digest{kept, gone, dir, digest.FromString("another")} {
-		if err := os.MkdirAll(s.LayerDir(d), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		adopt(t, s, d)
 	}
-	if done := clean(t, s, kept); done.Layers != 2 || done.Records != 5 || len(done.Unknown) > 0 {
+	if done := clean(t, s, kept); done.Layers != 2 || done.Records != 7 || len(done.Unknown) > 0 {
 		t.Errorf("removed %+v", done)
 	}
-	if !s.HasLayerDir(kept) || !s.HasLayerDir(dir) {
-		t.Error("a directory that a living record names is gone")
+	if !s.Dirs("ids").Has(kept) || !s.Dirs("ids").Has(dir) {
+		t.Error("a directory that is to be kept is gone")
 	}
 }
 
@@ -173,9 +176,13 @@ func TestCleanLeavesWhatItDoesNotKnow(t *testing.T) {
 		"notes", "oci/blobs/sha256/x", "tmp/mine",
 	}
 	old := []string{"cache/nodes/1/" + hex + ".json", "cache/last/1/" + hex + ".json", "cache/tests/2/.1.part", "cache/tests/2/" + strings.Repeat("0", 64) + ".json"}
-	own := []string{"cache/locks/" + strings.Repeat("a", 32), "inputs/" + hex}
+	own := []string{"cache/locks/" + strings.Repeat("a", 32), "inputs/" + hex, "layers/" + hex + "/boot"}
 	write(unknown...)
 	write(old...)
+	hoursAgo := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(filepath.Join(s.Dir(), "cache/tests/2/.1.part"), hoursAgo, hoursAgo); err != nil {
+		t.Fatal(err)
+	}
 	write(own...)
 	if err := os.WriteFile(filepath.Join(s.Dir(), "cache/secret-key"), make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)

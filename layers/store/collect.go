@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -19,26 +22,50 @@ import (
 // A collection is one [Store.Clean]. It knows the names in a store and the envelope of records, and of what the
 // records say nothing else. What has another name than a store's is left alone.
 type collection struct {
-	s    *Store
-	rm   Remover
-	keep Keep
-	dirs map[digest.Digest]bool // layer directories that the records which stay name
-	logs map[string]bool
-	done Cleaned
+	s     *Store
+	rm    Remover
+	keep  Keep
+	named map[string]bool // held records that the records which stay name
+	logs  map[string]bool
+	held  []heldRecord // that may stay, if they are named
+	left  []error      // what could not be read or removed
+	done  Cleaned
+}
+
+// A heldRecord is one whose own references hold.
+type heldRecord struct {
+	name, path string
+	refs       Refs
 }
 
 func (c *collection) run(ctx context.Context) error {
-	if err := c.s.Sweep(ctx, c.rm); err != nil {
-		return err
-	}
+	c.leave(c.s.Sweep(ctx, c.rm))
 	for _, step := range []func(context.Context) error{
-		c.names, c.records, c.locks, c.layers, c.logFiles, c.inputs, c.blobs, // records first: none must outlive what it names
+		c.names, c.records, c.heldRecords, c.locks, c.layers, c.logFiles, c.inputs, c.blobs, // records first: none must outlive what it names
 	} {
-		if err := errors.Join(ctx.Err(), step(ctx)); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
+		c.leave(step(ctx))
 	}
-	return nil
+	return errors.Join(append(c.left, ctx.Err())...)
+}
+
+// leave notes what could not be done. The rest goes on.
+func (c *collection) leave(err error) {
+	if err != nil {
+		c.left = append(c.left, err)
+	}
+}
+
+// remove removes a file. One that is gone already is none of ours.
+func (c *collection) remove(path string) bool {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	c.leave(err)
+	return err == nil
 }
 
 // files calls each for what stands in a directory under a name that a store has there, and notes the rest.
@@ -70,9 +97,11 @@ func nothing(fs.DirEntry, string) error { return nil }
 
 // names notes what stands beside the rooms, and in tmp/ beside what processes have there.
 func (c *collection) names(context.Context) error {
-	known := func(e fs.DirEntry) bool { return e.Name() == usersFile || slices.Contains(rooms(), e.Name()) }
+	known := func(e fs.DirEntry) bool {
+		return e.Name() == usersFile || e.Name() == dirMachines || slices.Contains(rooms(), e.Name())
+	}
 	work := func(e fs.DirEntry) bool { return workName().MatchString(e.Name()) }
-	for _, dir := range c.s.dirs() {
+	for _, dir := range c.s.Roots() {
 		if err := errors.Join(c.files(dir, known, nothing), c.files(filepath.Join(dir, dirTmp), work, nothing)); err != nil {
 			return err
 		}
@@ -103,20 +132,18 @@ func (c *collection) recordsOf(kind Kind, dir string) error {
 		return !e.IsDir() && (record || leftover)
 	}
 	err := c.files(dir, has, func(e fs.DirEntry, path string) error {
-		record, _ := recordName(e.Name())
-		if record && !old {
-			stays, known := c.stays(kind, path)
-			if !known {
-				c.done.Unknown = append(c.done.Unknown, path)
-			}
-			if stays || !known {
-				return nil
+		_, leftover := recordName(e.Name())
+		switch {
+		case leftover && isFresh(e):
+			// Somebody who only looks may be writing what he learnt.
+		case leftover:
+			c.remove(path)
+		case old || !c.stays(kind, path):
+			if c.remove(path) {
+				c.done.Records++
 			}
 		}
-		if record {
-			c.done.Records++
-		}
-		return os.Remove(path)
+		return nil
 	})
 	if err == nil && old {
 		_ = os.Remove(dir) // something else may be in it
@@ -124,40 +151,82 @@ func (c *collection) recordsOf(kind Kind, dir string) error {
 	return err
 }
 
-// stays says whether a record's references hold, and notes what it keeps. A record that is not known is of a later
-// program; a damaged one is nobody's.
-func (c *collection) stays(kind Kind, path string) (stays, known bool) {
+// freshAge is how old a temporary file must be to be taken for one that a killed process left.
+const freshAge = time.Hour
+
+func isFresh(e fs.DirEntry) bool {
+	fi, err := e.Info()
+	return err == nil && time.Since(fi.ModTime()) < freshAge
+}
+
+// stays says whether a record is not to be removed now, and notes what it keeps. A record that is not known is of a later
+// program; a damaged one is nobody's; one that cannot be read may be good.
+func (c *collection) stays(kind Kind, path string) bool {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return false, true
+		if !errors.Is(err, fs.ErrNotExist) {
+			c.leave(err)
+		}
+		return true
 	}
 	var e struct {
 		Version int
 		Kind    Kind
 		Refs    Refs
 	}
-	if err := json.Unmarshal(data, &e); err != nil || e.Version == 0 {
-		return false, !json.Valid(data) || e.Version != 0
+	err = json.Unmarshal(data, &e)
+	damaged := err != nil && !json.Valid(data)
+	switch {
+	case damaged || err == nil && e.Version == 0:
+		return false
+	case err != nil || e.Version != envelopeVersion || e.Kind != kind:
+		c.done.Unknown = append(c.done.Unknown, path)
+		return true
+	case !c.holds(e.Refs):
+		return false
+	case e.Refs.Held:
+		name := string(kind) + "/" + strings.TrimSuffix(filepath.Base(path), ".json")
+		c.held = append(c.held, heldRecord{name: name, path: path, refs: e.Refs})
+		return true
 	}
-	if e.Version != envelopeVersion || e.Kind != kind {
-		return false, false
+	for _, r := range e.Refs.Records {
+		c.named[r] = true
 	}
-	r := e.Refs
-	if !all(r.Layers, c.keep.Layers) || !all(r.Blobs, c.keep.Blobs) || r.Boot != "" && r.Boot != c.s.boot() {
-		return false, true
-	}
-	if r.File != nil {
-		if id, err := IdentifyFile(r.File.Path); err != nil || id != *r.File {
-			return false, true
-		}
-	}
-	for _, d := range r.Dirs {
-		c.dirs[d] = true
-	}
+	c.keepLogs(e.Refs)
+	return true
+}
+
+func (c *collection) keepLogs(r Refs) {
 	for _, l := range r.Logs {
 		c.logs[l] = true
 	}
-	return true, true
+}
+
+// holds says whether what a record refers to is there. A file outside that cannot be looked at may be there.
+func (c *collection) holds(r Refs) bool {
+	if !all(r.Layers, c.keep.Layers) || !all(r.Blobs, c.keep.Blobs) || r.Boot != "" && r.Boot != c.s.boot() {
+		return false
+	}
+	if r.File == nil {
+		return true
+	}
+	id, err := IdentifyFile(r.File.Path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNoFile)
+	}
+	return id == *r.File
+}
+
+// heldRecords removes those that no other record names.
+func (c *collection) heldRecords(context.Context) error {
+	for _, h := range c.held {
+		if c.named[h.name] {
+			c.keepLogs(h.refs)
+		} else if c.remove(h.path) {
+			c.done.Records++
+		}
+	}
+	return nil
 }
 
 func all(wanted []digest.Digest, have map[digest.Digest]bool) bool {
@@ -180,21 +249,50 @@ func (c *collection) locks(context.Context) error {
 	})
 }
 
+var groupName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{12}$`) })
+
+// layers goes through layers/IDS. Directories right below layers/ are of earlier programs, which knew no maps.
 func (c *collection) layers(ctx context.Context) error {
 	var gone []string
-	err := c.files(c.s.layersDir(), named(true, hexName()), func(e fs.DirEntry, path string) error {
-		if d := hexDigest(e); !c.keep.Layers[d] && !c.dirs[d] {
-			gone = append(gone, path)
+	either := func(e fs.DirEntry) bool {
+		return e.IsDir() && (groupName().MatchString(e.Name()) || hexName().MatchString(e.Name()))
+	}
+	err := c.files(c.s.layersDir(), either, func(e fs.DirEntry, dir string) error {
+		if hexName().MatchString(e.Name()) {
+			gone = append(gone, dir)
+			return nil
 		}
-		return nil
+		in := func(e fs.DirEntry) bool {
+			return e.IsDir() && hexName().MatchString(e.Name()) || !e.IsDir() && e.Name() == idsFile
+		}
+		return c.files(dir, in, func(e fs.DirEntry, path string) error {
+			if d := hexDigest(e); e.IsDir() && !c.keep.Layers[d] && !c.keep.Dirs[d] {
+				gone = append(gone, path)
+			}
+			return nil
+		})
 	})
-	if err != nil || len(gone) == 0 {
-		return err
+	for _, path := range gone {
+		// What is half removed must not be taken for whole: without what stands beside it nobody trusts it.
+		if err := errors.Join(ctx.Err(), distrust(path)); err != nil {
+			return err
+		}
+		if err := removeTree(ctx, path, c.rm); err != nil {
+			c.leave(fmt.Errorf("remove a layer directory: %w", err))
+			continue
+		}
+		c.done.Layers++
 	}
-	if err := removeTrees(ctx, gone, c.rm); err != nil {
-		return err
+	return err
+}
+
+// distrust makes a layer directory one that [Dirs.Has] does not trust.
+func distrust(holder string) error {
+	for _, name := range []string{madeFile, freshFile} {
+		if err := os.Remove(filepath.Join(holder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	c.done.Layers += len(gone)
 	return nil
 }
 
@@ -211,14 +309,19 @@ func (c *collection) logFiles(context.Context) error {
 		if c.logs[e.Name()] {
 			return nil
 		}
-		c.done.Logs++
-		return os.Remove(path)
+		if c.remove(path) {
+			c.done.Logs++
+		}
+		return nil
 	})
 }
 
 // inputs removes all inputs: they are for builds that run, and none does.
 func (c *collection) inputs(context.Context) error {
-	return c.files(c.s.path(dirInputs), named(false, hexName()), func(_ fs.DirEntry, path string) error { return os.Remove(path) })
+	return c.files(c.s.path(dirInputs), named(false, hexName()), func(_ fs.DirEntry, path string) error {
+		c.remove(path)
+		return nil
+	})
 }
 
 func (c *collection) blobs(ctx context.Context) error {
@@ -226,15 +329,14 @@ func (c *collection) blobs(ctx context.Context) error {
 		if c.keep.Blobs[hexDigest(e)] {
 			return nil
 		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		fi, err := e.Info()
-		if err != nil {
-			return err
+		if err == nil && c.remove(path) {
+			c.done.Blobs++
+			c.done.Bytes += fi.Size()
 		}
-		if err := errors.Join(ctx.Err(), os.Remove(path)); err != nil {
-			return err
-		}
-		c.done.Blobs++
-		c.done.Bytes += fi.Size()
-		return nil
+		return err
 	})
 }

@@ -7,8 +7,9 @@
 //
 //	$XTOO_STORE (default $XDG_DATA_HOME/xtoo, else ~/.local/share/xtoo), mode 0700
 //	  oci/                     an OCI image layout: every blob once, every image built, by its tag
-//	  layers/HEX/fs            the directory of the layer whose diff id is sha256:HEX, in overlayfs's on-disk
-//	                           format (user.overlay.* xattrs); a cache of oci/: it can be unpacked again
+//	  layers/IDS/HEX/fs        the directory of the layer whose diff id is sha256:HEX, under one map of ids, in overlayfs's
+//	                           on-disk format (user.overlay.* xattrs); a cache of oci/: it can be unpacked again
+//	  layers/IDS/HEX/made      what it looked like when it was made (see [Dirs]); "fresh" until it is on the disk
 //	  cache/KIND/N/HEX.json    records: what was made from what, in an envelope (see [Store.Put], [Refs])
 //	  cache/secret-key         the key that digests of secrets are taken under
 //	  cache/locks/             lock files, present only while something is locked
@@ -18,7 +19,7 @@
 //	  tmp/NAME, tmp/NAME.lock  work in progress of a living process, or rubbish of a dead one
 //	  lock                     locked, shared, by builds; exclusively by a cleaning
 //
-// A record is {"version":1, "kind":"nodes/2", "refs":{…}, "body":…}. Its kind belongs to the package that writes it; a
+// A record is {"version":1, "kind":"nodes/3", "refs":{…}, "body":…}. Its kind belongs to the package that writes it; a
 // cleaning looks at the references alone, and leaves alone what has a name that a store does not have.
 //
 // Everything but oci/ can be made again; all of it can be deleted at any time while no build runs

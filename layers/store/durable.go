@@ -8,17 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
 
 // A layer directory is not synced when it is made: that would cost more than making it. Instead a file beside it says in
 // which boot of the machine it was made. In that boot it is what was written; after a power cut it may not be, and is
 // made again from its blob, which was synced. Once the kernel has had time to write it out, a sync costs nothing: then
-// the file goes, and the directory is good for ever.
-
-// bootFile stands beside a layer directory that may not be on the disk yet.
-const bootFile = "boot"
+// the file gets another name, and the directory is good for ever.
 
 // settleAge is how old an unsynced layer directory must be before it is synced. The kernel writes out by itself
 // after about half a minute.
@@ -33,52 +29,20 @@ func BootID() string {
 	return strings.TrimSpace(string(data))
 }
 
-// HasLayerDir says whether the layer is unpacked, and is what was unpacked.
-func (s *Store) HasLayerDir(diffID digest.Digest) bool {
-	dir := filepath.Dir(s.LayerDir(diffID))
-	if _, err := os.Stat(dir); err != nil {
-		return false
-	}
-	boot, err := os.ReadFile(filepath.Join(dir, bootFile))
-	return errors.Is(err, fs.ErrNotExist) || err == nil && string(boot) == s.boot()
-}
-
-// StaleLayerDir returns the directory that stands where the layer's should, if [Store.HasLayerDir] does not trust it.
-// It must be removed before another one can be adopted.
-func (s *Store) StaleLayerDir(diffID digest.Digest) (string, bool) {
-	dir := filepath.Dir(s.LayerDir(diffID))
-	_, err := os.Lstat(dir)
-	return dir, err == nil && !s.HasLayerDir(diffID)
-}
-
-// AdoptLayerDir makes the directory holder, which must hold nothing but `fs`, the directory of a layer.
-// If the layer is there already, holder is left where it is: the caller removes it.
-func (s *Store) AdoptLayerDir(holder string, diffID digest.Digest) error {
-	if err := os.WriteFile(filepath.Join(holder, bootFile), []byte(s.boot()), 0o600); err != nil {
-		return err
-	}
-	err := os.Rename(holder, filepath.Dir(s.LayerDir(diffID)))
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTEMPTY) {
-		return nil
-	}
-	return err
-}
-
 // Settle makes the layer directories of this boot durable that are old enough for that to cost nothing.
 func (s *Store) Settle() error {
-	entries, err := readDir(s.layersDir())
+	holders, err := s.holders()
 	if err != nil {
 		return err
 	}
 	var old []string
-	for _, e := range entries {
-		marker := filepath.Join(s.layersDir(), e.Name(), bootFile)
-		fi, err := os.Lstat(marker)
+	for _, holder := range holders {
+		fi, err := os.Lstat(filepath.Join(holder, freshFile))
 		if err != nil || time.Since(fi.ModTime()) < settleAge {
 			continue
 		}
-		if boot, err := os.ReadFile(marker); err == nil && string(boot) == s.boot() {
-			old = append(old, marker)
+		if _, err := s.readMade(holder); err == nil {
+			old = append(old, holder)
 		}
 	}
 	if len(old) == 0 {
@@ -92,8 +56,9 @@ func (s *Store) Settle() error {
 	if err != nil {
 		return err
 	}
-	for _, marker := range old {
-		if err := os.Remove(marker); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, holder := range old {
+		err := os.Rename(filepath.Join(holder, freshFile), filepath.Join(holder, madeFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

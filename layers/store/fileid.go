@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -22,6 +24,9 @@ type FileID struct {
 	Inode uint64 `json:"inode"`
 }
 
+// errNoFile says that a path leads to something else than a regular file.
+var errNoFile = errors.New("not a regular file")
+
 // IdentifyFile looks at a file without opening it. Symbolic links are followed.
 func IdentifyFile(path string) (FileID, error) {
 	abs, err := filepath.Abs(path)
@@ -33,7 +38,7 @@ func IdentifyFile(path string) (FileID, error) {
 		return FileID{}, err
 	}
 	if !fi.Mode().IsRegular() {
-		return FileID{}, fmt.Errorf("%s is not a regular file", path)
+		return FileID{}, fmt.Errorf("%s is %w", path, errNoFile)
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -64,7 +69,18 @@ func (s *Store) RememberFile(r FileRecord) error {
 	return s.Put(kindFile, digest.FromString(r.ID.Path), Refs{File: &r.ID}, r)
 }
 
-// FileDigest returns the sha256 of a file, from memory if it is unchanged since it was last read.
+// isSettled says whether a file whose digest is taken from now on will show by its times if it is changed after that: they
+// are those of a clock that ticks, in hundredths of a second at most, on old file systems in whole seconds or two.
+func (id FileID) isSettled(now time.Time) bool {
+	tick := 100 * time.Millisecond
+	if id.Ctime%int64(time.Second) == 0 {
+		tick = 3 * time.Second
+	}
+	return now.Sub(time.Unix(0, id.Ctime)).Abs() > tick
+}
+
+// FileDigest returns the sha256 of a file, from memory if it is unchanged since it was last read. It is remembered unless
+// the file was changed just before: another change in the same tick of the clock would not be seen.
 func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, FileID, error) {
 	id, err := IdentifyFile(path)
 	if err != nil {
@@ -73,6 +89,7 @@ func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, Fil
 	if r, ok := s.RememberedFile(id); ok {
 		return r.Digest, id, nil
 	}
+	settled := id.isSettled(time.Now())
 	f, err := os.Open(path)
 	if err != nil {
 		return "", FileID{}, err
@@ -88,6 +105,9 @@ func (s *Store) FileDigest(ctx context.Context, path string) (digest.Digest, Fil
 	}
 	if after != id {
 		return "", FileID{}, fmt.Errorf("%s changed while it was read", path)
+	}
+	if !settled {
+		return h.Digest(), id, nil
 	}
 	return h.Digest(), id, s.RememberFile(FileRecord{ID: id, Digest: h.Digest()})
 }

@@ -84,9 +84,9 @@ func (s *Store) OpenLayer(diffID digest.Digest) (io.ReadCloser, error) {
 		d, _, err := layers.NewDecompressor(f)
 		if err != nil {
 			_ = f.Close() // read only
-			return nil, fmt.Errorf("open layer %s: %w", diffID, err)
+			return nil, fmt.Errorf("open layer %s: %w", diffID, damaged(s.blobPath(b.Digest), err))
 		}
-		return &verifyReader{ReadCloser: &both{d, f}, v: diffID.Verifier(), what: "layer " + diffID.String()}, nil
+		return &verifyReader{ReadCloser: &both{d, f}, v: diffID.Verifier(), what: "layer " + diffID.String(), path: s.blobPath(b.Digest)}, nil
 	}
 	return nil, fmt.Errorf("open layer %s: %w", diffID, ErrNoLayer)
 }

@@ -18,7 +18,7 @@ import (
 	"xtoo/internal/atomicfile"
 )
 
-// A Kind is a kind of record: its name and the version of its content, as "nodes/2". Whoever writes records declares it,
+// A Kind is a kind of record: its name and the version of its content, as "nodes/3". Whoever writes records declares it,
 // and raises the version when the content changes: records of another version are simply not found. The name is of
 // lower-case letters, and no two packages use the same.
 type Kind string
@@ -29,21 +29,26 @@ const (
 	kindFile  Kind = "files/2"  // path of a file outside → its identity and digest
 )
 
-// oldKinds are the kinds of earlier programs, whose records had no envelope: nobody reads them any more.
+// oldKinds are the kinds of earlier programs: nobody reads them any more. The first ones' records had no envelope.
 func oldKinds() []Kind {
-	return []Kind{"nodes/1", "bases/1", "layers/1", "files/1", "last/1", "emulations/1"}
+	return []Kind{
+		"nodes/1", "bases/1", "layers/1", "files/1", "last/1", "emulations/1", "nodes/2", "runs/1", "images/1", "last/2", "bases/2",
+	}
 }
 
 // Refs says what a record refers to. A cleaning follows it without knowing what the record is: the record stays as long
-// as all of it is there and is kept for an image, the file unchanged and the machine not started again; what stands in Dirs and
-// Logs stays as long as a record that names it.
+// as all of it is there and is kept for an image, the file unchanged and the machine not started again. What stands in Logs
+// stays as long as a record that names it, and so do the records that are Held.
 type Refs struct {
 	Layers []digest.Digest `json:"layers,omitempty"` // diff ids
 	Blobs  []digest.Digest `json:"blobs,omitempty"`
-	Dirs   []digest.Digest `json:"dirs,omitempty"` // names of layer directories, where they are no diff ids
 	Logs   []string        `json:"logs,omitempty"` // names of files in logs/
-	File   *FileID         `json:"file,omitempty"` // a file outside of the store
-	Boot   string          `json:"boot,omitempty"` // see [BootID]
+	// Records of which this one is made: see [RecordName]. Held: the record stays only as long as one that stays and is
+	// not held itself names it so.
+	Records []string `json:"records,omitempty"`
+	Held    bool     `json:"held,omitempty"`
+	File    *FileID  `json:"file,omitempty"` // a file outside of the store
+	Boot    string   `json:"boot,omitempty"` // see [BootID]
 }
 
 // envelopeVersion is the version of the envelope.
@@ -149,6 +154,9 @@ func (s *Store) Delete(kind Kind, key digest.Digest) error {
 func (s *Store) recordPath(kind Kind, key digest.Digest) string {
 	return s.dir + "/" + dirCache + "/" + string(kind) + "/" + key.Encoded() + ".json"
 }
+
+// RecordName names a record in [Refs].
+func RecordName(kind Kind, key digest.Digest) string { return string(kind) + "/" + key.Encoded() }
 
 // recordName says whether a file in a directory of records is named like a record, and whether it is what a killed
 // [Store.Put] left.

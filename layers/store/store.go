@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/opencontainers/go-digest"
-
 	"xtoo/internal/filelock"
 )
 
@@ -19,7 +17,9 @@ import (
 // Whoever has written to it ends it with Close.
 type Store struct {
 	dir string
-	// scratch holds layers/ and the work in progress on them: dir itself, or a directory on a disk that overlayfs
+	// own holds the work in progress on all that goes into dir: dir itself, or what this machine has in it.
+	own string
+	// scratch holds layers/ and the work in progress on them: own, or another directory, for a disk that overlayfs
 	// can be used on.
 	scratch string
 	log     *slog.Logger
@@ -45,7 +45,7 @@ const (
 	dirTmp    = "tmp"
 )
 
-// layerRoot is the directory below layers/HEX that is the layer itself. It is not layers/HEX: renaming
+// layerRoot is the directory below layers/IDS/HEX that is the layer itself. It is not that itself: renaming
 // a directory needs write permission on it, and an image's root may well have mode 0555.
 const layerRoot = "fs"
 
@@ -71,11 +71,15 @@ type OpenOptions struct {
 	// cannot be used on (a network's). It may be another one on every machine, and may be empty the next time.
 	// Default: the store's own.
 	Scratch string
+	// Shared says whether other machines may work in a directory, which need not be there yet, at the same time. What this
+	// one makes there for itself then stands in machines/NAME, and it never touches what others have. Default: none is.
+	Shared func(dir string) bool
 	// Log takes what is for developers; nil discards it.
 	Log *slog.Logger
 }
 
-// Open opens the store in dir. Nothing is made of it before something is written.
+// Open opens the store in dir. Nothing is made of it before something is written. A store that is not the user's own is
+// refused with an [OwnerError].
 func Open(dir string, o OpenOptions) (*Store, error) {
 	s := &Store{log: o.Log, work: map[string]*workspace{}, boot: sync.OnceValue(BootID)}
 	if s.log == nil {
@@ -85,11 +89,17 @@ func Open(dir string, o OpenOptions) (*Store, error) {
 	if s.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	s.scratch = s.dir
+	s.own = ofMachine(s.dir, o.Shared)
+	s.scratch = s.own
 	if o.Scratch != "" {
-		if s.scratch, err = filepath.Abs(o.Scratch); err != nil {
+		scratch, err := filepath.Abs(o.Scratch)
+		if err != nil {
 			return nil, err
 		}
+		s.scratch = ofMachine(scratch, o.Shared)
+	}
+	if err := s.checkOwner(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -101,9 +111,15 @@ func (s *Store) make() error {
 	if s.have {
 		return nil
 	}
-	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs, dirTmp)
+	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs)
+	if err == nil {
+		err = makeRooms(s.own, dirTmp)
+	}
 	if err == nil {
 		err = makeRooms(s.scratch, dirLayers, dirTmp)
+	}
+	if err == nil {
+		err = s.checkOwner() // somebody may have been faster
 	}
 	s.have = err == nil
 	return err
@@ -153,10 +169,5 @@ func (s *Store) Lock(ctx context.Context, name string, waiting func()) (unlock f
 	return l.Unlock, nil
 }
 
-// LayerDir returns where the directory of a layer is or would be.
-func (s *Store) LayerDir(diffID digest.Digest) string {
-	return filepath.Join(s.layersDir(), diffID.Encoded(), layerRoot)
-}
-
-// DirIn returns the layer directory in a holder that [Store.AdoptLayerDir] will take.
+// DirIn returns the layer directory in a holder that [Dirs.Adopt] will take.
 func DirIn(holder string) string { return filepath.Join(holder, layerRoot) }

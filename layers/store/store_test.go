@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,7 +73,7 @@ func putLayer(t *testing.T, s *store.Store, stream []byte, c layers.Compression,
 }
 
 func TestLayerBytesDoNotDependOnJobs(t *testing.T) {
-	stream := someTar(t, 9<<20)
+	stream := someTar(t, 4<<20)
 	for _, c := range []layers.Compression{layers.Gzip, layers.Zstd, layers.None} {
 		var first store.Layer
 		for i, jobs := range []int{1, 2, 7} {
@@ -108,25 +109,32 @@ func TestOpenLayerGivesTheStreamBack(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with a blob (one of another size counts as lost), the error says so, and names the file to be deleted.
 func TestDamagedBlobIsFound(t *testing.T) {
 	stream := someTar(t, 1<<20)
-	s := openStore(t)
-	l := putLayer(t, s, stream, layers.None, 1)
-	path := filepath.Join(s.LayoutDir(), "blobs", "sha256", l.Blobs[layers.None].Digest.Encoded())
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data[5000] ^= 1
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r, err := s.OpenLayer(l.DiffID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadAll(r); !errors.Is(err, store.ErrDamaged) {
-		t.Errorf("a flipped bit gives %v, want ErrDamaged", err)
+	for _, c := range []layers.Compression{layers.Gzip, layers.Zstd, layers.None} {
+		s := openStore(t)
+		l := putLayer(t, s, stream, c, 1)
+		path := filepath.Join(s.LayoutDir(), "blobs", "sha256", l.Blobs[c].Digest.Encoded())
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, bad := range map[string][]byte{
+			"a flipped bit": slices.Concat(data[:5000], []byte{data[5000] ^ 1}, data[5001:]), "zeros": make([]byte, len(data)),
+		} {
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.OpenLayer(l.DiffID)
+			if err == nil {
+				_, err = io.ReadAll(r)
+				err = errors.Join(err, r.Close())
+			}
+			if !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s, %s: %v", c, what, err)
+			}
+		}
 	}
 }
 
@@ -304,6 +312,7 @@ func TestFileDigestIsRememberedAndForgotten(t *testing.T) {
 	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(150 * time.Millisecond) // what has just been written is not remembered
 	d, id, err := s.FileDigest(ctx, path)
 	if err != nil || d != digest.FromString("one") {
 		t.Fatal(d, err)
@@ -325,5 +334,24 @@ func TestFileDigestIsRememberedAndForgotten(t *testing.T) {
 	}
 	if d, _, err = s.FileDigest(ctx, path); err != nil || d != digest.FromString("two") {
 		t.Errorf("digest after a change: %s, %v", d, err)
+	}
+}
+
+// A file that was changed within the tick of the clock in which its digest was taken looks as before: so the digest of a
+// file that was changed just before is not remembered.
+func TestDigestOfAFreshFile(t *testing.T) {
+	s := openStore(t)
+	path := filepath.Join(t.TempDir(), "f")
+	for _, text := range []string{"one", "two", "six"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, id, err := s.FileDigest(t.Context(), path)
+		if err != nil || d != digest.FromString(text) {
+			t.Errorf("%s: %s, %v", text, d, err)
+		}
+		if _, ok := s.RememberedFile(id); ok {
+			t.Errorf("%s: it is remembered at once", text)
+		}
 	}
 }

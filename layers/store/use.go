@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/containers/storage/pkg/lockfile"
@@ -15,9 +17,9 @@ import (
 // the library has one lock a file and never forgets it, so it is not for the many keys of [Store.Lock].
 
 // errInUse says that another process works with the store.
-var errInUse = errors.New("a build is running on this store: wait until it has ended")
+var errInUse = errors.New("another xtoo is at work on this store, a build or a cleaning: wait until it has ended")
 
-// usersFile is locked, shared, by every build, and exclusively by a cleaning.
+// usersFile is locked, shared, by every build, and exclusively by a cleaning. A scratch has one, too: stores may share it.
 const usersFile = "lock"
 
 // usePoll is how often a build looks whether a cleaning has ended.
@@ -25,25 +27,14 @@ const usePoll = 25 * time.Millisecond
 
 // Use tells cleanings to stay away. The caller calls release. It waits for a running cleaning until ctx ends.
 func (s *Store) Use(ctx context.Context) (release func(), err error) {
-	path := s.path(usersFile)
 	for {
-		if err := makeRooms(s.dir); err != nil {
+		release, err := s.take((*lockfile.LockFile).TryRLock)
+		if err == nil {
+			s.unmade() // by a cleaning, perhaps
+			return release, nil
+		}
+		if !errors.Is(err, errInUse) {
 			return nil, err
-		}
-		l, err := lockfile.GetLockFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("lock the store: %w", err)
-		}
-		before, berr := os.Stat(path)
-		if l.TryRLock() == nil {
-			// CleanAll removes the file. If it did so just before the lock was ours, nobody will ever find the
-			// lock: start over.
-			after, aerr := os.Stat(path)
-			if berr == nil && aerr == nil && os.SameFile(before, after) {
-				s.unmade() // by a cleaning, perhaps
-				return l.Unlock, nil
-			}
-			l.Unlock()
 		}
 		select {
 		case <-ctx.Done():
@@ -53,21 +44,52 @@ func (s *Store) Use(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// exclusive takes the store for this process alone, or returns errInUse.
-func (s *Store) exclusive() (release func(), err error) {
-	if err := makeRooms(s.dir); err != nil {
-		return nil, err
-	}
-	l, err := lockfile.GetLockFile(s.path(usersFile))
-	if err != nil {
-		return nil, fmt.Errorf("lock the store: %w", err)
-	}
-	if err := l.TryLock(); err != nil {
-		// Within a process the library answers with the words of EAGAIN only.
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) || err.Error() == unix.EAGAIN.Error() {
-			return nil, errInUse
+// Exclusive takes the store for this process alone, or fails. The caller calls release.
+func (s *Store) Exclusive() (release func(), err error) { return s.take((*lockfile.LockFile).TryLock) }
+
+// take locks all of the store's directories, or none: then the error is errInUse, if somebody else has one.
+func (s *Store) take(try func(*lockfile.LockFile) error) (release func(), err error) {
+	var all []func()
+	release = func() {
+		for _, one := range slices.Backward(all) {
+			one()
 		}
-		return nil, fmt.Errorf("lock the store: %w", err)
 	}
-	return l.Unlock, nil
+	for _, dir := range s.Roots() {
+		unlock, err := takeOne(dir, try)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		all = append(all, unlock)
+	}
+	return release, nil
+}
+
+func takeOne(dir string, try func(*lockfile.LockFile) error) (release func(), err error) {
+	path := filepath.Join(dir, usersFile)
+	for {
+		if err := makeRooms(dir); err != nil {
+			return nil, err
+		}
+		l, err := lockfile.GetLockFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("lock the store: %w", err)
+		}
+		before, berr := os.Stat(path)
+		if err := try(l); err != nil {
+			// Within a process the library answers with the words of EAGAIN only.
+			if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) || err.Error() == unix.EAGAIN.Error() {
+				return nil, errInUse
+			}
+			return nil, fmt.Errorf("lock the store: %w", err)
+		}
+		// CleanAll removes the file. If it did so just before the lock was ours, nobody will ever find the lock: start
+		// over.
+		after, aerr := os.Stat(path)
+		if berr == nil && aerr == nil && os.SameFile(before, after) {
+			return l.Unlock, nil
+		}
+		l.Unlock()
+	}
 }

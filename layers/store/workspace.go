@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"xtoo/internal/filelock"
 )
@@ -39,13 +41,9 @@ func (s *Store) MakeTemp(prefix string) (string, error) {
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// dirs are the store's directory and, where it is another one, its scratch.
-func (s *Store) dirs() []string {
-	if s.scratch == s.dir {
-		return []string{s.dir}
-	}
-	return []string{s.dir, s.scratch}
-}
+// Roots are the store's directory, the one of this machine's own in it, and its scratch, each once: everything of the
+// store lies below them.
+func (s *Store) Roots() []string { return slices.Compact([]string{s.dir, s.own, s.scratch}) }
 
 // workspace returns this process's workspace below one of the store's directories, made when it is first needed.
 func (s *Store) workspace(below string) (*workspace, error) {
@@ -69,9 +67,14 @@ func (s *Store) workspace(below string) (*workspace, error) {
 	return s.work[below], nil
 }
 
+// closeTimeout bounds the removal of work in progress: half a million files take some seconds.
+const closeTimeout = 10 * time.Minute
+
 // Close removes what is left of this process's work in progress. rm is asked only where the user's own
-// rights do not suffice. The store can be used again afterwards.
+// rights do not suffice. It goes on for some time after ctx has ended. The store can be used again afterwards.
 func (s *Store) Close(ctx context.Context, rm Remover) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
 	s.mu.Lock()
 	work := s.work
 	s.work = map[string]*workspace{}
@@ -90,17 +93,16 @@ func (s *Store) Close(ctx context.Context, rm Remover) error {
 
 // removeTree removes a tree with the user's own rights, else with rm.
 func removeTree(ctx context.Context, path string, rm Remover) error {
-	if os.RemoveAll(path) == nil {
-		return nil
-	}
-	return rm(ctx, path)
+	return removeTrees(ctx, []string{path}, rm)
 }
 
 // removeTrees is removeTree for several; rm is called once at most.
 func removeTrees(ctx context.Context, paths []string, rm Remover) error {
 	var left []string
 	for _, p := range paths {
-		if os.RemoveAll(p) != nil {
+		if err := removeOwn(ctx, p, removeDepth); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
 			left = append(left, p)
 		}
 	}
@@ -108,6 +110,29 @@ func removeTrees(ctx context.Context, paths []string, rm Remover) error {
 		return nil
 	}
 	return rm(ctx, left...)
+}
+
+// removeDepth is how deep a tree is removed directory by directory, so that an end of the context is noticed.
+const removeDepth = 5
+
+func removeOwn(ctx context.Context, path string, depth int) error {
+	if depth > 0 {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return os.RemoveAll(path) // it is no directory, or cannot be read
+		}
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if e.IsDir() {
+				if err := removeOwn(ctx, filepath.Join(path, e.Name()), depth-1); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return os.RemoveAll(path)
 }
 
 // workName matches what a process has in tmp/.
@@ -124,7 +149,7 @@ func readDir(dir string) ([]fs.DirEntry, error) {
 
 // Sweep removes what dead processes left in tmp/.
 func (s *Store) Sweep(ctx context.Context, rm Remover) error {
-	for _, dir := range s.dirs() {
+	for _, dir := range s.Roots() {
 		entries, err := readDir(filepath.Join(dir, dirTmp))
 		if err != nil {
 			return err

@@ -23,6 +23,15 @@ var (
 type CaptureOptions struct {
 	// Epoch is SOURCE_DATE_EPOCH: later times are set to it. The zero Time leaves times as they are.
 	Epoch time.Time
+	// Ran is when the script ran that made the change, by the clock that gave the files their times: what lies in it
+	// is set to Epoch, too, so that a clock that is behind Epoch changes nothing.
+	Ran []Span
+}
+
+// A Span is a time from one instant to another, both included.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // CaptureResult says what [Capture] has found.
@@ -47,7 +56,7 @@ type CaptureResult struct {
 //   - Entries are sorted by the bytes of their names, a directory's content right after it, every directory
 //     that leads to a change included, the root ("./") only if it changed itself. Names have no leading "./".
 //   - What overlayfs copied up and is equal to the lower layers' is left out. Equal means type, mode, owner,
-//     xattrs, size, content, target and device, and a time that is the same or becomes the same by Epoch.
+//     xattrs, size, content, target and device, and a time that is the same or becomes the same by Epoch and Ran.
 //   - A deletion is a whiteout, also where a directory was deleted and made again (no opaque directories), and
 //     only where a lower layer has something to hide. What changed its type is one entry of the new type.
 //   - Of the names of one file in upper the first is the file, the others are hard links to it.
@@ -57,7 +66,7 @@ type CaptureResult struct {
 //
 // After an error upper is in no defined state and w has a part of a stream: both are thrown away.
 func Capture(ctx context.Context, w io.Writer, upper string, lowers []string, o CaptureOptions) (CaptureResult, error) {
-	c := &capturer{ctx: ctx, epoch: o.Epoch, groups: map[inodeID]*group{}}
+	c := &capturer{ctx: ctx, epoch: o.Epoch, ran: o.Ran, groups: map[inodeID]*group{}}
 	if err := c.capture(w, upper, lowers); err != nil {
 		return c.res, fmt.Errorf("capture %s: %w", upper, err)
 	}
@@ -72,6 +81,7 @@ type inodeID struct{ dev, ino uint64 }
 type capturer struct {
 	ctx    context.Context // lives as long as one call
 	epoch  time.Time       // zero: none
+	ran    []Span
 	groups map[inodeID]*group
 	res    CaptureResult
 	bufs   [2][]byte
@@ -138,10 +148,18 @@ func (c *capturer) skip(path, what string) {
 	}
 }
 
-// clamp returns a time, or Epoch if it is later.
+// clamp returns a time, or Epoch if it is later or of the time when the script ran.
 func (c *capturer) clamp(t time.Time) time.Time {
-	if !c.epoch.IsZero() && t.After(c.epoch) {
+	if c.epoch.IsZero() {
+		return t
+	}
+	if t.After(c.epoch) {
 		return c.epoch
+	}
+	for _, s := range c.ran {
+		if !t.Before(s.From) && !t.After(s.To) {
+			return c.epoch
+		}
 	}
 	return t
 }

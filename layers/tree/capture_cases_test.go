@@ -137,3 +137,25 @@ func TestCaptureSparse(t *testing.T) {
 		}
 	})
 }
+
+// What a step does to an owner that the map does not have wins, and what it leaves alone stays.
+func TestCaptureOwnersOutside(t *testing.T) {
+	t.Run("mapped", func(t *testing.T) {
+		if !inside(t, "mapped") {
+			return
+		}
+		const far = 4000000000
+		low, _ := unpackTo(t, "low", testutil.Tar(t, testutil.Dir("d/").WithOwner(far, far), testutil.File("d/both", "1").WithOwner(far, far),
+			testutil.File("d/group", "2").WithOwner(far, far), testutil.File("d/kept", "3").WithOwner(far, far), testutil.File("d/other", "4").WithOwner(far, far),
+			testutil.File("d/part", "5").WithOwner(5, far), testutil.Symlink("d/link", "x").WithOwner(far, far), testutil.Symlink("d/same", "x").WithOwner(far, far),
+			testutil.Dir("d/s/").WithMode(0o2775).WithOwner(far, far)))
+		c := step(t, []string{low}, `
+			chown 0:0 d d/both; chgrp 0 d/group; touch -h -d @1655337600 d/same d/part; chown 7:7 d/other; chown -h 0:0 d/link
+			echo x > d/kept; echo x > d/s/inherited; echo x > d/s/roots; chgrp 0 d/s/roots; chmod g+w d/part
+			touch -h -d @1655337600 d d/* d/s/*`)
+		const day = "2022-06-16T00:00:00Z"
+		sameList(t, c.tar, "5 d/ 755 0:0 "+day, `0 d/both 644 0:0 `+day+` "1"`, `0 d/group 644 4000000000:0 `+day+` "2"`, `0 d/kept 644 4000000000:4000000000 `+day+` "x\n"`,
+			"2 d/link 777 0:0 "+day+" -> x", `0 d/other 644 7:7 `+day+` "4"`, `0 d/part 664 5:4000000000 `+day+` "5"`,
+			"5 d/s/ 2775 4000000000:4000000000 "+day, `0 d/s/inherited 644 0:4000000000 `+day+` "x\n"`, `0 d/s/roots 644 0:0 `+day+` "x\n"`)
+	})
+}

@@ -93,11 +93,8 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, x := range m.Disk.Extra {
-		switch {
-		case x == layers.XattrRedirect || x == layers.XattrMetacopy:
+		if x == layers.XattrRedirect || x == layers.XattrMetacopy {
 			return false, fmt.Errorf("%s: %w", path, errOverlay)
-		case strings.Contains(x, "=") && !layers.IsOurs(x):
-			c.skip(path, "xattr "+x)
 		}
 	}
 	m.Inherit(at.in)
@@ -173,9 +170,8 @@ func (c *capturer) settle(h inode.Handle, path string, m *inode.Meta, in inode.I
 	}
 	was := m.ModTime
 	m.ModTime = c.clamp(m.ModTime)
-	// An owner's record may be due (an inherited group, or 0 where one would be inherited), or have
-	// become superfluous.
-	if m.Disk.HasRecord || (in.Recorded && m.Disk.Stat.Gid == 0 && !m.Disk.GroupRecorded) {
+	// An owner's record may be due (an inherited group, or one that would look inherited), or have become superfluous.
+	if m.Disk.HasRecord || m.NeedsRecord(in) {
 		// Again with everything: a change of owner clears the setuid bit and the capabilities.
 		onDisk := m.Member
 		if h.FD < 0 {

@@ -58,6 +58,9 @@ func checkCaptured(t *testing.T, c captured, lowers []string, saw map[string]str
 		t.Fatal(err)
 	}
 	testutil.SameTrees(t, "upper directory and unpacked layer", testutil.Dump(t, c.upper), testutil.Dump(t, fresh))
+	if diff, err := Compare(t.Context(), c.upper, fresh); diff != "" || err != nil {
+		t.Errorf("upper directory and unpacked layer: %s, %v", diff, err)
+	}
 	o := mountOverlay(t, append([]string{fresh}, lowers...)...)
 	testutil.SameTrees(t, "tree after the capture", mergedDump(t, o.merged), saw)
 	o.unmount(t)
@@ -108,7 +111,7 @@ func cutLast(path string) (dir, name string, ok bool) {
 func mergedDump(t *testing.T, root string) map[string]string {
 	t.Helper()
 	tree := testutil.View{Xattr: func(x string) bool {
-		return !strings.HasPrefix(x, layers.XattrOwner) && !strings.HasPrefix(x, layers.XattrOverlay) && !strings.Contains(x, "=")
+		return !strings.HasPrefix(x, layers.XattrOwner) && !strings.HasPrefix(x, layers.XattrOverlay)
 	}}.Dump(t, root)
 	for path, line := range tree {
 		if strings.HasPrefix(line, "014") { // a socket

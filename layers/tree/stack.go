@@ -3,6 +3,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,35 +18,38 @@ import (
 // followed.
 type stack struct {
 	roots []int // top first
+	// behind are the roots that an opaque one hides the content of. The root itself may still be theirs.
+	behind []int
 }
 
 // openStack opens layer directories, the top one first. The caller closes the stack.
 func openStack(lowers []string) (*stack, error) {
 	s := &stack{}
+	opaque := false
 	for _, path := range lowers {
 		fd, err := inode.OpenRoot(path)
 		if err != nil {
 			s.close()
 			return nil, err
 		}
+		if opaque {
+			s.behind = append(s.behind, fd)
+			continue
+		}
 		s.roots = append(s.roots, fd)
-		opaque, err := inode.IsOpaque(fd)
-		if err != nil {
+		if opaque, err = inode.IsOpaque(fd); err != nil {
 			s.close()
 			return nil, fmt.Errorf("layer directory %s: %w", path, err)
-		}
-		if opaque {
-			break
 		}
 	}
 	return s, nil
 }
 
 func (s *stack) close() {
-	for _, fd := range s.roots {
+	for _, fd := range slices.Concat(s.roots, s.behind) {
 		inode.CloseFD(fd)
 	}
-	s.roots = nil
+	s.roots, s.behind = nil, nil
 }
 
 // root returns the merged root. It borrows the stack's descriptors: it is not closed.
@@ -53,7 +57,7 @@ func (s *stack) root() *mergedDir { return &mergedDir{dirs: s.roots} }
 
 // rootMeta returns what the merged root is: that of the topmost layer which has one, else a plain one.
 func (s *stack) rootMeta() (*inode.Meta, error) {
-	for _, fd := range s.roots {
+	for _, fd := range slices.Concat(s.roots, s.behind) {
 		h := inode.RootHandle(fd)
 		// Asked for by itself first: most layers of a long chain have the mark, and nothing else needs to be read of them.
 		if _, ok, err := h.Xattr(layers.XattrImplied); err != nil || ok {
@@ -92,11 +96,10 @@ func (s *stack) find(path string) (e mergedEntry, ok bool, done func(), err erro
 		if err != nil || !ok || !more {
 			return e, ok, done, err
 		}
-		done()
 		if !e.isDir() {
-			return e, false, func() {}, nil
+			return e, false, done, nil
 		}
-		next, err := d.child(e)
+		next, err := d.child(e) // reads the directories that done closes
 		done()
 		if err != nil {
 			return e, false, func() {}, err

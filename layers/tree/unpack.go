@@ -12,6 +12,9 @@ import (
 	"xtoo/layers/inode"
 )
 
+// ErrNoUserXattrs says that no layer directory can be on a file system.
+var ErrNoUserXattrs = inode.ErrNoUserXattrs
+
 // errNotEmpty is what [Unpack] says of a directory that is not empty.
 var errNotEmpty = errors.New("the directory is not empty")
 
@@ -23,6 +26,9 @@ type UnpackOptions struct {
 	// directory that is not a member takes its mode, owner and times from the lower one. Without them the former
 	// is an error and the latter is 0755, root's and of 1970.
 	Lowers []string
+	// Whole says that Lowers are all there is below. Whiteouts in directories that nothing below has are left out then:
+	// they hide nothing, and overlayfs would list them.
+	Whole bool
 }
 
 // A Note names something of a file that could not be kept.
@@ -43,10 +49,14 @@ type UnpackResult struct {
 	// Lost names what the directory cannot hold and the blob does (at most 1000): owners of symbolic links and
 	// fifos outside the map of the user namespace, xattrs that do not fit.
 	Lost []Note `json:"lost,omitempty"`
+	// Outside counts the files whose owner is outside of the map of the user namespace.
+	Outside int64 `json:"outside,omitempty"`
+	// SeenAs is the user that such files belong to for those in the namespace; 0 where it has one id.
+	SeenAs uint32 `json:"seen_as,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
 	UsedLowers bool `json:"used_lowers,omitempty"`
-	// OpaqueRoot: the layer hides everything below it. overlayfs does not see this in the root of a layer: the
-	// caller leaves the lower layers out of the mount.
+	// OpaqueRoot: the layer hides everything below it. overlayfs does not see the mark in the root of a layer:
+	// whoever mounts the directory leaves out those below it.
 	OpaqueRoot bool `json:"opaque_root,omitempty"`
 }
 
@@ -56,7 +66,8 @@ type UnpackResult struct {
 //
 // It runs as root of a user namespace (or as real root) and reads r to its end. Nothing is written outside of
 // dir, whatever the stream says. The umask is not heeded. Of members with one name the last holds. A whiteout
-// applies to lower layers only, wherever in the stream it stands.
+// applies to lower layers only, wherever in the stream it stands; one below what the layer itself deletes, or has as
+// something else than a directory, has nothing to hide and is passed over.
 //
 // What the kernel refuses to a user namespace is recorded beside the file, so that [Capture] gives it back:
 // owners outside the map (xattr user.rootlesscontainers, see owner.go), devices (an empty file with the xattr
@@ -69,7 +80,7 @@ type UnpackResult struct {
 //
 // Errors name the member. After one the directory holds a part of the layer and is fit for [RemoveAll] only.
 func Unpack(ctx context.Context, r io.Reader, dir string, o UnpackOptions) (UnpackResult, error) {
-	u := &unpacker{ctx: ctx, o: o, buf: make([]byte, inode.CopyBuffer)}
+	u := &unpacker{ctx: ctx, o: o, hides: newHides(), named: map[string]map[string]string{}, buf: make([]byte, inode.CopyBuffer)}
 	defer u.close()
 	if err := u.begin(dir); err != nil {
 		return u.res, fmt.Errorf("unpack to %s: %w", dir, err)
@@ -89,8 +100,9 @@ type unpacker struct {
 	o      UnpackOptions
 	res    UnpackResult
 	dirs   dirStack
-	lowers *stack   // opened when first needed
-	opaque []string // directories made opaque
+	lowers *stack // opened when first needed
+	hides  hides
+	named  map[string]map[string]string // by path: access control lists with names
 	buf    []byte
 }
 
@@ -100,6 +112,9 @@ func (u *unpacker) begin(dir string) error {
 		return err
 	}
 	u.dirs.init(root)
+	if u.res.SeenAs, err = inode.SeenAs(); err != nil {
+		return err
+	}
 	names, err := inode.ReadNames(root)
 	if err != nil {
 		return err
@@ -148,6 +163,10 @@ func (u *unpacker) member(m *layers.Member, data io.Reader) error {
 	for _, name := range m.Lost {
 		u.lose(m.Path, "xattr "+name)
 	}
+	delete(u.named, m.Path)
+	if len(m.Named) > 0 {
+		u.named[m.Path] = m.Named
+	}
 	if m.Path == "" {
 		return u.root(m)
 	}
@@ -160,6 +179,14 @@ func (u *unpacker) member(m *layers.Member, data io.Reader) error {
 		return u.hardLink(dir, name, m)
 	}
 	return u.create(dir, name, m, data)
+}
+
+// applied counts and notes what was not done to a file.
+func (u *unpacker) applied(path string, done inode.Applied) {
+	if done.Outside {
+		u.res.Outside++
+	}
+	u.lose(path, done.Lost...)
 }
 
 // lose notes what the directory cannot hold.
@@ -177,8 +204,8 @@ func (u *unpacker) root(m *layers.Member) error {
 		return err
 	}
 	return u.dirs.setRoot(func(h inode.Handle) error {
-		lost, err := inode.Apply(h, m, inode.Inheritance{}, true)
-		u.lose("", lost...)
+		done, err := inode.Apply(h, m, inode.Inheritance{}, true)
+		u.applied("", done)
 		return err
 	})
 }
@@ -186,26 +213,6 @@ func (u *unpacker) root(m *layers.Member) error {
 // enter makes parent the current directory and returns it, making what is missing of it.
 func (u *unpacker) enter(parent string) (*openedDir, error) {
 	return u.dirs.enter(parent, u.missing)
-}
-
-// finish sets what was held back and removes the whiteouts that opaque directories make superfluous.
-func (u *unpacker) finish() error {
-	if err := u.dirs.leave(1); err != nil {
-		return err
-	}
-	for _, path := range u.opaque {
-		dir, err := u.enter(path)
-		if errors.Is(err, layers.ErrUnsafe) {
-			continue // a later member of the same name replaced it
-		}
-		if err != nil {
-			return err
-		}
-		if err := removeWhiteouts(dir.fd); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return u.dirs.leave(0)
 }
 
 // lower returns the layers below.

@@ -18,6 +18,7 @@ func (u *unpacker) create(dir *openedDir, name string, m *layers.Member, data io
 	stale := false
 	switch m.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
+		delete(u.hides.implied, m.Path)
 		h.FD, stale, err = u.mkdir(dir.fd, name, m.Path)
 	case unix.S_IFREG:
 		if h.FD, err = u.makeFile(dir.fd, name); err == nil {
@@ -31,9 +32,9 @@ func (u *unpacker) create(dir *openedDir, name string, m *layers.Member, data io
 		h.FD, err = u.makeDevice(dir.fd, name, m)
 	}
 	if err == nil {
-		var lost []string
-		lost, err = inode.Apply(h, m, dir.in, stale)
-		u.lose(m.Path, lost...)
+		var done inode.Applied
+		done, err = inode.Apply(h, m, dir.in, stale)
+		u.applied(m.Path, done)
 	}
 	if h.FD >= 0 {
 		// A network file system may tell only now that it could not write.
@@ -124,77 +125,4 @@ func (u *unpacker) mkdir(dir int, name, path string) (fd int, stale bool, err er
 		}
 	}
 	return fd, stale, nil
-}
-
-// missing makes a parent directory that is no member (yet), or was a whiteout until now.
-func (u *unpacker) missing(path string, parent *openedDir) (int, error) {
-	m := impliedDir()
-	s, err := u.lower()
-	if err != nil {
-		return -1, err
-	}
-	e, ok, done, err := s.find(path)
-	if err == nil && ok && e.isDir() {
-		var below *inode.Meta
-		var h inode.Handle
-		if below, h, err = e.meta(); err == nil {
-			h.Close()
-			m = below.Member
-			u.res.UsedLowers = true
-		}
-	}
-	done()
-	if err != nil {
-		return -1, err
-	}
-	_, name := layers.Split(path)
-	fd, _, err := u.mkdir(parent.fd, name, path)
-	if err != nil {
-		return -1, err
-	}
-	lost, err := inode.Apply(inode.Handle{Dir: parent.fd, Name: name, FD: fd}, &m, parent.in, false)
-	u.lose(path, lost...)
-	if err != nil {
-		inode.CloseFD(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-// whiteout hides what lower layers have at the member's path or, for an opaque one, below it.
-func (u *unpacker) whiteout(m *layers.Member) error {
-	u.res.Whiteouts++
-	if m.Kind == layers.Opaque {
-		dir, err := u.enter(m.Path)
-		if err != nil {
-			return err
-		}
-		u.res.OpaqueRoot = u.res.OpaqueRoot || m.Path == ""
-		return u.makeOpaque(dir.fd, m.Path)
-	}
-	parent, name := layers.Split(m.Path)
-	dir, err := u.enter(parent)
-	if err != nil {
-		return err
-	}
-	st, err := inode.StatAt(dir.fd, name)
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return inode.MakeWhiteout(dir.fd, name)
-	case err != nil:
-		return err
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return nil // a whiteout already, or a file of this layer that hides the lower one anyway
-	}
-	fd, err := inode.OpenDir(dir.fd, name)
-	if err != nil {
-		return err
-	}
-	defer inode.CloseFD(fd)
-	return u.makeOpaque(fd, m.Path)
-}
-
-func (u *unpacker) makeOpaque(fd int, path string) error {
-	u.opaque = append(u.opaque, path)
-	return inode.MakeOpaque(fd)
 }

@@ -51,8 +51,11 @@ func FuzzUnpackMembers(f *testing.F) {
 // TestUnpackRandom is FuzzUnpackMembers with a few hundred archives that are always the same.
 func TestUnpackRandom(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
-		random := rand.New(rand.NewPCG(1, 2))
-		for range 300 {
+		random, rounds := rand.New(rand.NewPCG(1, 2)), 100
+		if testutil.IsLong() {
+			rounds = 300
+		}
+		for range rounds {
 			choices := make([]byte, 4*(1+random.IntN(12)))
 			for i := range choices {
 				choices[i] = byte(random.UintN(256))

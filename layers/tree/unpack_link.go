@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -67,19 +66,9 @@ func (u *unpacker) openParent(path string) (int, error) {
 	return fd, nil
 }
 
-// hidden reports whether the layer has said by now that nothing below shows through at path.
-func (u *unpacker) hidden(path string) bool {
-	for _, dir := range u.opaque {
-		if dir == "" || strings.HasPrefix(path, dir+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 // copyLower copies a lower layer's file for a hard link to it: across layers there are none.
 func (u *unpacker) copyLower(dir *openedDir, name string, link *layers.Member) error {
-	if u.hidden(link.Target) {
+	if u.hides.at(link.Target) {
 		return fmt.Errorf("%w: the layer itself hides the target", layers.ErrMember)
 	}
 	s, err := u.lower()

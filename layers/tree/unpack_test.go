@@ -208,6 +208,46 @@ func TestUnpackLowers(t *testing.T) {
 	})
 }
 
+// What a layer leaves out is taken from the layers below however deep it lies, and through layers that say nothing of it.
+func TestUnpackLowersDeep(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		low, _ := unpackTo(t, "low", testutil.Tar(t,
+			testutil.Dir("etc/"), testutil.Dir("etc/ssl/").WithMode(0o711).WithOwner(0, 7), testutil.Dir("etc/ssl/private/").WithMode(0o710).WithOwner(0, 101).WithTime(day1),
+			testutil.Dir("etc/ssl/private/deep/").WithMode(0o700), testutil.File("etc/ssl/private/deep/cert", "c").WithMode(0o600).WithOwner(5, 6)))
+		mid, _ := unpackTo(t, "mid", testutil.Tar(t, testutil.File("etc/motd", "m")), low)
+		top, res := unpackTo(t, "top", testutil.Tar(t,
+			testutil.File("etc/ssl/private/key", "k"), testutil.Link("etc/ssl/link", "etc/ssl/private/deep/cert")), mid, low)
+		if !res.UsedLowers {
+			t.Error("UsedLowers is not set")
+		}
+		tree, lower := testutil.Dump(t, top), testutil.Dump(t, low)
+		for a, b := range map[string]string{"etc": "etc", "etc/ssl": "etc/ssl", "etc/ssl/private": "etc/ssl/private", "etc/ssl/link": "etc/ssl/private/deep/cert"} {
+			if tree[a] != lower[b] || tree[a] == "" {
+				t.Errorf("%s\n is   %s\n want %s", a, tree[a], lower[b])
+			}
+		}
+	})
+}
+
+// Names in access control lists are those of the image: of this layer, or of one below.
+func TestUnpackNamedACL(t *testing.T) {
+	inTiers(t, func(t *testing.T, _ string) {
+		const name, list, meant = "SCHILY.acl.access", "user::rwx\nuser:who:r-x\ngroup::r-x\ngroup:adm:r-x\nmask::r-x\nother::r-x\n", "u::rwx,u:0:r-x,g::r-x,g:0:r-x,m::r-x,o::r-x"
+		low, res := unpackTo(t, "low", testutil.Tar(t, testutil.Dir("log/").WithPAX(name, list), testutil.Dir("ids/").WithPAX(name, meant),
+			testutil.Dir("etc/"), testutil.File("etc/passwd", "who:x:0:0\n"), testutil.File("etc/group", "no\nadm:x:0:\n")))
+		top, res2 := unpackTo(t, "top", testutil.Tar(t, testutil.Dir("log2/").WithPAX(name, list), testutil.File("f", "").WithPAX(name, strings.ReplaceAll(list, "adm", "nobody"))), low)
+		want := testutil.Dump(t, low)["ids"]
+		for _, got := range []string{testutil.Dump(t, low)["log"], testutil.Dump(t, top)["log2"]} {
+			if got != want || !strings.Contains(got, "posix_acl_access") {
+				t.Errorf("is %s\n want %s", got, want)
+			}
+		}
+		if len(res.Lost) != 0 || len(res2.Lost) != 1 || res2.Lost[0].Path != "f" || !strings.Contains(res2.Lost[0].What, "group:nobody:r-x") {
+			t.Errorf("lost %+v, %+v", res.Lost, res2.Lost)
+		}
+	})
+}
+
 func TestUnpackLastWins(t *testing.T) {
 	inTiers(t, func(t *testing.T, _ string) {
 		dir, _ := unpackTo(t, "fs", testutil.Tar(t,

@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
+
+	"xtoo/internal/testutil"
 )
 
 func isLimit(err error) bool { return errors.Is(err, errLimit) }
@@ -107,9 +107,9 @@ func (f failing) WriteAt(p []byte, off int64) (int, error) {
 
 // TestOutputFails lets the output fail at every stage: the error must come out and everything must end.
 func TestOutputFails(t *testing.T) {
-	before := runtime.NumGoroutine()
-	items := manyFiles()
-	st, err := os.Stat(build(t, Options{Jobs: 3}, items...))
+	testutil.NoLeaks(t)
+	items, o := manyFiles(testBlock()), Options{Jobs: 3, blockSize: testBlock(), level: 1}
+	st, err := os.Stat(build(t, o, items...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestOutputFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := NewWriter(failing{FileOutput(f, 0), limit}, Options{Jobs: 3})
+		w, err := NewWriter(failing{FileOutput(f, 0), limit}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,23 +134,11 @@ func TestOutputFails(t *testing.T) {
 		}
 		f.Close()
 	}
-	noGoroutines(t, before)
-}
-
-func noGoroutines(t *testing.T, before int) {
-	t.Helper()
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
 // TestShortData ends data too early, in every kind of block.
 func TestShortData(t *testing.T) {
-	before := runtime.NumGoroutine()
+	testutil.NoLeaks(t)
 	for _, c := range []struct{ size, have int }{
 		{1, 0}, {100, 99}, {defaultBlockSize, defaultBlockSize - 1}, {defaultBlockSize + 10, defaultBlockSize}, {40 * defaultBlockSize, 39 * defaultBlockSize},
 	} {
@@ -173,12 +161,11 @@ func TestShortData(t *testing.T) {
 		}
 		f.Close()
 	}
-	noGoroutines(t, before)
 }
 
 // TestEnded calls an ended Writer, and one that only takes what it needs from data.
 func TestEnded(t *testing.T) {
-	before := runtime.NumGoroutine()
+	testutil.NoLeaks(t)
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
@@ -203,13 +190,12 @@ func TestEnded(t *testing.T) {
 	if _, err := w.Close(); !errors.Is(err, errClosed) {
 		t.Errorf("Close: %v", err)
 	}
-	noGoroutines(t, before)
 }
 
 // TestBase writes behind something else, as in a SIF file.
 func TestBase(t *testing.T) {
-	items := manyFiles()
-	plain, err := os.ReadFile(build(t, Options{}, items...))
+	items, o := manyFiles(testBlock()), Options{blockSize: testBlock(), level: 1}
+	plain, err := os.ReadFile(build(t, o, items...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +208,7 @@ func TestBase(t *testing.T) {
 	if _, err := f.WriteAt(bytes.Repeat([]byte{7}, base), 0); err != nil {
 		t.Fatal(err)
 	}
-	w, err := NewWriter(FileOutput(f, base), Options{})
+	w, err := NewWriter(FileOutput(f, base), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,15 @@ func file(path string, size int64) Entry {
 	return Entry{Path: path, Mode: modeFile | 0o644, ModTime: day, Size: size}
 }
 
+// testBlock is the block size of tests in which many blocks count, and not their size: a small one, unless slow cases
+// run, which take the default.
+func testBlock() int {
+	if testutil.IsLong() {
+		return defaultBlockSize
+	}
+	return 16 << 10
+}
+
 // item is an entry with its data, or a link.
 type item struct {
 	Entry

@@ -2,6 +2,7 @@ package squashfs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
@@ -34,9 +35,8 @@ func prose(seed uint64, n int) []byte {
 
 func data(path string, b []byte) item { return item{Entry: file(path, int64(len(b))), data: b} }
 
-// zoo is one of everything, in an order that no tool would choose.
-func zoo() []item {
-	const bs = defaultBlockSize
+// zoo is one of everything, in an order that no tool would choose, for blocks of bs bytes.
+func zoo(bs int) []item {
 	sparse := make([]byte, 5*bs+5000)
 	copy(sparse[2*bs:], prose(1, bs))
 	items := []item{
@@ -45,7 +45,7 @@ func zoo() []item {
 		{Entry: Entry{Path: "./usr/", Mode: modeDir | 0o1777, UID: 1, GID: 2, ModTime: day.Add(time.Hour)}},
 		{Entry: Entry{Path: ".", Mode: modeDir | 0o700, UID: 7, GID: 8, ModTime: day, Xattrs: map[string]string{"user.root": "yes"}}},
 		data("empty", nil), data("one", []byte{1}), data("edge-1", prose(2, bs-1)), data("edge", prose(3, bs)),
-		data("edge+1", prose(4, bs+1)), data("random", random(1, 2*bs+70000)), data("zeros", make([]byte, 3*bs)),
+		data("edge+1", prose(4, bs+1)), data("random", random(1, 2*bs+bs/2+4464)), data("zeros", make([]byte, 3*bs)),
 		data("zeros-tail", make([]byte, bs+4096)), data("zeros-small", make([]byte, 100)), data("sparse", sparse),
 		data("big", append(prose(5, 20*bs), random(2, 333)...)),
 		data("half", prose(6, bs/2+1)), data("half-", prose(7, bs/2)),
@@ -78,11 +78,12 @@ func zoo() []item {
 
 func TestRoundTrip(t *testing.T) {
 	for _, o := range []Options{
-		{}, {Compression: compressGzip, level: 1}, {Compression: compressZstd, ModTime: day}, {Compression: compressZstd, level: 3},
-		{Compression: compressXz}, {blockSize: 4096}, {blockSize: 1 << 20, Compression: compressZstd}, {blockSize: 1 << 20},
+		{}, {Compression: compressGzip, level: 1, blockSize: testBlock()}, {Compression: compressZstd, ModTime: day, blockSize: testBlock()},
+		{Compression: compressZstd, level: 3, blockSize: testBlock()}, {Compression: compressXz, blockSize: testBlock()}, {blockSize: 4096},
+		{blockSize: 1 << 20, Compression: compressZstd, level: 3}, {blockSize: 1 << 20, level: 1},
 	} {
 		t.Run(fmt.Sprintf("%s-%d-%d", o.Compression, o.level, o.blockSize), func(t *testing.T) {
-			items := zoo()
+			items := zoo(min(cmp.Or(o.blockSize, defaultBlockSize), defaultBlockSize))
 			r := open(t, build(t, o, items...))
 			if err := r.Verify(t.Context()); err != nil {
 				t.Fatal(err)
@@ -111,17 +112,18 @@ func TestEmpty(t *testing.T) {
 
 // TestSameBytes holds the promise that bytes depend on calls and options alone.
 func TestSameBytes(t *testing.T) {
+	bs := testBlock()
 	for _, c := range []string{compressGzip, compressZstd, compressXz} {
 		var first [32]byte
-		items := manyFiles()
+		items := manyFiles(bs)
 		if c == compressXz {
-			items = zoo() // xz is slow
+			items = zoo(bs) // xz is slow
 		}
 		for i, jobs := range []int{1, 2, 7, 7, 1} {
-			if c == compressXz && i > 2 {
+			if i > 2 && (c == compressXz || !testutil.IsLong()) {
 				break
 			}
-			b, err := os.ReadFile(build(t, Options{Compression: c, Jobs: jobs}, items...))
+			b, err := os.ReadFile(build(t, Options{Compression: c, Jobs: jobs, blockSize: bs}, items...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,23 +136,24 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// manyFiles has files of many sizes, duplicates, also large ones that are found out late, and holes.
-func manyFiles() []item {
+// manyFiles has files of many sizes for blocks of bs bytes, duplicates, also large ones that are found out late (they
+// have more than the MiB of which is known before it is written), and holes.
+func manyFiles(bs int) []item {
 	var items []item
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := range 200 {
-		n := r.IntN(30000)
+		n := r.IntN(bs / 4)
 		if i%20 == 0 {
-			n = r.IntN(1 << 18)
+			n = r.IntN(2 * bs)
 		}
 		items = append(items, data(fmt.Sprintf("d%d/f%d", i%7, i), prose(uint64(r.IntN(200)), n)))
 	}
-	big := append(random(9, 1<<20), prose(9, 700000)...)
+	big := append(random(9, 1<<20), prose(9, 5*bs+bs/3)...)
 	for i := range 3 {
 		items = append(items, data(fmt.Sprintf("big%d", i), big))
-		holes := make([]byte, 12*defaultBlockSize)
-		copy(holes[3*defaultBlockSize:], prose(uint64(10+i), 8*defaultBlockSize))
-		items = append(items, data(fmt.Sprintf("holes%d", i), holes), data(fmt.Sprintf("behind%d", i), prose(uint64(i)+1000, 200000)))
+		holes := make([]byte, 1<<20+4*bs)
+		copy(holes[3*bs:], prose(uint64(10+i), 8*bs))
+		items = append(items, data(fmt.Sprintf("holes%d", i), holes), data(fmt.Sprintf("behind%d", i), prose(uint64(i)+1000, bs+bs/2)))
 	}
 	return items
 }
@@ -171,13 +174,16 @@ func TestCompressorForgets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rounds := 60
+		rounds, large := 12, defaultBlockSize/2
+		if testutil.IsLong() {
+			rounds, large = 60, defaultBlockSize
+		}
 		if o.Compression == compressXz {
-			rounds = 6
+			rounds /= 4
 		}
 		r := rand.New(rand.NewPCG(1, 2))
 		for i := range rounds {
-			src := prose(uint64(i), 1+r.IntN(defaultBlockSize))
+			src := prose(uint64(i), 1+r.IntN(large))
 			if i%3 == 0 {
 				src = append(random(uint64(i), 1+len(src)/4), src[len(src)/2:]...)
 			}
@@ -203,18 +209,19 @@ func TestCompressorForgets(t *testing.T) {
 // TestDuplicates checks that content is stored once: small, in whole blocks, large enough to be written
 // before it is known, with holes, and at the very end, where the output must be cut.
 func TestDuplicates(t *testing.T) {
-	notUnderRace(t)
+	bs, large := testBlock(), holdBlocks(testBlock())*testBlock()
+	o := Options{blockSize: bs, level: 1}
 	for name, b := range map[string][]byte{
-		"small": random(1, 1000), "blocks": random(2, 3*defaultBlockSize), "tail": random(3, 3*defaultBlockSize+77),
-		"large": random(4, 40*defaultBlockSize+7), "holes": append(make([]byte, 20*defaultBlockSize), random(5, 30*defaultBlockSize)...),
+		"small": random(1, 1000), "blocks": random(2, 3*bs), "tail": random(3, 3*bs+77),
+		"large": random(4, large+12*bs+7), "holes": append(make([]byte, 20*bs), random(5, large+2*bs)...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			size := func(items ...item) int64 {
-				p := build(t, Options{}, items...)
+				p := build(t, o, items...)
 				if err := open(t, p).Verify(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				sameFacts(t, "reader", readFacts(t, open(t, p)), expect(t, Options{}, items...), nil)
+				sameFacts(t, "reader", readFacts(t, open(t, p)), expect(t, o, items...), nil)
 				st, err := os.Stat(p)
 				if err != nil {
 					t.Fatal(err)

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -63,6 +64,11 @@ func do(verb string, a []string) error {
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM, syscall.SIGHUP)
 		fmt.Println("ready")
+		if len(a) > 1 { // and be sent one
+			if err := syscall.Kill(num(0), syscall.Signal(num(1))); err != nil {
+				return err
+			}
+		}
 		fmt.Println("got", <-c)
 	case "sleep":
 		d, err := time.ParseDuration(arg(0))
@@ -139,6 +145,50 @@ func do(verb string, a []string) error {
 		return syscall.Unmount(arg(0), syscall.MNT_DETACH)
 	case "mount":
 		return syscall.Mount("none", arg(1), arg(0), 0, "")
+	case "remount": // a mount's flags, to none
+		return syscall.Mount("", arg(0), "", syscall.MS_REMOUNT|syscall.MS_BIND, "")
+	case "bind":
+		return syscall.Mount(arg(0), arg(1), "", syscall.MS_BIND|syscall.MS_REC, "")
+	case "sandbox": // as Portage's: new namespaces, a /proc of their own
+		cmd := exec.Command("/proc/self/exe", split(a)...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC}
+		return cmd.Run()
+	case "steal":
+		return steal(num(0))
+	case "keys":
+		return keys()
+	case "connect": // to an abstract socket
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		return syscall.Connect(s, &syscall.SockaddrUnix{Name: "@" + arg(0)})
+	case "abstract": // such a socket
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Bind(s, &syscall.SockaddrUnix{Name: "@" + arg(0)}); err != nil {
+			return err
+		}
+		return syscall.Listen(s, 1)
+	case "signals":
+		return signals()
+	case "nice":
+		nice, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+		fmt.Println("nice", 20-nice)
+		return err
+	case "cpus":
+		var mask [128]uint64
+		if _, _, e := syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask))); e != 0 {
+			return e
+		}
+		n := 0
+		for _, m := range mask {
+			n += bits.OnesCount64(m)
+		}
+		fmt.Println("cpus", n)
 	case "ls":
 		entries, err := os.ReadDir(arg(0))
 		for _, e := range entries {
@@ -209,6 +259,16 @@ func do(verb string, a []string) error {
 		return ifaces()
 	case "listen":
 		return listen()
+	case "alone": // until init and this are all that there is, or for the time given
+		limit, err := time.ParseDuration(arg(0))
+		if err != nil {
+			return err
+		}
+		for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if all, _ := filepath.Glob("/proc/[0-9]*"); len(all) <= 2 {
+				break
+			}
+		}
 	case "zombies":
 		n := 0
 		dirs, _ := os.ReadDir("/proc")
@@ -276,6 +336,59 @@ func listen() error {
 		return err
 	}
 	fmt.Println("connected")
+	return nil
+}
+
+// steal takes the open files of a process (pidfd_open, pidfd_getfd), and says what it got.
+func steal(pid int) error {
+	const pidfdOpen, pidfdGetfd = 434, 438
+	p, _, e := syscall.Syscall(pidfdOpen, uintptr(pid), 0, 0)
+	if e != 0 {
+		return e
+	}
+	for fd := uintptr(0); fd < 32; fd++ {
+		if _, _, e = syscall.Syscall(pidfdGetfd, p, fd, 0); e == 0 {
+			fmt.Println("stolen", fd)
+		}
+	}
+	return e
+}
+
+// keys prints the description of the session keyring and the keys in it (keyctl KEYCTL_DESCRIBE, KEYCTL_READ).
+func keys() error {
+	const describe, read, session = 6, 11, -3
+	text := make([]byte, 256)
+	ring := session
+	n, _, e := syscall.Syscall6(syscall.SYS_KEYCTL, describe, uintptr(ring), uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)), 0, 0)
+	if e != 0 {
+		return e
+	}
+	fmt.Printf("keyring %s\n", text[:min(int(n), len(text))-1])
+	ids := make([]int32, 16)
+	n, _, e = syscall.Syscall6(syscall.SYS_KEYCTL, read, uintptr(ring), uintptr(unsafe.Pointer(&ids[0])), 4*16, 0, 0)
+	if e != 0 {
+		return e
+	}
+	for _, id := range ids[:min(int(n)/4, len(ids))] {
+		if n, _, e = syscall.Syscall6(syscall.SYS_KEYCTL, read, uintptr(id), uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)), 0, 0); e == 0 {
+			fmt.Printf("key %s\n", text[:min(int(n), len(text))])
+		}
+	}
+	return nil
+}
+
+// signals prints which signals are ignored or blocked. The runtime of Go has changed both by now, but not in its own
+// first thread's mask; what was inherited shows in a program that is executed as it is: see the test.
+func signals() error {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	for _, l := range strings.Split(string(data), "\n") {
+		if strings.HasPrefix(l, "SigBlk") || strings.HasPrefix(l, "SigIgn") {
+			fmt.Println(l)
+		}
+	}
 	return nil
 }
 

@@ -118,6 +118,8 @@ type Runner struct {
 	Before func(ctx context.Context, j engine.Job) error
 	// NotReady, if not nil, is what Ready says.
 	NotReady error
+	// HasIDs is how many ids scripts have. They make no difference to them.
+	HasIDs int64
 
 	mu   sync.Mutex
 	jobs []engine.Job
@@ -132,6 +134,12 @@ func (r *Runner) Jobs() []engine.Job {
 
 // Ready implements [engine.Runner].
 func (r *Runner) Ready(context.Context, qemu.Arch) error { return r.NotReady }
+
+// IDs implements [engine.Runner].
+func (r *Runner) IDs() int64 { return r.HasIDs }
+
+// MaxLayers implements engine.Runner.
+func (r *Runner) MaxLayers() int { return 150 }
 
 // Remove implements [engine.Runner].
 func (r *Runner) Remove(_ context.Context, paths ...string) error {
@@ -152,16 +160,24 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 			return engine.Outcome{}, err
 		}
 	}
-	w := &world{ctx: ctx, job: j, out: at.Output, files: map[string]string{}, wrote: map[string]string{}}
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if j.Limits.Timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, j.Limits.Timeout)
+	}
+	defer cancel()
+	w := &world{ctx: limited, job: j, out: at.Output, files: map[string]string{}, wrote: map[string]string{}}
 	if err := errors.Join(w.readLayers(r.Store), w.readFiles(r.Store, at)); err != nil {
 		return engine.Outcome{}, err
 	}
 	code := minish.Run(w.files["run/"+j.Script.Path], w)
+	if limited.Err() != nil && ctx.Err() == nil {
+		return engine.Outcome{Late: true, IDs: r.HasIDs}, nil
+	}
 	if err := errors.Join(ctx.Err(), w.err); err != nil || code != 0 || len(w.wrote) == 0 {
-		return engine.Outcome{Exit: code}, err
+		return engine.Outcome{Exit: code, IDs: r.HasIDs}, err
 	}
 	l, err := PutLayer(ctx, r.Store, w.wrote, engine.Reading{Compression: j.Compression, Jobs: j.Jobs}, j.Epoch)
-	return engine.Outcome{DiffID: l.DiffID, Entries: int64(len(w.wrote)), Bytes: l.Size}, err
+	return engine.Outcome{DiffID: l.DiffID, IDs: r.HasIDs, Entries: int64(len(w.wrote)), Bytes: l.Size}, err
 }
 
 // world is what a script sees of a job.

@@ -35,8 +35,8 @@ type RunnerCase struct {
 // TestRunner is what every runner does.
 func TestRunner(t *testing.T, newCase func(t *testing.T) RunnerCase) {
 	for name, test := range map[string]func(*testing.T, *runnerTest){
-		"layer": testLayer, "nothing": testNothing, "exit": testExit, "files": testFiles, "secrets": testSecrets,
-		"damaged": testDamaged, "cancelled": testCancelled, "output": testOutputFails, "remove": testRemove,
+		"layer": testLayer, "nothing": testNothing, "clock behind": testClockBehind, "exit": testExit, "files": testFiles, "secrets": testSecrets,
+		"damaged": testDamaged, "cancelled": testCancelled, "late": testLate, "output": testOutputFails, "remove": testRemove,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCase(t)
@@ -122,8 +122,21 @@ func testLayer(t *testing.T, r *runnerTest) {
 	}
 }
 
+// testClockBehind: where no clock has reached the epoch yet, layers are the same each time all the same.
+func testClockBehind(t *testing.T, r *runnerTest) {
+	j := r.job("echo new > /file\n")
+	j.Epoch = time.Unix(4000000000, 0).UTC()
+	first, second := r.mustRun(j), r.mustRun(j)
+	if m := readLayer(t, r.Store, first.DiffID)["file"]; !m.ModTime.Equal(j.Epoch) {
+		t.Errorf("the file is of %s", m.ModTime)
+	}
+	if first.DiffID != second.DiffID {
+		t.Errorf("the layers are %s and %s", first.DiffID, second.DiffID)
+	}
+}
+
 func testNothing(t *testing.T, r *runnerTest) {
-	if o := r.mustRun(r.job("echo hello\n")); o.DiffID != "" || r.out.String() != "hello\n" {
+	if o := r.mustRun(r.job("echo hello\n")); o.DiffID != "" || o.IDs != r.Runner.IDs() || r.out.String() != "hello\n" {
 		t.Errorf("a script that changes nothing gives %+v, prints %q", o, r.out.String())
 	}
 }
@@ -175,6 +188,17 @@ func testDamaged(t *testing.T, r *runnerTest) {
 	}
 	if j.Script.Digest, _ = r.input("echo good\n"); r.mustRun(j).Exit != 0 || r.out.String() != "good\n" {
 		t.Errorf("printed %q", r.out.String())
+	}
+}
+
+// testLate: a script that takes longer than its timeout is ended, and that is no error.
+func testLate(t *testing.T, r *runnerTest) {
+	j := r.job("echo begun\nsleep 60\necho x > /x\n")
+	j.Limits.Timeout = 300 * time.Millisecond
+	begun := time.Now()
+	o, err := r.run(t.Context(), j)
+	if err != nil || !o.Late || o.DiffID != "" || time.Since(begun) > 20*time.Second {
+		t.Errorf("after %v: %+v, %v, printed %q", time.Since(begun), o, err, r.out.String())
 	}
 }
 

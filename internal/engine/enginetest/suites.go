@@ -34,6 +34,7 @@ func TestSource(t *testing.T, newCase func(t *testing.T) SourceCase) {
 	reading := engine.Reading{Compression: layers.None, Jobs: 1, Warn: func(string) {}}
 	t.Run("identity", func(t *testing.T) {
 		c := newCase(t)
+		time.Sleep(150 * time.Millisecond) // what has just been written is not remembered
 		first, err := c.Source.Identify(t.Context(), c.Base, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -35,10 +35,10 @@ func (x *execution) commit(ctx context.Context) (engine.Outcome, error) {
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	if err := x.r.o.Store.AdoptLayerDir(x.holder, l.DiffID); err != nil {
+	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID}); err != nil {
 		return engine.Outcome{}, err
 	}
-	x.r.adopted(l.DiffID)
+	x.r.dirs.Store(l.DiffID, true)
 	out.DiffID = l.DiffID
 	return out, nil
 }
@@ -52,7 +52,7 @@ func (x *execution) capture(ctx context.Context, w *store.LayerWriter) (res tree
 	defer pr.Close() // read only
 	p, err := x.host.Start(ctx, stage.Command{
 		Stage: stageCapture,
-		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Lowers: x.lowers, Epoch: x.job.Epoch},
+		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Lowers: x.lowers, Epoch: x.job.Epoch, Ran: x.ran},
 		Files: []*os.File{pw},
 		Log:   x.r.o.Log,
 	})

@@ -9,65 +9,107 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"xtoo/chroot"
 	"xtoo/internal/engine"
+	"xtoo/layers/store"
 )
 
-// lowerDirs returns the directories of layers, top first, and unpacks those that are missing.
-func (r *Runner) lowerDirs(ctx context.Context, links []engine.Link) ([]string, error) {
-	dirs := make([]string, len(links)) // top first
-	for i, l := range links {
-		at := len(links) - 1 - i
-		if err := r.ensureDir(ctx, l, dirs[at+1:]); err != nil {
-			return nil, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
-		}
-		dirs[at] = r.o.Store.LayerDir(l.Dir)
-	}
-	return dirs, nil
+// dirsOf are the layer directories of the store as this host's map of ids has them.
+func (r *Runner) dirsOf(h *chroot.Host) *store.Dirs {
+	return r.o.Store.Dirs(fmt.Sprintf("%s tier, users %v, groups %v", h.Tier, h.UIDs, h.GIDs))
 }
 
-// ensureDir unpacks one layer if its directory is missing. Two builds never unpack the same one. While a build runs
-// nobody removes a directory, so that each is looked at once.
-func (r *Runner) ensureDir(ctx context.Context, l engine.Link, lowers []string) error {
-	if _, ok := r.dirs.Load(l.Dir); ok {
+// MaxLayers implements [engine.Runner].
+func (r *Runner) MaxLayers() int { return chroot.MaxLayers }
+
+// IDs implements [engine.Runner].
+func (r *Runner) IDs() int64 {
+	h, err := r.host()
+	if err != nil {
+		return 0 // nothing can be executed here, and nothing better than what there is
+	}
+	return idsOf(h)
+}
+
+func idsOf(h *chroot.Host) int64 { return min(h.CountUIDs(), h.CountGIDs()) }
+
+// lowerDirs returns the directories of layers, top first, and unpacks those that are missing.
+func (r *Runner) lowerDirs(ctx context.Context, dirs *store.Dirs, links []engine.Link) ([]string, error) {
+	paths := make([]string, len(links)) // top first
+	names := make([]digest.Digest, len(links))
+	for i, l := range links {
+		at := len(links) - 1 - i
+		if err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:]), paths[at+1:]); err != nil {
+			return nil, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
+		}
+		paths[at], names[at] = dirs.Path(l.Dir), l.Dir
+	}
+	return paths, nil
+}
+
+// layerDir is the directory of a link that lies on others, top first. One that is named by its diff id is the same on all.
+func layerDir(l engine.Link, below []digest.Digest) store.LayerDir {
+	d := store.LayerDir{Name: l.Dir, Layer: l.DiffID, Alone: len(below) == 0}
+	if l.Dir != l.DiffID {
+		d.Below = below
+	}
+	return d
+}
+
+// ensureDir unpacks one layer if its directory is missing or not to be trusted. Two builds never unpack the same one.
+// While a build runs nobody removes a directory, so that each is looked at once.
+func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
+	if _, ok := r.dirs.Load(l.Name); ok {
 		return nil
 	}
-	if !r.o.Store.HasLayerDir(l.Dir) {
-		unlock, err := r.o.Store.Lock(ctx, "dir "+l.Dir.String(), nil)
+	if !dirs.Has(l.Name) {
+		unlock, err := r.o.Store.Lock(ctx, "dir "+dirs.Path(l.Name), nil)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(r.makeDir(ctx, l, lowers), unlock()); err != nil {
+		if err := errors.Join(r.makeDir(ctx, dirs, l, lowers), unlock()); err != nil {
 			return err
 		}
 	}
-	r.dirs.Store(l.Dir, true)
+	r.dirs.Store(l.Name, true)
 	return nil
 }
 
-func (r *Runner) makeDir(ctx context.Context, l engine.Link, lowers []string) error {
-	if stale, ok := r.o.Store.StaleLayerDir(l.Dir); ok {
-		if err := r.Remove(ctx, stale); err != nil {
-			return err
-		}
-	}
-	if r.o.Store.HasLayerDir(l.Dir) {
+func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
+	ok, changed := dirs.Look(l.Name)
+	if ok {
 		return nil // somebody else did it meanwhile
 	}
-	in, err := r.o.Store.OpenLayer(l.DiffID)
-	if err != nil {
-		return err
+	if changed != "" {
+		r.o.Events(engine.Event{Kind: engine.EventWarning, Text: changed + " was changed by somebody: its layer is unpacked anew"})
 	}
-	defer in.Close() // read only
-	u, err := r.unpackOn(ctx, slices.Clone(lowers))
+	u, err := r.unpackLayer(ctx, l.Layer, unpackArgs{Lowers: slices.Clone(lowers), Whole: true})
 	if err != nil {
 		return err
 	}
 	defer u.Abort(ctx)
-	if _, err := io.Copy(u, in); err != nil {
-		return u.Explain(err)
-	}
-	return u.Adopt(l.Dir)
+	return dirs.Adopt(u.holder, l)
 }
 
-// adopted says that the directory of a layer is there.
-func (r *Runner) adopted(dir digest.Digest) { r.dirs.Store(dir, true) }
+// unpackLayer unpacks a layer of the store. The caller calls Abort.
+func (r *Runner) unpackLayer(ctx context.Context, layer digest.Digest, on unpackArgs) (*Unpacking, error) {
+	in, err := r.o.Store.OpenLayer(layer)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() // read only
+	u, err := r.unpackOn(ctx, "layer "+layer.String(), on)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(u, in); err != nil {
+		err = u.Explain(err)
+		u.Abort(ctx)
+		return nil, err
+	}
+	if err := u.Finish(); err != nil {
+		u.Abort(ctx)
+		return nil, err
+	}
+	return u, nil
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -22,11 +23,13 @@ import (
 type execution struct {
 	r         *Runner
 	host      *chroot.Host
+	dirs      *store.Dirs
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
-	lowers    []string // top first
-	// holder is the directory that becomes layers/HEX.
+	lowers    []string    // top first
+	ran       []tree.Span // when the script ran
+	// holder is the directory that becomes a layer's.
 	holder string
 }
 
@@ -39,14 +42,15 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	x := &execution{r: r, host: host, job: j, site: at}
-	if x.lowers, err = r.lowerDirs(ctx, j.Layers); err != nil {
+	x := &execution{r: r, host: host, dirs: r.dirsOf(host), job: j, site: at}
+	if x.lowers, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
 	out, err := x.run(ctx)
+	out.IDs = idsOf(host)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -58,7 +62,9 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return out, err
 	}
-	return x.run(ctx)
+	out, err = x.run(ctx)
+	out.IDs = idsOf(host)
+	return out, err
 }
 
 // run executes the script and commits what it changed.
@@ -72,24 +78,43 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 			return out, err
 		}
 	}
+	begun := time.Now()
 	exit, err := x.script(ctx)
+	ended := time.Now()
+	x.ran = spans(begun, ended, ended.Sub(begun)) // by the clock that nobody sets
+	if errors.Is(err, errLate) {
+		return engine.Outcome{Late: true, Notes: exit.Notes}, nil
+	}
 	if err != nil {
 		return out, err
 	}
 	if exit.Code != 0 {
-		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String()}, nil
+		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String(), Notes: exit.Notes}, nil
 	}
 	if out, err = x.commit(ctx); err != nil {
 		return out, fmt.Errorf("commit its layer: %w", err)
 	}
+	out.Notes = exit.Notes
 	return out, nil
+}
+
+// tick is more than the clocks of file systems are behind.
+const tick = time.Second
+
+// spans are the times of files that were written between two instants of the clock. It may have been set meanwhile: what
+// was written before that is of the first span, and what was written after it of the second.
+func spans(begun, ended time.Time, took time.Duration) []tree.Span {
+	return []tree.Span{
+		{From: begun.Add(-tick), To: begun.Add(took + tick)}, {From: ended.Add(-took - tick), To: ended.Add(tick)},
+	}
 }
 
 // script executes the script.
 func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
-		Spec: x.spec(), Emulation: x.emulation, Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
-		Network: chroot.NetworkHost, Output: x.site.Output,
+		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
+		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
+		Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {
 		node.Network = chroot.NetworkNone
@@ -101,8 +126,16 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	if err := x.prepare(ctx); err != nil {
 		return chroot.Exit{}, err
 	}
+	if t := x.job.Limits.Timeout; t > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, t, errLate)
+		defer cancel()
+	}
 	return x.host.Run(ctx, node)
 }
+
+// errLate ends a script that takes longer than its timeout.
+var errLate = errors.New("the script takes too long")
 
 // prepare gives the upper directory the root's own mode, owner and times, before anything is mounted on it.
 func (x *execution) prepare(ctx context.Context) error {

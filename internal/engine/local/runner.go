@@ -2,7 +2,7 @@
 // package chroot executes the script on and package layers/tree captures. It must not know what a plan is, or why a job
 // is to be executed.
 //
-// What it writes, in the store: layer directories (layers/HEX, from work in progress in tmp/), the layers themselves,
+// What it writes, in the store: layer directories (layers/IDS/HEX, from work in progress in tmp/), the layers themselves,
 // and records of the kind emulations/2:
 //
 //	{"Arch":…, "How":"own", "Emulator":"/usr/bin/qemu-…", "Flags":…}    a chroot.Emulation, good for this boot and that emulator
@@ -29,7 +29,8 @@ type Options struct {
 	Emulators []string
 	// Log takes what is for developers. Default: nothing is logged.
 	Log *slog.Logger
-	// Events is told how nodes of other architectures are executed. Default: nobody is told.
+	// Events is told how nodes of other architectures are executed, and which layer directories are not as they were made.
+	// Default: nobody is told.
 	Events engine.Sink
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"xtoo/chroot"
 	"xtoo/chroot/host"
 	"xtoo/internal/engine"
@@ -117,7 +119,7 @@ func TestUnpack(t *testing.T) {
 	if err := errors.Join(u.Finish(), u.Adopt(link.Dir)); err != nil {
 		t.Fatal(err)
 	}
-	if !c.Store.HasLayerDir(link.Dir) {
+	if !u.dirs.Has(link.Dir) {
 		t.Error("the layer has no directory")
 	}
 
@@ -140,24 +142,29 @@ func TestUnpack(t *testing.T) {
 // A directory that was not known to be on the disk when the machine went down is made again.
 func TestStaleDirectory(t *testing.T) {
 	c, r := newCase(t)
-	if _, err := r.lowerDirs(t.Context(), c.Layers); err != nil {
+	host, err := r.host()
+	if err != nil {
 		t.Fatal(err)
 	}
-	holder := filepath.Dir(c.Store.LayerDir(c.Layers[0].Dir))
-	if err := os.WriteFile(filepath.Join(holder, "boot"), []byte("another boot"), 0o600); err != nil {
+	dirs := r.dirsOf(host)
+	if _, err := r.lowerDirs(t.Context(), dirs, c.Layers); err != nil {
 		t.Fatal(err)
 	}
-	if c.Store.HasLayerDir(c.Layers[0].Dir) {
+	holder := filepath.Dir(dirs.Path(c.Layers[0].Dir))
+	if err := os.WriteFile(filepath.Join(holder, "fresh"), []byte(`{"boot":"another"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if dirs.Has(c.Layers[0].Dir) {
 		t.Fatal("the directory of another boot is trusted")
 	}
 	again := New(r.o)
 	defer again.Close()
-	dirs, err := again.lowerDirs(t.Context(), c.Layers)
-	if err != nil || len(dirs) != 1 || !c.Store.HasLayerDir(c.Layers[0].Dir) {
-		t.Errorf("%v, %v", dirs, err)
+	paths, err := again.lowerDirs(t.Context(), dirs, c.Layers)
+	if err != nil || len(paths) != 1 || !dirs.Has(c.Layers[0].Dir) {
+		t.Errorf("%v, %v", paths, err)
 	}
-	missing := engine.Link{DiffID: "sha256:" + c.Layers[0].DiffID[7:70] + "0", Dir: "sha256:" + c.Layers[0].DiffID[7:70] + "0"}
-	if _, err := again.lowerDirs(t.Context(), []engine.Link{missing}); err == nil || !strings.Contains(err.Error(), "unpack layer") {
+	missing := engine.Link{DiffID: digest.FromString("missing"), Dir: digest.FromString("missing")}
+	if _, err := again.lowerDirs(t.Context(), dirs, []engine.Link{missing}); err == nil || !strings.Contains(err.Error(), "unpack layer") {
 		t.Errorf("a layer that nobody has: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 	"xtoo/layers/tree"
 )
@@ -16,6 +17,7 @@ const (
 	stagePrepare = "prepare"
 	stageCapture = "capture"
 	stageRemove  = "remove"
+	stageCompare = "compare"
 )
 
 // RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
@@ -24,12 +26,14 @@ func RegisterStages() {
 	stage.Register(stagePrepare, runPrepare)
 	stage.Register(stageCapture, runCapture)
 	stage.Register(stageRemove, runRemove)
+	stage.Register(stageCompare, runCompare)
 }
 
 // unpackArgs: the tar stream comes on file 0.
 type unpackArgs struct {
 	Dir    string   `json:"dir"`
 	Lowers []string `json:"lowers,omitempty"`
+	Whole  bool     `json:"whole"` // lowers are all there is below
 }
 
 func runUnpack(ctx context.Context, s *stage.Stage) error {
@@ -37,7 +41,10 @@ func runUnpack(ctx context.Context, s *stage.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers})
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: a.Whole})
+	if errors.Is(err, tree.ErrNoUserXattrs) {
+		return &host.Error{Err: err, Hint: "set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs"}
+	}
 	if err != nil {
 		return err
 	}
@@ -63,6 +70,8 @@ type captureArgs struct {
 	Work   string    `json:"work"`
 	Lowers []string  `json:"lowers"`
 	Epoch  time.Time `json:"epoch"`
+	// Ran is when the script ran.
+	Ran []tree.Span `json:"ran"`
 }
 
 func runCapture(ctx context.Context, s *stage.Stage) error {
@@ -75,7 +84,7 @@ func runCapture(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	out := s.File(0)
-	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch})
+	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch, Ran: a.Ran})
 	if err != nil {
 		return err
 	}
@@ -103,6 +112,23 @@ func runRemove(ctx context.Context, s *stage.Stage) error {
 	return errors.Join(all...)
 }
 
+type compareArgs struct {
+	A string `json:"a"`
+	B string `json:"b"`
+}
+
+func runCompare(ctx context.Context, s *stage.Stage) error {
+	var a compareArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	what, err := tree.Compare(ctx, a.A, a.B)
+	if err != nil {
+		return err
+	}
+	return s.Result(what)
+}
+
 // Remove implements [engine.Runner]: a stage removes what belongs to other ids of the user's range.
 func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if len(paths) == 0 {
@@ -112,9 +138,6 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if err != nil {
 		return err
 	}
-	// Cleaning up goes on after the build was told to stop, but not for ever.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-	defer cancel()
 	p, err := h.Start(ctx, stage.Command{Stage: stageRemove, Args: removeArgs{Paths: paths}})
 	if err != nil {
 		return err
@@ -125,6 +148,9 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 // discard removes work in progress, with the user's own rights where they suffice. What cannot be removed now goes with
 // the workspace.
 func (r *Runner) discard(ctx context.Context, paths ...string) {
+	// Cleaning up goes on after the build was told to stop, but not for ever.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
 	var left []string
 	for _, p := range paths {
 		if os.RemoveAll(p) != nil {

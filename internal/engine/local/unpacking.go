@@ -3,30 +3,42 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot"
 	"xtoo/chroot/stage"
+	"xtoo/internal/engine"
 	"xtoo/layers/store"
+	"xtoo/layers/tree"
 )
 
 // An Unpacking is a stage that unpacks what is written to it into the directory of a layer.
 type Unpacking struct {
 	r      *Runner
-	holder string // what becomes layers/HEX
+	host   *chroot.Host
+	dirs   *store.Dirs
+	holder string // what becomes a layer's directory
 	w      *os.File
 	p      *stage.Process
 	done   bool
 	err    error
+	what   string // is unpacked, in words
 }
 
 // Unpack starts to unpack a layer that lies on nothing. The caller calls Adopt when all is written, and Abort in any case.
-func (r *Runner) Unpack(ctx context.Context) (*Unpacking, error) { return r.unpackOn(ctx, nil) }
+func (r *Runner) Unpack(ctx context.Context) (*Unpacking, error) {
+	return r.unpackOn(ctx, "the base", unpackArgs{Whole: true})
+}
 
-// unpackOn starts to unpack a layer. lowers are the directories that it lies on, top first.
-func (r *Runner) unpackOn(ctx context.Context, lowers []string) (*Unpacking, error) {
+// unpackOn starts to unpack a layer, which what names, onto the directories that args names. Where it is unpacked to
+// is added there.
+func (r *Runner) unpackOn(ctx context.Context, what string, args unpackArgs) (*Unpacking, error) {
 	host, err := r.host()
 	if err != nil {
 		return nil, err
@@ -39,18 +51,19 @@ func (r *Runner) unpackOn(ctx context.Context, lowers []string) (*Unpacking, err
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
+	args.Dir = dir
 	pr, pw, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	p, err := host.Start(ctx, stage.Command{
-		Stage: stageUnpack, Args: unpackArgs{Dir: dir, Lowers: lowers}, Files: []*os.File{pr}, Log: r.o.Log,
+		Stage: stageUnpack, Args: args, Files: []*os.File{pr}, Log: r.o.Log,
 	})
 	err = errors.Join(err, pr.Close())
 	if err != nil {
 		return nil, errors.Join(err, pw.Close())
 	}
-	return &Unpacking{r: r, holder: holder, w: pw, p: p}, nil
+	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.
@@ -63,16 +76,36 @@ func (u *Unpacking) Finish() error {
 	}
 	u.done = true
 	err := u.w.Close()
-	u.err = errors.Join(u.p.Wait(nil), err)
+	var res tree.UnpackResult
+	u.err = errors.Join(u.p.Wait(&res), err)
+	if u.err == nil {
+		u.warn(res)
+	}
 	return u.err
 }
 
-// Adopt makes it the directory of a layer, once everything is unpacked.
-func (u *Unpacking) Adopt(name digest.Digest) error {
+// warn tells the user what scripts will not see as the image has it.
+func (u *Unpacking) warn(res tree.UnpackResult) {
+	if res.Outside > 0 {
+		seenAs := fmt.Sprintf("%d's", res.SeenAs)
+		if res.SeenAs == 0 {
+			seenAs = "root's, so that giving them to root changes nothing"
+		}
+		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: %d files belong to users or groups that this user's ids do not reach "+
+			"(`xtoo doctor` says which they are): to scripts they are %s; images keep the owners", u.what, res.Outside, seenAs)})
+	}
+	lost := slices.DeleteFunc(res.Lost, func(n tree.Note) bool { return strings.HasPrefix(n.What, "owner ") }) // counted above
+	if len(lost) > 0 {
+		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: /%s: %s (and %d more): scripts do not see it", u.what, lost[0].Path, lost[0].What, len(lost)-1)})
+	}
+}
+
+// Adopt makes it the directory of a layer that lies on nothing, once everything is unpacked.
+func (u *Unpacking) Adopt(diffID digest.Digest) error {
 	if err := u.Finish(); err != nil {
 		return err
 	}
-	return u.r.o.Store.AdoptLayerDir(u.holder, name)
+	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID, Alone: true})
 }
 
 // Explain returns what the stage says if it ended early: the writer only saw a broken pipe.

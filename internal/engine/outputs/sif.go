@@ -41,6 +41,8 @@ type SIF struct {
 	Force bool
 	// Log takes what is for developers; nil discards.
 	Log *slog.Logger
+	// Events is told what of an image a file cannot hold; nil: nobody is told.
+	Events engine.Sink
 }
 
 // A sifFile is a SIF file on its way.
@@ -148,7 +150,7 @@ func (s *SIF) write(ctx context.Context, f *sifFile) (*engine.Written, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return nil, fmt.Errorf("SIF: %w", err)
 	}
-	to, err := atomicfile.Create(f.path, 0o755)
+	to, err := atomicfile.CreateOutput(f.path, 0o755)
 	if err != nil {
 		return nil, fmt.Errorf("SIF %s: %w", f.path, err)
 	}
@@ -179,6 +181,16 @@ func (s *SIF) write(ctx context.Context, f *sifFile) (*engine.Written, error) {
 	return f.written(d, id.Size, !same), nil
 }
 
+// warn tells the user about a file.
+func (s *SIF) warn(f *sifFile) func(text string) {
+	if s.Events == nil {
+		return nil
+	}
+	return func(text string) {
+		s.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("SIF %s: %s", f.path, text)})
+	}
+}
+
 // fill writes the content of a SIF file and returns its digest.
 func (s *SIF) fill(ctx context.Context, to *os.File, f *sifFile) (digest.Digest, error) {
 	cfg, err := s.config(f.image.Config)
@@ -190,7 +202,7 @@ func (s *SIF) fill(ctx context.Context, to *os.File, f *sifFile) (digest.Digest,
 		d := f.image.Links[i].DiffID
 		in.Layers = append(in.Layers, merge.Layer{Open: func() (io.ReadCloser, error) { return s.Store.OpenLayer(d) }, DiffID: d})
 	}
-	if err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log}); err != nil {
+	if err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log, Warn: s.warn(f)}); err != nil {
 		return "", err
 	}
 	if _, err := to.Seek(0, io.SeekStart); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -76,7 +77,7 @@ func (s *Image) Look(ctx context.Context, b *projects.Base) (engine.Material, er
 
 // material is what the documents of an image say.
 func material(img *oci.Imported) engine.Material {
-	m := engine.Material{Image: &img.Config, Created: time.Unix(0, 0)}
+	m := engine.Material{Image: &img.Config, Extra: img.Extra, Created: time.Unix(0, 0)}
 	if img.Config.Created != nil {
 		m.Created = *img.Config.Created
 	}
@@ -84,7 +85,7 @@ func material(img *oci.Imported) engine.Material {
 }
 
 // Read implements [engine.Source]: it brings the layers into the store as they are.
-func (s *Image) Read(ctx context.Context, b *projects.Base, _ engine.Reading) (engine.Material, error) {
+func (s *Image) Read(ctx context.Context, b *projects.Base, r engine.Reading) (engine.Material, error) {
 	tmp, err := s.Store.MakeTemp("import")
 	if err != nil {
 		return engine.Material{}, err
@@ -96,7 +97,13 @@ func (s *Image) Read(ctx context.Context, b *projects.Base, _ engine.Reading) (e
 	if err != nil {
 		return engine.Material{}, fmt.Errorf("%s: from: %w", b.Pos, err)
 	}
+	if len(img.Dropped) > 0 {
+		r.Warn(fmt.Sprintf("%s: from %s: of the image's config, %s is not passed on", b.Pos, b.Text, strings.Join(img.Dropped, ", ")))
+	}
 	m := material(img)
+	if isFuture(m.Created) {
+		r.Warn(fmt.Sprintf("%s: from %s: it was created at %s, %s", b.Pos, b.Text, m.Created.Format(time.RFC3339), future))
+	}
 	var diffIDs []digest.Digest
 	for _, l := range img.Layers {
 		c, err := layers.CompressionOf(l.Descriptor.MediaType)
@@ -129,7 +136,7 @@ func (s *Image) Found(b *projects.Base, m engine.Material) (engine.Foundation, e
 			return engine.Foundation{}, fmt.Errorf("%s: from %s: %w", b.Pos, b.Text, err)
 		}
 	}
-	return engine.Foundation{Arch: arch, Layers: m.Layers, Created: m.Created, History: m.Image.History, Config: m.Image.Config}, nil
+	return engine.Foundation{Arch: arch, Layers: m.Layers, Created: m.Created, History: m.Image.History, Config: m.Image.Config, Extra: m.Extra}, nil
 }
 
 // blobSink lets an import write into the store.

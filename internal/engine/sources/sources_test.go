@@ -228,3 +228,23 @@ func TestStage3IsUnpackedWhileItIsRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is of a time that no clock has reached yet is said, with its name.
+func TestFuture(t *testing.T) {
+	later := time.Now().Add(1000 * time.Hour)
+	path := filepath.Join(t.TempDir(), "stage3.tar")
+	data := testutil.Tar(t, testutil.Dir("./").WithTime(later.Add(-time.Hour)), testutil.File("late", elfHeader(t, lookup(t, "arm-64bit"))).WithTime(later))
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	r := engine.Reading{Compression: layers.None, Jobs: 1, Warn: func(text string) { said = append(said, text) }}
+	b := base(projects.BaseStage3, path)
+	b.Arch = lookup(t, "arm-64bit")
+	if _, err := (&Stage3{Store: newStore(t)}).Read(t.Context(), b, r); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], ": late is of "+later.UTC().Format(time.RFC3339)) || !strings.Contains(said[0], "set SOURCE_DATE_EPOCH") {
+		t.Errorf("%q", said)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -97,11 +98,21 @@ func (s *Stage3) read(
 	if err != nil {
 		return engine.Material{}, inStage3(b, err)
 	}
+	if isFuture(sum.Newest) {
+		warn(fmt.Sprintf("%s: stage3 %s: %s is of %s, %s", b.Pos, b.Path, sum.Latest, sum.Newest.Format(time.RFC3339), future))
+	}
 	for _, p := range sum.UnusedExcludes {
 		warn(fmt.Sprintf("%s: exclude %q matches nothing in %s", b.Pos, p, b.Path))
 	}
 	return m, nil
 }
+
+// isFuture says whether a time is later than a clock that is right can have it, whatever its zone.
+func isFuture(t time.Time) bool { return t.After(time.Now().Add(24 * time.Hour)) }
+
+// future says what becomes of that.
+const future = "which this machine's clock has not reached yet: new layers and the image are dated so, too; " +
+	"if that is wrong, set SOURCE_DATE_EPOCH, or the clock"
 
 // lateError says that a stage3 must be read again with more patterns.
 type lateError struct{ patterns, unused []string }

@@ -76,8 +76,9 @@ func XZDictionary(size int64) error {
 	return fmt.Errorf("xz data needs a dictionary of %d MiB, the limit is %d MiB: %w", size>>20, MaxWindow>>20, ErrUnsupported)
 }
 
-// gzipMembers reads the members of a gzip file one by one. The library can do that by itself, but takes
-// a file that ends within the name of a later member's header for complete.
+// gzipMembers reads the members of a gzip file one by one, and zeros behind the last one, as gzip(1) does: devices that
+// write whole blocks leave them there. The library reads members by itself, but takes a file that ends within the name
+// of a later member's header for complete.
 type gzipMembers struct {
 	in *bufio.Reader // what the decoder leaves unread stays here
 	z  *gzip.Reader
@@ -101,12 +102,29 @@ func (g *gzipMembers) Read(p []byte) (int, error) {
 		if n > 0 {
 			return n, nil // the end comes again
 		}
-		if _, err := g.in.Peek(1); err != nil {
+		next, err := g.in.Peek(1)
+		if err == nil && next[0] == 0 {
+			err = onlyZeros(g.in)
+		}
+		if err != nil {
 			return 0, err // io.EOF: no further member
 		}
 		if err := g.z.Reset(g.in); err != nil {
 			return 0, streams.NoEOF(err)
 		}
 		g.z.Multistream(false)
+	}
+}
+
+// onlyZeros reads to the end, which it returns as io.EOF.
+func onlyZeros(in *bufio.Reader) error {
+	for {
+		b, err := in.ReadByte()
+		if err != nil {
+			return err
+		}
+		if b != 0 {
+			return errors.New("something other than zeros follows the last member")
+		}
 	}
 }

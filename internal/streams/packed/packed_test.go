@@ -59,6 +59,27 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestZeros: zeros behind a gzip file are padding; followed by more, or behind a member that is not whole, they are not.
+func TestZeros(t *testing.T) {
+	data := []byte(strings.Repeat("what is packed ", 10_000))
+	stream, zeros := pack(t, data)[Gzip], make([]byte, 70_000)
+	for name, tc := range map[string]struct {
+		in   [][]byte
+		want error
+	}{
+		"one":                {[][]byte{stream, zeros[:1]}, nil},
+		"many":               {[][]byte{stream, zeros}, nil},
+		"then something":     {[][]byte{stream, zeros, []byte("x")}, ErrCorrupt},
+		"then a member":      {[][]byte{stream, zeros, stream}, ErrCorrupt},
+		"for a member's end": {[][]byte{stream[:len(stream)-8], zeros}, ErrCorrupt},
+	} {
+		b, err := io.ReadAll(NewReader(bytes.NewReader(bytes.Join(tc.in, nil)), Gzip, 1))
+		if !errors.Is(err, tc.want) || tc.want == nil && !bytes.Equal(b, data) {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+}
+
 func TestDamaged(t *testing.T) {
 	broken := errors.New("broken")
 	for format, stream := range pack(t, []byte(strings.Repeat("what is packed ", 10_000))) {

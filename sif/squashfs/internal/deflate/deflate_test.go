@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"xtoo/internal/testutil"
 )
 
 var efforts = []Effort{{1, 8}, {10, 30}, {35, 65}, {300, 258}}
@@ -61,7 +63,11 @@ func TestRoundTrip(t *testing.T) {
 	for _, effort := range efforts {
 		used := NewEncoder(effort)
 		for name, src := range samples(t) {
-			for _, n := range []int{len(src), len(src) / 2, min(len(src), 131072), min(len(src), 10)} {
+			sizes := []int{min(len(src), 131072), min(len(src), 10)}
+			if testutil.IsLong() {
+				sizes = append(sizes, len(src), len(src)/2)
+			}
+			for _, n := range sizes {
 				src := src[:n]
 				a, ok := used.Encode(make([]byte, 0, n+n/1000+64), src)
 				if !ok {

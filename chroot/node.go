@@ -75,8 +75,6 @@ type Node struct {
 	// it has no /etc/hosts, one for localhost is made, and removed when nobody has changed it. NetworkNone implies it.
 	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
 	OwnResolver bool
-	Bounded     bool  // a control group is file 1
-	Trees       trees // the files behind that
 
 	// Tmpfs says how much the file systems in memory hold.
 	Tmpfs Tmpfs

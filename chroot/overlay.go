@@ -72,7 +72,7 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 		}
 	}
 	stack := numbers[:show]
-	if len(stack) > maxStack {
+	if len(stack) > maxStack && len(lowers) >= maxStack {
 		bottom, err := mountBottom(lowers[maxStack-1], stack[maxStack-1:])
 		if err != nil {
 			return explainOverlay(err, upper, n)

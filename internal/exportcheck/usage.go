@@ -26,6 +26,7 @@ func newUsage(m *module) *usage {
 		}
 		imported[p.types] = true
 		u.anonymous(p)
+		u.conversions(p)
 	}
 	for p := range imported {
 		for _, id := range p.Scope().Names() {
@@ -52,6 +53,35 @@ func (u *usage) anonymous(p *pkg) {
 			}
 			return true
 		})
+	}
+}
+
+// conversions finds the structs that become others, fields and all, as one room's become another's.
+func (u *usage) conversions(p *pkg) {
+	for _, f := range p.files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if c, ok := n.(*ast.CallExpr); ok && len(c.Args) == 1 && p.info.Types[c.Fun].IsType() {
+				u.fields(p.types, p.info.Types[c.Fun].Type)
+				u.fields(p.types, p.info.Types[c.Args[0]].Type)
+			}
+			return true
+		})
+	}
+}
+
+// fields marks all fields of a struct of another package as used.
+func (u *usage) fields(by *types.Package, t types.Type) {
+	if t == nil {
+		return
+	}
+	s, ok := t.Underlying().(*types.Struct)
+	if !ok {
+		return
+	}
+	for f := range s.Fields() {
+		if f.Pkg() != by {
+			u.objects[origin(f)] = true
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package chroot
 
 import (
 	"context"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +32,7 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	if len(findings) > 1 && findings[1].State == host.StateBad {
 		return append(findings, host.StoreFindings(dir, storeDir)...)
 	}
+	findings = append(findings, h.nobodyFinding(ctx, dir)...)
 	inside := diagnoseArgs{Dir: dir, Groups: h.Setgroups, LastUID: h.LastUID()}
 	findings = append(findings, trial(ctx, h, host.Finding{Name: "process namespaces", Detail: "pid, ipc and uts namespaces"}, inside,
 		unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS, nil)...)
@@ -41,6 +43,27 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 		})...)
 	findings = append(findings, archFindings(ctx, h, emulators)...)
 	return append(findings, host.StoreFindings(dir, storeDir)...)
+}
+
+// nobodyFinding says which ids scripts have when real root builds.
+func (h *Host) nobodyFinding(ctx context.Context, dir string) []host.Finding {
+	if !h.RealRoot() || h.Tier != host.TierMapped {
+		return nil
+	}
+	f := host.Finding{Name: "ids of scripts", State: host.StateOK, Detail: "nobody's on this machine; the owners of files are mapped"}
+	err := h.prepareNobody(ctx)
+	if err == nil {
+		var tree *os.File
+		if tree, err = h.nobody.mapped(dir); err == nil {
+			err = tree.Close()
+		}
+	}
+	if err != nil {
+		f.State, f.Detail = host.StateWarn, "root's own: "+err.Error()
+		f.Hint = "scripts cannot change the machine's settings all the same, but not mount a /proc of their own either: " +
+			"keep the store on ext4, xfs or btrfs, under Linux 5.19 or later, and build outside of containers"
+	}
+	return []host.Finding{f}
 }
 
 // trial runs the diagnosing stage and returns what it found, behind a finding about the namespaces themselves: good, if

@@ -60,6 +60,11 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(a.execute(ctx, s, g), g.clear())
+}
+
+// execute starts the process and is its init until everything has ended.
+func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error {
 	unignoreSignals()
 	out := s.File(0)
 	if a.Bounded {
@@ -67,7 +72,7 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 			return err
 		}
 	}
-	payload, err := launch(&a, out)
+	payload, err := launch(a, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
@@ -75,13 +80,7 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 	if exit.Notes, err = g.lost(); err != nil {
 		return err
 	}
-	if err := s.Result(exit); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return g.clear()
+	return errors.Join(s.Result(exit), ctx.Err())
 }
 
 // setNames gives the namespace its names, which are never the host's.
@@ -123,39 +122,50 @@ func furnish(a *nodeArgs) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.mountSystem(a, src); err != nil {
+	if err := g.fill(a, src); err != nil {
+		if g.enter() == nil { // what was made in volumes is on the host
+			err = errors.Join(err, g.clear())
+		}
 		return nil, err
-	}
-	for _, files := range []map[string]RunFile{src.resolver, a.Files} {
-		if err := g.writeRunFiles(files); err != nil {
-			return nil, err
-		}
-	}
-	if err := g.mountResolver(a); err != nil {
-		return nil, err
-	}
-	if src.emulator != nil {
-		if err := g.lend(src.emulator, a.Emulation.Interpreter); err != nil {
-			return nil, err
-		}
-	}
-	for i, v := range src.volumes {
-		if err := g.mountVolume(v, src.files[i]); err != nil {
-			return nil, err
-		}
-	}
-	if l := a.Spec.Linux; l != nil {
-		if err := g.mask(src.devices["null"], l.MaskedPaths); err != nil {
-			return nil, err
-		}
-		if err := g.makeReadonly(l.ReadonlyPaths...); err != nil {
-			return nil, err
-		}
 	}
 	if err := g.settleIn(); err != nil {
 		return nil, err
 	}
 	return g, src.close()
+}
+
+// fill mounts everything in the root.
+func (g *guest) fill(a *nodeArgs, src *sources) error {
+	if err := g.mountSystem(a, src); err != nil {
+		return err
+	}
+	for _, files := range []map[string]RunFile{src.resolver, a.Files} {
+		if err := g.writeRunFiles(files); err != nil {
+			return err
+		}
+	}
+	if err := g.mountResolver(a); err != nil {
+		return err
+	}
+	if src.emulator != nil {
+		if err := g.lend(src.emulator, a.Emulation.Interpreter); err != nil {
+			return err
+		}
+	}
+	for i, v := range src.volumes {
+		if err := g.mountVolume(v, src.files[i]); err != nil {
+			return err
+		}
+	}
+	if l := a.Spec.Linux; l != nil {
+		if err := g.mask(src.devices["null"], l.MaskedPaths); err != nil {
+			return err
+		}
+		if err := g.makeReadonly(l.ReadonlyPaths...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openSources opens and reads what is needed of the host.

@@ -51,7 +51,8 @@ func (g *guest) mountProc(guard bool) error {
 	}
 	// The kernel lets the real id 0 write to these whatever its namespace, and sysrq-trigger reboots.
 	return g.makeReadonly(path.Join(at, "sys"), path.Join(at, "sysrq-trigger"), path.Join(at, "irq"),
-		path.Join(at, "bus"), path.Join(at, "fs"), path.Join(at, "acpi"), path.Join(at, "asound"), path.Join(at, "scsi"))
+		path.Join(at, "bus"), path.Join(at, "fs"), path.Join(at, "acpi"), path.Join(at, "asound"), path.Join(at, "scsi"),
+		path.Join(at, "driver"), path.Join(at, "dynamic_debug"), path.Join(at, "mtrr"))
 }
 
 // explainProc words why a fresh /proc is refused.

@@ -266,7 +266,7 @@ func (t trees) path(i int) string { return filepath.Join(t.At, strconv.Itoa(i)) 
 
 // treesAt finds the directory. What is at needed must stay in reach.
 func treesAt(needed string) (string, error) {
-	for _, dir := range []string{"/mnt", "/media", "/srv", "/root", "/home", "/tmp"} {
+	for _, dir := range []string{"/root", "/srv", "/media", "/home", "/tmp"} {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() && !isBelow(needed, dir) {
 			return dir, nil
 		}

@@ -1,6 +1,7 @@
 package chroot
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,6 +49,9 @@ func TestNodeNestedVolumes(t *testing.T) {
 			}
 			if _, exit := r.run("ls", "/cache"); exit.Code != 0 {
 				t.Errorf("%+v", exit)
+			}
+			if order[0] == "/cache" {
+				endBadly(t, r, outer)
 			}
 			var names []string
 			for name := range tree(t, outer) {
@@ -126,4 +130,28 @@ func TestNodeLost(t *testing.T) {
 			t.Error("a size of x was taken")
 		}
 	})
+}
+
+// endBadly has a node fail: at its process, in the middle of its mounts, by the end of its context.
+func endBadly(t *testing.T, r *testRoot, volume string) {
+	t.Helper()
+	n := r.freshWork()
+	n.Spec.Process.Args = []string{"/nothing"}
+	if _, err := r.h.Run(t.Context(), n); err == nil {
+		t.Error("no error")
+	}
+	n = r.freshWork()
+	spec := *n.Spec
+	spec.Mounts = append(slices.Clone(spec.Mounts), specs.Mount{Destination: "/bin/guest", Source: volume, Type: "bind"})
+	n.Spec = &spec
+	if _, err := r.h.Run(t.Context(), n); err == nil {
+		t.Error("no error")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	n = r.freshWork()
+	n.Spec.Process.Args = []string{"/bin/guest", "sleep", "1h"}
+	if _, err := r.h.Run(ctx, n); err == nil {
+		t.Error("no error")
+	}
+	cancel()
 }

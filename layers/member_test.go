@@ -47,7 +47,7 @@ func TestRoundTrip(t *testing.T) {
 	members := []Member{
 		{Path: "", Mode: unix.S_IFDIR | 0o711, ModTime: day},
 		{Path: "d", Mode: unix.S_IFDIR | 0o2755, UID: 1, GID: 1<<32 - 2, ModTime: time.Unix(-5, 1)},
-		{Path: "d/file", Mode: unix.S_IFREG | 0o4770, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "user.%=%3D%%25%": "n", "security.capability": "x", xattrACL: acl}},
+		{Path: "d/file", Mode: unix.S_IFREG | 0o4770, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "user.%=%3D%%25%": "n", "user.empty": "", "security.capability": "x", xattrACL: acl}},
 		{Path: "d/link", Kind: HardLink, Mode: unix.S_IFREG | 0o4711, Target: "d/file", ModTime: day},
 		{Path: "d/symlink", Mode: unix.S_IFLNK | 0o777, Target: "/../x", ModTime: day},
 		{Path: "c", Mode: unix.S_IFCHR | 0o600, Major: 4095, Minor: 1<<20 - 1, ModTime: day},
@@ -208,6 +208,15 @@ func TestListedMode(t *testing.T) {
 		if _, stays := m.Xattrs[xattrACL]; err != nil || m.Mode != tc.mode || stays != tc.stays {
 			t.Errorf("%c %q: mode %#o, the list stays: %v, %v", tc.typ, tc.list, m.Mode, stays, err)
 		}
+	}
+}
+
+// TestNamedMode: the same where the list is a text with names.
+func TestNamedMode(t *testing.T) {
+	m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o2600, PAXRecords: map[string]string{
+		paxACL: "user::rwx\nuser:who:r--\nuser:else:r--\ngroup::--x\nmask::r-x\nother::---"}})
+	if err != nil || m.Mode != unix.S_IFREG|0o2750 || m.Named[xattrACL] == "" || len(m.Lost) > 0 {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 

@@ -58,6 +58,11 @@ func (m *Member) attributes(records map[string]string) {
 // mask. A list that says no more than permissions is none.
 func (m *Member) listedMode() {
 	list, ok := m.Xattrs[xattrACL]
+	if text, named := m.Named[xattrACL]; !ok && named {
+		var err error
+		list, err = parseACL(text, false, func(string, bool) (uint32, bool) { return 0, true }) // whoever is meant
+		ok = err == nil
+	}
 	if !ok || m.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return
 	}

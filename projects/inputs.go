@@ -19,7 +19,7 @@ import (
 
 // Component is one thing that a node's result depends on, besides what it builds on.
 type Component struct {
-	// Name says what it is, for people too ("value hostname changed"): "script", "interpreter", "network",
+	// Name says what it is, for people too ("value hostname changed"): "script", "interpreter", "network", "resolver",
 	// "arch", "project", "node", "value NAME", "secret NAME", "env NAME", "file PATH", "volume TARGET".
 	Name string
 	// Digest is over the thing; empty for secrets.

@@ -24,12 +24,21 @@ var (
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)
 )
 
+// unusual are kinds of members that programs write and readers of images refuse.
+var unusual = map[byte]string{
+	tar.TypeCont: "a contiguous file", 'V': "a label, of tar --label", 'D': "a directory of tar --incremental",
+	'M': "the rest of a file that begins in another volume, of tar --multi-volume",
+}
+
 // checkMember returns what a member is, and refuses, on top of what no layer may hold, what no stage3 does: names that
 // are empty, absolute (of what hard links are to as well) or longer than others can open, whiteouts, names of
-// directories for something else, data where there are none, contiguous files, the device that layer directories have
+// directories for something else, data where there are none, unusual kinds, the device that layer directories have
 // in place of whiteouts, attributes that a member cannot have, and numbers that are out of range or over the limits.
 func checkMember(m member, limits layers.Bounds) (layers.Member, kind, error) {
 	h := m.hdr
+	if what, ok := unusual[h.Typeflag]; ok {
+		return layers.Member{}, 0, fmt.Errorf("%s, which readers of images do not take: pack the stage3 without", what)
+	}
 	e, err := layers.MemberOf(h)
 	if err != nil {
 		return e, 0, err
@@ -54,8 +63,6 @@ func checkMember(m member, limits layers.Bounds) (layers.Member, kind, error) {
 		err = fmt.Errorf("name of %d bytes, the limit is %d", len(h.Name), maxName)
 	case e.Kind == layers.HardLink && strings.HasPrefix(h.Linkname, "/"):
 		err = fmt.Errorf("hard link to %q: absolute name", h.Linkname)
-	case h.Typeflag == tar.TypeCont:
-		err = fmt.Errorf("unknown kind of member %q", h.Typeflag)
 	case k != kindDir && strings.HasSuffix(h.Name, "/"):
 		err = errors.New("the name is a directory's, but the member is none")
 	case m.size != 0 && h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse:

@@ -10,7 +10,8 @@
 // [Copy] is the gate that a stage3 passes once. What it lets through holds no absolute name, no "..",
 // no write through a link, no duplicate, no name that would read as a whiteout (see errHostile), and
 // is read alike by every reader of tar: where two readings of a header are possible, it is refused.
-// Whoever reads the stream after that may trust it.
+// Whoever reads the stream after that may trust it. It ends with the zeros behind the end of the archive; the index that
+// pixz writes behind them is left out, and anything else there is refused, so that the packing makes no difference.
 //
 // What a member says is for package layers to interpret ([layers.MemberOf]); the gate walks the raw blocks beside it,
 // because it copies bytes, and refuses more. The package must not know layer directories, the store, or images.

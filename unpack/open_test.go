@@ -354,13 +354,13 @@ func TestXZTool(t *testing.T) {
 // TestStage3 reads a real stage3, and has Copy keep every byte of it.
 func TestStage3(t *testing.T) {
 	path := stage3(t)
-	testutil.Need(t, "xz", "tar")
+	testutil.Need(t, "pixz", "tar")
 	r, _, err := Open(context.Background(), path, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	want := testutil.Run(t, "sh", "-c", "xz -dc -T2 \"$0\" | sha256sum", path)
+	want := testutil.Run(t, "sh", "-c", "pixz -d < \"$0\" | sha256sum", path)
 	h := newHash()
 	sum, err := Copy(context.Background(), h, r, CopyOptions{})
 	if err != nil {

@@ -10,7 +10,8 @@
 //	                      |       |  …  |
 //	inside a namespace    0       1  …  65536      the single tier: 0 alone
 //
-// A namespace below such a one gets the same ids once more ([Host.Inside]), which needs no help of newuidmap(1).
+// A namespace below such a one gets the same ids once more ([Host.Inside]), which needs no help of newuidmap(1); below real
+// root's it may get ids that are nobody's ([Host.Nobody]).
 //
 // # Doctor
 //

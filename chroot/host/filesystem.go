@@ -26,14 +26,26 @@ func filesystems() map[int64]string {
 		unix.CIFS_SUPER_MAGIC: "cifs", unix.CEPH_SUPER_MAGIC: "ceph", unix.FUSE_SUPER_MAGIC: "fuse", 0x2fc12fc1: "zfs",
 		0xca451a4e: "bcachefs", 0x0bd00bd0: "lustre", 0x47504653: "gpfs", 0x19830326: "beegfs", unix.V9FS_MAGIC: "9p",
 		0xf15f: "ecryptfs", unix.MSDOS_SUPER_MAGIC: "vfat", unix.EXFAT_SUPER_MAGIC: "exfat", unix.AFS_SUPER_MAGIC: "afs",
+		0x01161970: "gfs2", 0x7461636f: "ocfs2",
 	}
 }
 
 // isNetwork says whether a file system is shared between machines.
 func isNetwork(name string) bool {
 	switch name {
-	case "nfs", "smb", "cifs", "ceph", "lustre", "gpfs", "beegfs", "9p", "afs":
+	case "nfs", "smb", "cifs", "ceph", "lustre", "gpfs", "beegfs", "9p", "afs", "gfs2", "ocfs2":
 		return true
 	}
 	return false
+}
+
+// IsShared says whether other machines may work in a directory, or where it will be: it is on a network's file system,
+// or on one that a program makes and nobody knows.
+func IsShared(dir string) bool {
+	near, err := NearestDir(dir)
+	if err != nil {
+		return false // whoever uses it finds out
+	}
+	name := FilesystemName(near)
+	return isNetwork(name) || name == "fuse"
 }

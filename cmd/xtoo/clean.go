@@ -92,12 +92,19 @@ func cleanAll(ctx context.Context, g *globals, st *store.Store, runner *local.Ru
 	if err := st.CleanAll(ctx, runner.Remove); err != nil {
 		return fmt.Errorf("clean %s: %w", st.Dir(), err)
 	}
+	others, err := st.OtherMachines()
+	if err != nil {
+		return err
+	}
+	for _, path := range others {
+		say(g.err, "warning", path+" is another machine's, which may be using it: clean there, or remove it if that machine is no more")
+	}
 	if g.json {
 		return printJSON(g.out, map[string]string{"removed": st.Dir()})
 	}
 	if g.quiet {
 		return nil
 	}
-	_, err := fmt.Fprintf(g.out, "removed everything in %s\n", st.Dir())
+	_, err = fmt.Fprintf(g.out, "removed everything in %s\n", st.Dir())
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"xtoo/chroot/host"
 	"xtoo/layers/store"
 )
 
@@ -96,5 +97,5 @@ func (g *globals) openStore() (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(dir, store.OpenOptions{Scratch: os.Getenv("XTOO_SCRATCH"), Log: g.logger()})
+	return store.Open(dir, store.OpenOptions{Scratch: os.Getenv("XTOO_SCRATCH"), Shared: host.IsShared, Log: g.logger()})
 }

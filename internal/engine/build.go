@@ -93,7 +93,11 @@ func (b *build) using(ctx context.Context, work func(context.Context) error) err
 		return err
 	}
 	defer release()
-	if err = b.o.Store.Sweep(ctx, b.o.Runner.Remove); err == nil {
+	err = b.o.Store.Sweep(ctx, b.o.Runner.Remove)
+	if err != nil && ctx.Err() == nil {
+		b.warn(err.Error()) // it is in nobody's way
+	}
+	if err = ctx.Err(); err == nil {
 		err = work(ctx)
 	}
 	return errors.Join(err, b.o.Store.Close(ctx, b.o.Runner.Remove))

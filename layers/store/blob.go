@@ -48,7 +48,7 @@ type BlobWriter struct {
 
 // NewBlob starts a blob. The caller ends it with Commit or Abort. Writing fails once ctx has ended.
 func (s *Store) NewBlob(ctx context.Context) (*BlobWriter, error) {
-	work, err := s.workspace(s.dir)
+	work, err := s.workspace(s.own)
 	if err != nil {
 		return nil, fmt.Errorf("start a blob: %w", err)
 	}

@@ -88,6 +88,11 @@ func (s *Store) CleanAll(ctx context.Context, rm Remover) error {
 		}
 		// Something that is not the store's own stays, and its directory with it.
 		err := os.Remove(dir)
+		if holder := filepath.Dir(dir); err == nil && filepath.Base(holder) == dirMachines {
+			if err = os.Remove(holder); err == nil {
+				err = os.Remove(filepath.Dir(holder))
+			}
+		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EBUSY) {
 			continue
 		}

@@ -97,7 +97,9 @@ func nothing(fs.DirEntry, string) error { return nil }
 
 // names notes what stands beside the rooms, and in tmp/ beside what processes have there.
 func (c *collection) names(context.Context) error {
-	known := func(e fs.DirEntry) bool { return e.Name() == usersFile || slices.Contains(rooms(), e.Name()) }
+	known := func(e fs.DirEntry) bool {
+		return e.Name() == usersFile || e.Name() == dirMachines || slices.Contains(rooms(), e.Name())
+	}
 	work := func(e fs.DirEntry) bool { return workName().MatchString(e.Name()) }
 	for _, dir := range c.s.Roots() {
 		if err := errors.Join(c.files(dir, known, nothing), c.files(filepath.Join(dir, dirTmp), work, nothing)); err != nil {

@@ -19,7 +19,7 @@ import (
 // KeepInput keeps what r yields, and returns its digest and its size in bytes. It takes the place of what was kept under
 // that digest before, which may have been damaged. After an error nothing is left of it.
 func (s *Store) KeepInput(ctx context.Context, r io.Reader) (d digest.Digest, size int64, err error) {
-	work, err := s.workspace(s.dir)
+	work, err := s.workspace(s.own)
 	if err != nil {
 		return "", 0, fmt.Errorf("keep an input: %w", err)
 	}

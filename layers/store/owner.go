@@ -41,6 +41,11 @@ func (e *OwnerError) Hint() string {
 // checkOwner finds out whether the store's directories, as far as they are there, are the user's own.
 func (s *Store) checkOwner() error {
 	for _, dir := range s.Roots() {
+		if holder := filepath.Dir(dir); filepath.Base(holder) == dirMachines {
+			if err := errors.Join(checkOwner(filepath.Dir(holder)), checkOwner(holder)); err != nil {
+				return err
+			}
+		}
 		for _, name := range append([]string{"."}, rooms()...) {
 			if err := checkOwner(filepath.Join(dir, name)); err != nil {
 				return err

@@ -17,7 +17,9 @@ import (
 // Whoever has written to it ends it with Close.
 type Store struct {
 	dir string
-	// scratch holds layers/ and the work in progress on them: dir itself, or a directory on a disk that overlayfs
+	// own holds the work in progress on all that goes into dir: dir itself, or what this machine has in it.
+	own string
+	// scratch holds layers/ and the work in progress on them: own, or another directory, for a disk that overlayfs
 	// can be used on.
 	scratch string
 	log     *slog.Logger
@@ -69,6 +71,9 @@ type OpenOptions struct {
 	// cannot be used on (a network's). It may be another one on every machine, and may be empty the next time.
 	// Default: the store's own.
 	Scratch string
+	// Shared says whether other machines may work in a directory, which need not be there yet, at the same time. What this
+	// one makes there for itself then stands in machines/NAME, and it never touches what others have. Default: none is.
+	Shared func(dir string) bool
 	// Log takes what is for developers; nil discards it.
 	Log *slog.Logger
 }
@@ -84,11 +89,14 @@ func Open(dir string, o OpenOptions) (*Store, error) {
 	if s.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	s.scratch = s.dir
+	s.own = ofMachine(s.dir, o.Shared)
+	s.scratch = s.own
 	if o.Scratch != "" {
-		if s.scratch, err = filepath.Abs(o.Scratch); err != nil {
+		scratch, err := filepath.Abs(o.Scratch)
+		if err != nil {
 			return nil, err
 		}
+		s.scratch = ofMachine(scratch, o.Shared)
 	}
 	if err := s.checkOwner(); err != nil {
 		return nil, err
@@ -103,7 +111,10 @@ func (s *Store) make() error {
 	if s.have {
 		return nil
 	}
-	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs, dirTmp)
+	err := makeRooms(s.dir, dirLocks, dirLayout+"/blobs/sha256", dirLogs, dirStages, dirInputs)
+	if err == nil {
+		err = makeRooms(s.own, dirTmp)
+	}
 	if err == nil {
 		err = makeRooms(s.scratch, dirLayers, dirTmp)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,13 +41,9 @@ func (s *Store) MakeTemp(prefix string) (string, error) {
 	return os.MkdirTemp(w.dir, prefix+"-")
 }
 
-// Roots are the store's directory and, where it is another one, its scratch: everything of the store lies below them.
-func (s *Store) Roots() []string {
-	if s.scratch == s.dir {
-		return []string{s.dir}
-	}
-	return []string{s.dir, s.scratch}
-}
+// Roots are the store's directory, the one of this machine's own in it, and its scratch, each once: everything of the
+// store lies below them.
+func (s *Store) Roots() []string { return slices.Compact([]string{s.dir, s.own, s.scratch}) }
 
 // workspace returns this process's workspace below one of the store's directories, made when it is first needed.
 func (s *Store) workspace(below string) (*workspace, error) {

@@ -7,6 +7,8 @@ packages=(
   squashfs-tools squashfuse fuse3                 # judges of SIF files
   skopeo umoci podman runc fuse-overlayfs         # judges of OCI images
   tar xz-utils zstd pigz bzip2 gzip               # judges of archives
+  pixz tabix pbzip2 lbzip2 7zip                   # others that pack them, in ways of their own (tabix has bgzip)
+  pax cpio squashfs-tools-ng                      # and that write them
   acl attr libcap2-bin                            # what archives carry
   gpg python3 libarchive-tools busybox-static jq strace man-db shellcheck util-linux procps file
   mmdebstrap arch-test                            # a root of real programs

@@ -10,9 +10,9 @@ tmp=$(mktemp -d "$dir/judge.XXXXXX")
 chmod 755 "$tmp"
 trap 'umount "$tmp/sif" 2>/dev/null; rm -rf "$tmp"' EXIT
 
-base_is_the_stage3() { # without excludes the base layer's diff id is the sha256 of the decompressed stage3
+base_is_the_stage3() { # without excludes the base layer's diff id is the sha256 of the tar stream: pixz leaves its own index out, xz does not
   local want
-  case $stage3 in *.xz) want=$(xz -dc "$stage3" | sha256sum) ;; *.zst) want=$(zstd -dc "$stage3" | sha256sum) ;; *) want=$(sha256sum < "$stage3") ;; esac
+  case $stage3 in *.xz) want=$(pixz -d < "$stage3" | sha256sum) ;; *.zst) want=$(zstd -dc "$stage3" | sha256sum) ;; *) want=$(sha256sum < "$stage3") ;; esac
   test "sha256:${want%% *}" = "$(skopeo inspect --config "oci:$oci:next" | jq -r '.rootfs.diff_ids[0]')"
 }
 docker_archive() { skopeo copy "oci:$oci:next/host" "docker-archive:$tmp/host.tar:xtoo/host:latest" && tar -tf "$tmp/host.tar" | grep -q manifest.json; }

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -142,7 +143,21 @@ func (r *Runner) Remove(ctx context.Context, paths ...string) error {
 	if err != nil {
 		return err
 	}
-	return p.Wait(nil)
+	err = p.Wait(nil)
+	if errors.Is(err, fs.ErrPermission) {
+		return &notOursError{err}
+	}
+	return err
+}
+
+// A notOursError is one of removing files that no id of this user's reaches.
+type notOursError struct{ error }
+
+func (e *notOursError) Unwrap() error { return e.error }
+
+// Hint says what to do.
+func (*notOursError) Hint() string {
+	return "it may belong to ids that this user had before: give them back (/etc/subuid, /etc/subgid, without XTOO_TIER), or remove it as root"
 }
 
 // discard removes work in progress, with the user's own rights where they suffice. What cannot be removed now goes with

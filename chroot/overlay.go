@@ -72,13 +72,14 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 		}
 	}
 	stack := numbers[:show]
-	if len(stack) > maxStack && len(lowers) >= maxStack {
-		bottom, err := mountBottom(lowers[maxStack-1], stack[maxStack-1:])
+	if len(stack) > maxStack {
+		top := stack[:maxStack-1]
+		bottom, err := mountBottom(lowers[len(top)], stack[len(top):])
 		if err != nil {
 			return explainOverlay(err, upper, n)
 		}
 		defer bottom.unmount()
-		stack = append(slices.Clone(stack[:maxStack-1]), strconv.Itoa(int(bottom.dir.Fd())))
+		stack = append(slices.Clone(top), strconv.Itoa(int(bottom.dir.Fd())))
 	}
 	// userxattr: the only xattrs that a user namespace may write. index=off: what a hard link across layers does
 	// must not depend on how the kernel was built. volatile: nobody wants the upper directory of a node that was

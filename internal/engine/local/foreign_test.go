@@ -103,7 +103,7 @@ func TestUnpackWarns(t *testing.T) {
 	if out, said := runScript(t, c, "cat /far\n"); out.Exit != 0 || said != "f" {
 		t.Errorf("exit code %d: %s", out.Exit, said)
 	}
-	want := []string{": 2 files belong to users", "/odd: xattr user.overlay.x (and 0 more)"}
+	want := []string{": 2 of its files belong to users", "/odd: xattr user.overlay.x (and 0 more)"}
 	if r.found.HasUID(4000000000) {
 		want = want[1:] // root, with all ids
 	}

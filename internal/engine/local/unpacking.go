@@ -91,7 +91,7 @@ func (u *Unpacking) warn(res tree.UnpackResult) {
 		if res.SeenAs == 0 {
 			seenAs = "root's, so that giving them to root changes nothing"
 		}
-		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: %d files belong to users or groups that this user's ids do not reach "+
+		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: %d of its files belong to users or groups that this user's ids do not reach "+
 			"(`xtoo doctor` says which they are): to scripts they are %s; images keep the owners", u.what, res.Outside, seenAs)})
 	}
 	lost := slices.DeleteFunc(res.Lost, func(n tree.Note) bool { return strings.HasPrefix(n.What, "owner ") }) // counted above

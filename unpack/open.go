@@ -28,7 +28,7 @@ type OpenOptions struct {
 	// Jobs is how many cores decoding may use. Default: all.
 	Jobs int
 
-	// memory bounds, in bytes, the dictionaries and the decoded data that blocks of an .xz hold while
+	// memory bounds, in bytes, what decoders hold and the decoded data that blocks of an .xz hold while
 	// they are decoded side by side: fewer are, where it is not enough for all cores. One block is
 	// always decoded, whatever dictionary (up to 128 MiB) it needs. Default: defaultMemory.
 	memory int64

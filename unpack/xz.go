@@ -35,7 +35,7 @@ func openXZ(ctx context.Context, file *os.File, size int64, o OpenOptions) (*str
 }
 
 // planXZ says how many decoders fit into the memory, and how many chunks each may hold. A decoder has
-// its dictionary and its share of decoded data. To keep n decoders busy, each must be able to put most
+// what xz.Memory says and its share of decoded data. To keep n decoders busy, each must be able to put most
 // of a block aside: while one gives its block out, the others are that much further with theirs.
 func planXZ(blocks []xzBlock, dict int64, o OpenOptions) (decoders, chunks int) {
 	var largest int64

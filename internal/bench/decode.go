@@ -35,7 +35,11 @@ func (b *bench) decode(ctx context.Context) ([]row, error) {
 		theirs = nil
 	}
 	p, err := b.sideBySide(func(int) (sample, error) {
-		return command(ctx, b.dir, nil, self, decodeVerb, b.full)
+		s, err := command(ctx, b.dir, nil, self, decodeVerb, b.full)
+		if s.rss > b.peak {
+			b.peak, b.peakWhat = s.rss, what
+		}
+		return s, err
 	}, theirs)
 	if err != nil {
 		return nil, err

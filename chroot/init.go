@@ -45,7 +45,7 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	if a.Network == NetworkNone {
-		if err := upLoopback(); err != nil {
+		if err := errors.Join(upLoopback(), openPorts()); err != nil {
 			return err
 		}
 	}

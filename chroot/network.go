@@ -29,6 +29,18 @@ func upLoopback() error {
 	return nil
 }
 
+// openPorts lets everybody in this network namespace have the ports below 1024, and root's group send pings: the process of a node has no
+// capability over a namespace of init's. A kernel that has no such setting leaves it.
+func openPorts() error {
+	for name, value := range map[string]string{"ip_unprivileged_port_start": "0", "ping_group_range": "0 0"} {
+		err := os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("open the network of the node: %w", err)
+		}
+	}
+	return nil
+}
+
 // hostsText is /etc/hosts where it is not the image's: the same on every machine.
 func hostsText(hostname string) []byte {
 	return []byte("127.0.0.1 localhost " + hostname + "\n::1 localhost\n")

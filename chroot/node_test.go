@@ -116,7 +116,7 @@ func TestNodeNetwork(t *testing.T) {
 
 		r.node.Network = NetworkNone
 		r.node.Spec.Hostname = "alone"
-		out, _ = r.run("ifaces", ";", "listen", ";", "cat", "/etc/resolv.conf", ";", "cat", "/etc/hosts", ";", "ls", "/sys/class/net",
+		out, _ = r.run("ifaces", ";", "listen", "80", ";", "cat", "/etc/resolv.conf", ";", "cat", "/etc/hosts", ";", "ls", "/sys/class/net",
 			";", "write", "/sys/class/net/lo/mtu", "1400")
 		contains(t, out, "lo true;", "connected", "open /etc/resolv.conf: no such file", "127.0.0.1 localhost alone\n", "write: error")
 		if strings.Count(out, " true;")+strings.Count(out, " false;") != 1 {

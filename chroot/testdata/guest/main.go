@@ -257,8 +257,9 @@ func do(verb string, a []string) error {
 		}
 	case "ifaces":
 		return ifaces()
-	case "listen":
-		return listen()
+	case "listen": // at a port of loopback; none: any that is free
+		port, _ := strconv.Atoi(arg(0))
+		return listen(port)
 	case "alone": // until init and this are all that there is, or for the time given
 		limit, err := time.ParseDuration(arg(0))
 		if err != nil {
@@ -313,12 +314,12 @@ func ifaces() error {
 }
 
 // listen makes a server on the loopback interface, and connects to it.
-func listen() error {
+func listen(port int) error {
 	server, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return err
 	}
-	if err := syscall.Bind(server, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := syscall.Bind(server, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		return err
 	}
 	if err := syscall.Listen(server, 1); err != nil {

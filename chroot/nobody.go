@@ -123,6 +123,29 @@ func (m *moving) close() {
 	}
 }
 
+// shown is an error of init with paths as the host has them.
+func (m *moving) shown(err error) error {
+	if err == nil || m == nil {
+		return err
+	}
+	var pairs []string
+	for i := len(m.files) - 1; i >= 0; i-- { // 10 before 1
+		pairs = append(pairs, m.args.Trees.path(i), m.files[i].Name())
+	}
+	if text := strings.NewReplacer(pairs...).Replace(err.Error()); text != err.Error() {
+		return &shownError{text, err}
+	}
+	return err
+}
+
+type shownError struct {
+	text string
+	err  error
+}
+
+func (e *shownError) Error() string { return e.text }
+func (e *shownError) Unwrap() error { return e.err }
+
 // asNobody changes the arguments of a node to ids that are nobody's, and returns the mounts that init needs, or an error that
 // says why it has to do without. The caller closes what it returns.
 func (h *Host) asNobody(ctx context.Context, n *Node, a *nodeArgs) (*moving, error) {

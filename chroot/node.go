@@ -157,7 +157,8 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	files := append([]*os.File{out.write}, limits.files()...)
 	args.Bounded = len(files) > 1
 	var ids *host.Host
-	if moved, err := h.asNobody(ctx, &n, args); err == nil {
+	moved, err := h.asNobody(ctx, &n, args)
+	if err == nil {
 		defer moved.close()
 		files, ids = append(files, moved.files...), h.nobody.ids
 	} else if h.RealRoot() && n.Log != nil {
@@ -171,7 +172,7 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	}
 	out.start()
 	var exit Exit
-	err = p.Wait(&exit)
+	err = moved.shown(p.Wait(&exit))
 	exit.Notes = append(exit.Notes, limits.notes()...)
 	err = errors.Join(err, limits.end())
 	if outErr := out.finish(true); outErr != nil {

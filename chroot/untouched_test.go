@@ -96,6 +96,13 @@ func TestNodeNobody(t *testing.T) {
 			t.Errorf("%s belongs to %d:%d", p, st.Uid, st.Gid)
 		}
 	}
+	// Errors have the paths of the host.
+	lowers := r.node.Lowers
+	r.node.Lowers = []string{filepath.Join(r.dir, "missing")}
+	if _, _, err := r.try("print"); err == nil || !strings.Contains(err.Error(), r.node.Lowers[0]) {
+		t.Errorf("a missing layer: %v", err)
+	}
+	r.node.Lowers = lowers
 	// The file system of a volume cannot map ids.
 	r.node.Spec.Mounts = append(r.node.Spec.Mounts, specs.Mount{Destination: "/of-kernel", Source: "/sys/kernel", Type: "bind"})
 	out, _ = r.run("grep", "/proc/self/uid_map", "0", ";", "cat", "/vol/file", ";", "ls", "/of-kernel", ";", "write", harmless, "7")

@@ -6,46 +6,6 @@ import (
 	"path/filepath"
 )
 
-// cold: a full stage3 and three small nodes into an OCI layout, against the usual pipeline.
-func (b *bench) cold(ctx context.Context) ([]row, error) {
-	const what = "cold build, 3 nodes, OCI layout (gzip)"
-	work, err := b.workDir("cold", b.full, notes(3, "cold")...)
-	if err != nil {
-		return nil, err
-	}
-	theirs := func(i int) (sample, error) {
-		dir := filepath.Join(b.dir, "pipeline")
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			return sample{}, err
-		}
-		script := `set -o pipefail; xz -dc -T2 "$1" | tee >(sha256sum > sum) >(pigz -p2 -6 > blob.gz) | ` + untar() + `; rc=$?; wait; exit $rc`
-		s, err := command(ctx, dir, nil, "bash", "-c", script, "pipeline", b.full)
-		if err != nil {
-			return s, err
-		}
-		return s, b.remove(ctx, dir)
-	}
-	missing := lacks("bash", "xz", "tee", "sha256sum", "pigz", "tar")
-	if missing != "" {
-		theirs = nil
-	}
-	p, err := b.sideBySide(func(i int) (sample, error) {
-		store, out := filepath.Join(b.dir, "cold-store"), filepath.Join(b.dir, "cold-oci")
-		s, err := b.start(ctx, call{what: what, store: store, work: work, args: []string{"--oci-layout", out}})
-		if err != nil {
-			return s, err
-		}
-		if err := os.RemoveAll(out); err != nil {
-			return s, err
-		}
-		return s, b.drop(ctx, store)
-	}, theirs)
-	if err != nil {
-		return nil, err
-	}
-	return []row{compare(wall, what, "`xz \\| tee sha256sum pigz \\| tar -x`", p, 1.0, missing)}, nil
-}
-
 // sif: a SIF from built layers, against mksquashfs of the same tree.
 func (b *bench) sif(ctx context.Context) ([]row, error) {
 	const what = "SIF from built layers (gzip)"

@@ -12,6 +12,7 @@
 // -base names the program as it was before a change; rows about the cost of many nodes compare with it, or say that it is
 // missing. -rows picks rows by the names of what is measured together:
 //
+//	decode     the tar stream of a full stage3, and nothing done with it
 //	cold       a full stage3 and three nodes into an OCI layout
 //	sif        a SIF from built layers; its size
 //	nothing    nothing to do, 20 nodes
@@ -49,11 +50,17 @@ func main() {
 	flag.BoolVar(&o.strict, "strict", false, "exit with 1 when a limit is missed")
 	flag.StringVar(&o.tmp, "tmp", "", "work below this `DIR`, on a disk with room for several unpacked stage3s (default: the system's)")
 	flag.Parse()
-	if flag.NArg() > 0 || o.runs < 1 {
+	decodes := flag.NArg() == 2 && flag.Arg(0) == decodeVerb
+	if flag.NArg() > 0 && !decodes || o.runs < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	err := run(ctx, o)
+	var err error
+	if decodes {
+		err = decodeFile(ctx, flag.Arg(1))
+	} else {
+		err = run(ctx, o)
+	}
 	if err == nil {
 		return
 	}

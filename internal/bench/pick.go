@@ -16,6 +16,7 @@ type group struct {
 // groups are all of them, in the order of the table.
 func (b *bench) groups() []group {
 	return []group{
+		{"decode", b.decode},
 		{"cold", b.cold},
 		{"sif", b.sif},
 		{"nothing", b.nothing},

@@ -7,7 +7,7 @@ import (
 
 func TestPick(t *testing.T) {
 	b := &bench{}
-	all := []string{"cold", "sif", "nothing", "forest", "change", "chain", "layers", "files", "emulation"}
+	all := []string{"decode", "cold", "sif", "nothing", "forest", "change", "chain", "layers", "files", "emulation"}
 	for _, c := range []struct {
 		pattern string
 		want    []string
@@ -29,7 +29,7 @@ func TestPick(t *testing.T) {
 			t.Errorf("%q picks %v, want %v", c.pattern, got, c.want)
 		}
 	}
-	if _, err := pick(b.groups(), "colder"); err == nil || !strings.Contains(err.Error(), "cold, sif, nothing") {
+	if _, err := pick(b.groups(), "colder"); err == nil || !strings.Contains(err.Error(), "decode, cold, sif, nothing") {
 		t.Errorf("the error does not name what there is: %v", err)
 	}
 	if _, err := pick(b.groups(), "("); err == nil || !strings.Contains(err.Error(), "-rows") {

@@ -96,7 +96,9 @@ func TestByXZ(t *testing.T) {
 		}
 	}
 	noise := make([]byte, 200_000)
-	rand.NewChaCha8([32]byte{3}).Read(noise)
+	if _, err := rand.NewChaCha8([32]byte{3}).Read(noise); err != nil {
+		t.Fatal(err)
+	}
 	for _, d := range [][]byte{noise, {}, {'x'}, make([]byte, 3<<20)} { // not packed; nothing; a byte; chunks of the largest size
 		stream := []byte(testutil.Tool{Stdin: bytes.NewReader(d)}.Run(t, "xz", "-0c"))
 		if got, err := decode(stream); err != nil || !bytes.Equal(got, d) {

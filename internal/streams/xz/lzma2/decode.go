@@ -17,16 +17,21 @@ func (d *Decoder) norm(rng, code uint64, pos int) (uint64, uint64, int) {
 	return rng, code, pos
 }
 
-// step decodes one bit without a branch, which would be mispredicted as often as not. The mask is all ones for a 0 and
-// zero for a 1.
-func step(rng, code uint64, p *uint16) (newRange, newCode, mask uint64) {
+// step decodes one bit without a branch, which would be mispredicted as often as not: the compiler makes conditional moves of
+// both ifs.
+func step(rng, code uint64, p *uint16) (newRange, newCode, bit uint64) {
 	v := uint64(*p)
 	bound := rng >> probBits * v
-	rng -= bound
-	code -= bound
-	mask = uint64(int64(code) >> 63)
-	*p = uint16(v - uint64(int64(v-mask&2017)>>move)) // 2017 = 2048 - 31: up by (2048-v)/32, or down by v/32
-	return rng + (bound-rng)&mask, code + bound&mask, mask
+	if code >= bound {
+		bit = 1
+	}
+	up := uint64(0)
+	newRange, newCode = rng-bound, code-bound
+	if code < bound {
+		newRange, newCode, up = bound, code, 1<<probBits-(1<<move-1)
+	}
+	*p = uint16(v - uint64(int64(v-up)>>move)) // what zero and one do
+	return newRange, newCode, bit
 }
 
 // zero and one move a probability where the bit decides what follows, and so is a branch in any case.
@@ -53,7 +58,8 @@ func (d *Decoder) decode(limit int) error {
 		if c.code < bound {
 			c.rng = bound
 			zero(p)
-			sym, probs := uint(0), d.literalProbs(op)
+			var sym uint
+			probs := d.literalProbs(op)
 			if state < litStates {
 				c, sym = d.literal(c, probs)
 			} else {
@@ -68,7 +74,7 @@ func (d *Decoder) decode(limit int) error {
 		c.code -= bound
 		one(p)
 
-		n := uint(0)
+		var n uint
 		p = &m.isRep[state&15]
 		c.rng, c.code, c.pos = d.norm(c.rng, c.code, c.pos)
 		if bound := c.rng >> probBits * uint64(*p); c.code < bound {
@@ -111,63 +117,102 @@ func (d *Decoder) literalProbs(op int) *[0x400]uint16 {
 // literal decodes the eight bits of a literal, below a leading 1. (The masks change nothing: they tell the compiler that no index is
 // out of bounds. Unrolled they are constants.)
 func (d *Decoder) literal(c coder, probs *[0x400]uint16) (coder, uint) {
-	var m uint64
+	var bit uint64
 	rng, code, pos := c.rng, c.code, c.pos
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[1])
-	sym := 3 + uint(m)
+	rng, code, bit = step(rng, code, &probs[1])
+	sym := 2 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&3])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&3])
+	sym = sym<<1 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&7])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&7])
+	sym = sym<<1 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&15])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&15])
+	sym = sym<<1 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&31])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&31])
+	sym = sym<<1 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&63])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&63])
+	sym = sym<<1 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&127])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&127])
+	sym = sym<<1 + uint(bit)
 
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &probs[sym&255])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &probs[sym&255])
+	sym = sym<<1 + uint(bit)
 	return coder{rng, code, pos}, sym
 }
 
 // mismatched decodes a literal after a match, which is not the byte that would have gone on with the match: as long as
 // the bits are those of that byte, they have probabilities of their own.
 func (d *Decoder) mismatched(c coder, probs *[0x400]uint16, match uint) (coder, uint) {
-	var m uint64
+	var bit uint64
 	offset, sym := uint(0x100), uint(1)
 	rng, code, pos := c.rng, c.code, c.pos
-	for sym < 0x100 {
-		match <<= 1
-		mb := match & offset
-		rng, code, pos = d.norm(rng, code, pos)
-		rng, code, m = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
-		offset &= mb ^ uint(m)
-		sym = sym<<1 + 1 + uint(m)
-	}
+	match <<= 1
+	mb := match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	offset &= mb ^ (uint(bit) - 1)
+	sym = sym<<1 + uint(bit)
+	match <<= 1
+	mb = match & offset
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &probs[(offset+mb+sym)&0x3ff])
+	sym = sym<<1 + uint(bit)
 	return coder{rng, code, pos}, sym
 }
 
 // matchLength decodes the length of a match.
 func (d *Decoder) matchLength(c coder, l *lengths, posState uint) (coder, uint) {
-	var m uint64
+	var bit uint64
 	sym := uint(1)
 	rng, code, pos := d.norm(c.rng, c.code, c.pos)
 	t := (*[8]uint16)(l.low[posState*8&0x78:])
@@ -191,35 +236,47 @@ func (d *Decoder) matchLength(c coder, l *lengths, posState uint) (coder, uint) 
 			one(&l.choice2)
 			for sym < 256 {
 				rng, code, pos = d.norm(rng, code, pos)
-				rng, code, m = step(rng, code, &l.high[sym&255])
-				sym = sym<<1 + 1 + uint(m)
+				rng, code, bit = step(rng, code, &l.high[sym&255])
+				sym = sym<<1 + uint(bit)
 			}
 			return coder{rng, code, pos}, sym - 256 + minMatch + 16
 		}
 	}
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &t[1])
-	sym = 3 + uint(m)
+	rng, code, bit = step(rng, code, &t[1])
+	sym = 2 + uint(bit)
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &t[sym&3])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &t[sym&3])
+	sym = sym<<1 + uint(bit)
 	rng, code, pos = d.norm(rng, code, pos)
-	rng, code, m = step(rng, code, &t[sym&7])
-	sym = sym<<1 + 1 + uint(m)
+	rng, code, bit = step(rng, code, &t[sym&7])
+	sym = sym<<1 + uint(bit)
 	return coder{rng, code, pos}, sym - 8 + first
 }
 
 // distance decodes the distance of a match of n bytes.
 func (d *Decoder) distance(c coder, n uint) (coder, uint) {
-	var m uint64
+	var bit uint64
 	rng, code, pos := c.rng, c.code, c.pos
 	t := (*[64]uint16)(d.model.slot[min(n-minMatch, 3)*64&0xc0:])
-	sym := uint(1)
-	for sym < 64 {
-		rng, code, pos = d.norm(rng, code, pos)
-		rng, code, m = step(rng, code, &t[sym&63])
-		sym = sym<<1 + 1 + uint(m)
-	}
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &t[1])
+	sym := 2 + uint(bit)
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &t[sym&3])
+	sym = sym<<1 + uint(bit)
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &t[sym&7])
+	sym = sym<<1 + uint(bit)
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &t[sym&15])
+	sym = sym<<1 + uint(bit)
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &t[sym&31])
+	sym = sym<<1 + uint(bit)
+	rng, code, pos = d.norm(rng, code, pos)
+	rng, code, bit = step(rng, code, &t[sym&63])
+	sym = sym<<1 + uint(bit)
 	slot := sym - 64
 	if slot < 4 {
 		return coder{rng, code, pos}, slot
@@ -232,9 +289,9 @@ func (d *Decoder) distance(c coder, n uint) (coder, uint) {
 		sym = 1
 		for i := uint(0); i < bits; i++ {
 			rng, code, pos = d.norm(rng, code, pos)
-			rng, code, m = step(rng, code, &d.model.special[(base+sym)&127])
-			sym = sym<<1 + 1 + uint(m)
-			dist += (1 << (i & 31)) &^ uint(m)
+			rng, code, bit = step(rng, code, &d.model.special[(base+sym)&127])
+			sym = sym<<1 + uint(bit)
+			dist += uint(bit) << (i & 31)
 		}
 		return coder{rng, code, pos}, dist
 	}
@@ -242,17 +299,17 @@ func (d *Decoder) distance(c coder, n uint) (coder, uint) {
 		rng, code, pos = d.norm(rng, code, pos)
 		rng >>= 1
 		code -= rng
-		m = uint64(int64(code) >> 63)
-		code += rng & m
-		dist = dist<<1 + 1 + uint(m)
+		mask := uint64(int64(code) >> 63) // all ones for a 0
+		code += rng & mask
+		dist = dist<<1 + 1 + uint(mask)
 	}
 	dist <<= 4
 	sym = 1
 	for i := range 4 {
 		rng, code, pos = d.norm(rng, code, pos)
-		rng, code, m = step(rng, code, &d.model.align[sym&15])
-		sym = sym<<1 + 1 + uint(m)
-		dist += (1 << i) &^ uint(m)
+		rng, code, bit = step(rng, code, &d.model.align[sym&15])
+		sym = sym<<1 + uint(bit)
+		dist += uint(bit) << i
 	}
 	return coder{rng, code, pos}, dist
 }

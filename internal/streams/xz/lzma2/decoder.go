@@ -106,7 +106,7 @@ func (d *Decoder) next() ([]byte, error) {
 	case d.needDict:
 		return nil, errControl
 	}
-	from := 0
+	var from int
 	if control < 0x80 {
 		from, err = d.plain(control)
 	} else {
@@ -193,7 +193,7 @@ func (d *Decoder) room(n int) {
 		d.op -= drop
 	}
 	if need := d.op + n + outSlack; need > len(d.buf) {
-		larger := make([]byte, min(most, max(need, 2*len(d.buf))))
+		larger := newBuffer(min(most, max(need, 2*len(d.buf))))
 		copy(larger, d.buf[:d.op])
 		d.buf = larger
 	}

@@ -10,10 +10,12 @@ set -e
 : "${GO:=go}" "${TAGS:=containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper}"
 
 race="" cgo=0 packages=./...
+# Tests wait for processes half of the time: two packages a processor.
+jobs=$(($(nproc) * 2))
 case ${XTOO_TEST_RACE:-} in
 '' | 0) ;;
 *)
-	race=-race cgo=1
+	race=-race cgo=1 jobs=$(nproc)
 	# Where all is done by one goroutine, or by other programs, the detector has nothing to find.
 	packages=$($GO list -tags "$TAGS" ./... | grep -vE '/internal/(demostage|depcheck|exportcheck|gendocs)$|/deflate$')
 	;;
@@ -25,7 +27,7 @@ export GORACE="atexit_sleep_ms=0 ${GORACE:-}"
 # The flags are those of `make`, so that nothing is compiled twice; vet is not asked twice either.
 CGO_ENABLED=0 $GO vet -trimpath -buildvcs=false -tags "$TAGS" ./...
 # shellcheck disable=SC2086 # flags and packages are words
-CGO_ENABLED=$cgo $GO test $race -vet=off -trimpath -buildvcs=false -timeout 15m -tags "$TAGS" $XTOO_TEST_FLAGS $packages
+CGO_ENABLED=$cgo $GO test $race -vet=off -trimpath -buildvcs=false -timeout 15m -p "$jobs" -tags "$TAGS" $XTOO_TEST_FLAGS $packages
 
 left=""
 [ -n "$race" ] || left="the race detector (XTOO_TEST_RACE=1)"

@@ -101,7 +101,10 @@ var programs = []program{
 		name: "python", needs: []string{"python3"},
 		pack: []string{"python3 -c '" + python + "' PAX_FORMAT", "python3 -c '" + python + "' GNU_FORMAT"},
 		unpack: `python3 -c 'import sys, tarfile
-tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall(numeric_owner=True, filter="fully_trusted")'`,
+t = tarfile.open(fileobj=sys.stdin.buffer, mode="r|")
+if hasattr(tarfile, "fully_trusted_filter"): # since 3.11.4
+    t.extraction_filter = tarfile.fully_trusted_filter
+t.extractall(numeric_owner=True)'`,
 		view: testutil.View{Time: roundTimes},
 	},
 	{

@@ -74,7 +74,7 @@ func TestNodeOwnMounts(t *testing.T) {
 func TestNodeNobody(t *testing.T) {
 	h := probed(t)
 	if !h.RealRoot() || h.Tier != host.TierMapped {
-		t.Skip("of others the ids are their own")
+		t.Skip("this needs to be root: of others the ids are their own")
 	}
 	if err := h.prepareNobody(t.Context()); err != nil {
 		testutil.SkipOrFail(t, "%v", err)

@@ -11,11 +11,11 @@ set -e
 
 race="" cgo=0 packages=./...
 # Tests wait for processes half of the time: two packages a processor.
-jobs=$(($(nproc || echo 1) * 2))
+jobs=$(($(nproc 2>/dev/null || echo 1) * 2))
 case ${XTOO_TEST_RACE:-} in
 '' | 0) ;;
 *)
-	race=-race cgo=1 jobs=$(nproc || echo 1)
+	race=-race cgo=1 jobs=$(nproc 2>/dev/null || echo 1)
 	# Where all is done by one goroutine, or by other programs, the detector has nothing to find.
 	packages=$($GO list -tags "$TAGS" ./... | grep -vE '/internal/(demostage|depcheck|exportcheck|gendocs)$|/deflate$')
 	;;

@@ -1,0 +1,95 @@
+package chroot
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/oneid"
+)
+
+// answers are what init gives to the calls of a node's processes in place of the kernel: see package oneid.
+type answers struct {
+	o   oneid.Options
+	off bool // the process has init's user namespace, and less than init's rights: nothing is answered
+	by  *oneid.Supervisor
+	why error // nothing can be answered here
+}
+
+// newAnswers is called when the root is furnished.
+func newAnswers(a *nodeArgs, g *guest, log *slog.Logger) (*answers, error) {
+	if a.Spec.Process.Capabilities != nil {
+		return &answers{off: true}, nil
+	}
+	proc, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(proc.Fd()), &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		return nil, errors.Join(err, proc.Close(), errors.New("/proc of the image leads elsewhere"))
+	}
+	return &answers{o: oneid.Options{
+		Mode: oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs)},
+		Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Log: log,
+	}}, nil
+}
+
+// ranges are the ids of a map as they are inside, in ascending order.
+func ranges(m []specs.LinuxIDMapping) []oneid.Range {
+	var all []oneid.Range
+	sorted := slices.SortedFunc(slices.Values(m), func(a, b specs.LinuxIDMapping) int { return cmp.Compare(a.ContainerID, b.ContainerID) })
+	for _, r := range sorted {
+		last := r.ContainerID + (r.Size - 1)
+		if n := len(all); n > 0 && all[n-1].Last+1 == r.ContainerID {
+			all[n-1].Last = last
+			continue
+		}
+		all = append(all, oneid.Range{First: r.ContainerID, Last: last})
+	}
+	return all
+}
+
+// begin is called on the thread that starts the process of the node.
+func (a *answers) begin() error {
+	if a.off {
+		return nil
+	}
+	listener, err := oneid.Install(a.o.Mode)
+	if errors.Is(err, oneid.ErrNoNotification) {
+		a.why = err
+		return oneid.InstallPlain(a.o.Mode)
+	}
+	if err == nil {
+		a.by, err = oneid.Serve(listener, a.o)
+	}
+	if err != nil {
+		return fmt.Errorf("answer the calls of a node: %w", err)
+	}
+	return nil
+}
+
+// end is called when no process is left.
+func (a *answers) end(exit *Exit) error {
+	if a.off {
+		return nil
+	}
+	var lost []string
+	var err error
+	if a.by != nil {
+		lost, err = a.by.Close()
+	}
+	if exit != nil {
+		for _, l := range lost {
+			exit.Notes = append(exit.Notes, "not recorded, so that the layer differs from one that root would build: "+l)
+		}
+	}
+	return errors.Join(err, a.o.Proc.Close())
+}

@@ -63,6 +63,9 @@ func clearXattrs(h Handle) error {
 		if slices.Contains([]string{layers.XattrOwner, layers.XattrOpaque, layers.XattrDevice}, name) || !(layers.IsOurs(name) || layers.InLayers(name)) {
 			continue
 		}
+		if name == layers.XattrCapability && !h.holdsUser() {
+			continue // the owner's record: any other the change of owner has taken away
+		}
 		if err := h.RemoveXattr(name); err != nil {
 			return err
 		}

@@ -126,9 +126,13 @@ func readLink(dir int, name string) (string, error) {
 // an open descriptor of the file itself. Nothing done through it follows a symbolic link.
 type Handle struct {
 	Dir  int
-	Name string
-	FD   int // -1: not open
+	Name string // "": the file is Dir itself, see [FDHandle]
+	FD   int    // -1: not open
+	user bool   // it is a regular file or a directory, although not open
 }
+
+// holdsUser reports whether the file can carry user xattrs.
+func (h Handle) holdsUser() bool { return h.FD >= 0 || h.user }
 
 // Open returns the handle of a name in dir that st was read from. The caller closes it.
 func Open(dir int, name string, st *unix.Stat_t) (Handle, error) {
@@ -159,14 +163,22 @@ func (h Handle) Close() { CloseFD(h.FD) }
 // path names the file for the calls that have no form with a directory's descriptor. /proc/self/fd leads to the
 // open directory itself wherever that is, so that only the last component is looked up.
 func (h Handle) path() string {
-	return "/proc/self/fd/" + strconv.Itoa(h.Dir) + "/" + h.Name
+	path := "/proc/self/fd/" + strconv.Itoa(h.Dir)
+	if h.Name == "" {
+		return path // to be followed: it leads to the file, and no further where that is a symbolic link
+	}
+	return path + "/" + h.Name
 }
 
 func (h Handle) chown(uid, gid int) error {
 	if h.FD >= 0 {
 		return unix.Fchown(h.FD, uid, gid)
 	}
-	return unix.Fchownat(h.Dir, h.Name, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if h.Name == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	return unix.Fchownat(h.Dir, h.Name, uid, gid, flags)
 }
 
 // chmod sets the permission bits. A symbolic link has none.

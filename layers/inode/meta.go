@@ -97,24 +97,18 @@ func (m *Meta) readXattr(h Handle, name string) error {
 	if err != nil || !ok {
 		return err
 	}
+	if name == layers.XattrCapability && !h.holdsUser() {
+		if o, ok := parseCap(string(value)); ok {
+			return m.takeOwner(o)
+		}
+	}
 	switch {
 	case name == layers.XattrOwner:
 		o, err := parseOwner(value)
 		if err != nil {
 			return err
 		}
-		m.Disk.HasRecord = true
-		nobody, err := standIn()
-		if err != nil {
-			return err
-		}
-		// An owner that is not the one of such files was set after the record was made, and holds.
-		if o.uid != noID && m.Disk.Stat.Uid == nobody.uid {
-			m.UID = o.uid
-		}
-		if o.gid != noID && m.Disk.Stat.Gid == nobody.gid {
-			m.GID, m.Disk.GroupRecorded = o.gid, true
-		}
+		return m.takeOwner(o)
 	case name == layers.XattrOpaque:
 		m.Disk.Opaque = string(value) == "y"
 		m.Disk.Extra = append(m.Disk.Extra, name)
@@ -131,6 +125,20 @@ func (m *Meta) readXattr(h Handle, name string) error {
 		}
 		m.Xattrs[name] = string(value)
 	}
+	return nil
+}
+
+// takeOwner takes what the record of an owner says.
+func (m *Meta) takeOwner(rec owner) error {
+	nobody, err := standIn()
+	if err != nil {
+		return err
+	}
+	o := Owner{UID: m.UID, GID: m.GID, open: m.Disk.nobodys}
+	// An owner that is not the one of such files was set after the record was made, and holds.
+	o.take(rec, nobody)
+	m.UID, m.GID, m.Disk.HasRecord = o.UID, o.GID, true
+	m.Disk.GroupRecorded = m.Disk.nobodys && !o.open
 	return nil
 }
 
@@ -202,11 +210,6 @@ func SameMeta(a, b *Meta) bool {
 	}
 	if a.IsDevice() && (a.Major != b.Major || a.Minor != b.Minor) {
 		return false
-	}
-	switch a.Mode & unix.S_IFMT {
-	case unix.S_IFLNK, unix.S_IFIFO:
-		// Their owners cannot be recorded, so that only the real ones compare.
-		return a.Disk.Stat.Uid == b.Disk.Stat.Uid && a.Disk.Stat.Gid == b.Disk.Stat.Gid
 	}
 	return a.UID == b.UID && a.GID == b.GID
 }

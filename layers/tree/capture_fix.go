@@ -174,9 +174,6 @@ func (c *capturer) settle(h inode.Handle, path string, m *inode.Meta, in inode.I
 	if m.Disk.HasRecord || m.NeedsRecord(in) {
 		// Again with everything: a change of owner clears the setuid bit and the capabilities.
 		onDisk := m.Member
-		if h.FD < 0 {
-			return wrapPath(path, h.Chtimes(m.ModTime))
-		}
 		if m.IsDevice() && m.Disk.Stat.Mode&unix.S_IFMT == unix.S_IFREG {
 			onDisk.Mode = m.Mode&^unix.S_IFMT | unix.S_IFREG
 		}

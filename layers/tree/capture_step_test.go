@@ -118,6 +118,9 @@ func mergedDump(t *testing.T, root string) map[string]string {
 			delete(tree, path)
 			continue
 		}
+		if i := strings.Index(line, ` security.capability="`); i >= 0 && strings.Contains(line[i:], "xtoo") {
+			line = line[:i] // the record of a link or a fifo
+		}
 		f := strings.SplitN(line, " ", 4)
 		var sec, nsec int64
 		if _, err := fmt.Sscanf(f[2], "%d.%d", &sec, &nsec); err == nil && (sec > epoch.Unix() || (sec == epoch.Unix() && nsec > int64(epoch.Nanosecond()))) {

@@ -17,16 +17,16 @@ import (
 
 // answers are what init gives to the calls of a node's processes in place of the kernel: see package oneid.
 type answers struct {
-	o   oneid.Options
-	off bool // the process has init's user namespace, and less than init's rights: nothing is answered
-	by  *oneid.Supervisor
-	why error // nothing can be answered here
+	mode oneid.Mode
+	proc *os.File
+	by   *oneid.Supervisor // nil: the process has init's user namespace, and less than init's rights: nothing is answered
+	why  error             // nothing can be answered here
 }
 
 // newAnswers is called when the root is furnished.
 func newAnswers(a *nodeArgs, g *guest, log *slog.Logger) (*answers, error) {
 	if a.Spec.Process.Capabilities != nil {
-		return &answers{off: true}, nil
+		return &answers{}, nil
 	}
 	proc, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -36,10 +36,12 @@ func newAnswers(a *nodeArgs, g *guest, log *slog.Logger) (*answers, error) {
 	if err := unix.Fstatfs(int(proc.Fd()), &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
 		return nil, errors.Join(err, proc.Close(), errors.New("/proc of the image leads elsewhere"))
 	}
-	return &answers{o: oneid.Options{
-		Mode: oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs)},
-		Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Log: log,
-	}}, nil
+	mode := oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs)}
+	by, err := oneid.New(oneid.Options{Mode: mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Log: log})
+	if err != nil {
+		return nil, errors.Join(err, proc.Close())
+	}
+	return &answers{mode: mode, proc: proc, by: by}, nil
 }
 
 // ranges are the ids of a map as they are inside, in ascending order.
@@ -59,16 +61,16 @@ func ranges(m []specs.LinuxIDMapping) []oneid.Range {
 
 // begin is called on the thread that starts the process of the node.
 func (a *answers) begin() error {
-	if a.off {
+	if a.by == nil {
 		return nil
 	}
-	listener, err := oneid.Install(a.o.Mode)
+	listener, err := oneid.Install(a.mode)
 	if errors.Is(err, oneid.ErrNoNotification) {
 		a.why = err
-		return oneid.InstallPlain(a.o.Mode)
+		return oneid.InstallPlain(a.mode)
 	}
 	if err == nil {
-		a.by, err = oneid.Serve(listener, a.o)
+		err = a.by.Serve(listener)
 	}
 	if err != nil {
 		return fmt.Errorf("answer the calls of a node: %w", err)
@@ -78,18 +80,14 @@ func (a *answers) begin() error {
 
 // end is called when no process is left.
 func (a *answers) end(exit *Exit) error {
-	if a.off {
+	if a.by == nil {
 		return nil
 	}
-	var lost []string
-	var err error
-	if a.by != nil {
-		lost, err = a.by.Close()
-	}
+	lost, err := a.by.Close()
 	if exit != nil {
 		for _, l := range lost {
 			exit.Notes = append(exit.Notes, "not recorded, so that the layer differs from one that root would build: "+l)
 		}
 	}
-	return errors.Join(err, a.o.Proc.Close())
+	return errors.Join(err, a.proc.Close())
 }

@@ -53,7 +53,10 @@ func succeed(value int64) answer { return answer{value: value} }
 
 // calls is the table of a mode. A number stands in it once.
 func (m Mode) calls() []call {
-	return slices.Concat(refusedCalls())
+	if m.plain {
+		return slices.Concat(refusedCalls(), plainCalls())
+	}
+	return slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
 }
 
 // refusedCalls are those by which a process could get around the filter.

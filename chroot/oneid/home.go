@@ -39,11 +39,8 @@ func (r *request) atHome() (bool, error) {
 	if ok {
 		return is, nil
 	}
-	fd := -1
-	if err := retry(func() (err error) {
-		fd, err = unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		return err
-	}); err != nil {
+	fd, err := openAt(unix.AT_FDCWD, name)
+	if err != nil {
 		return false, err
 	}
 	defer closeFD(fd)

@@ -14,7 +14,7 @@ import (
 var ErrNoNotification = errors.New("the kernel lets nobody answer system calls (seccomp user notification)")
 
 // Install puts the filter of a mode on the calling thread, which must be locked: what the thread starts inherits it, and
-// nothing takes it off again. The caller hands the listener to [Serve], which closes it. It needs CAP_SYS_ADMIN in the user namespace
+// nothing takes it off again. The caller hands the listener to [Supervisor.Serve]. It needs CAP_SYS_ADMIN in the user namespace
 // of the thread, or no_new_privs. The error wraps ErrNoNotification; nothing is installed then.
 func Install(m Mode) (*os.File, error) {
 	program, err := filter(abis(), m.calls())

@@ -3,6 +3,7 @@ package oneid
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,9 +83,9 @@ func (r *request) own(fd int) (bool, error) {
 	return own, nil
 }
 
-// judge looks a mount up where the process sees it.
+// judge looks a mount up in the mount namespace of the process.
 func (m *mounts) judge(r *request, id uint64) (bool, error) {
-	data, err := readAll(r.proc("mountinfo"))
+	data, err := r.mountinfo()
 	if err != nil {
 		return false, err
 	}
@@ -94,6 +95,44 @@ func (m *mounts) judge(r *request, id uint64) (bool, error) {
 		}
 	}
 	return false, nil // taken off, or of another namespace: nobody's any more
+}
+
+// mountinfo is what is mounted where the process is. Its own file of that name lacks what is outside of its root, so a
+// thread looks that goes there and has none; it ends then.
+func (r *request) mountinfo() (string, error) {
+	type result struct {
+		data string
+		err  error
+	}
+	done := make(chan result)
+	proc, tid := int(r.w.o.Proc.Fd()), r.tid
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		data, err := mountsOf(proc, tid)
+		done <- result{data, err}
+	}()
+	got := <-done
+	return got.data, got.err
+}
+
+// mountsOf moves this thread into the mount namespace of another and reads what is mounted there.
+func mountsOf(proc, tid int) (string, error) {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return "", err
+	}
+	ns, err := openAt(proc, itoa(tid)+"/ns/mnt")
+	if err != nil {
+		return "", err
+	}
+	defer closeFD(ns)
+	if err := unix.Setns(ns, unix.CLONE_NEWNS); err != nil {
+		return "", err
+	}
+	fd, err := openAt(proc, "thread-self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	return readFD(fd)
 }
 
 func (m *mounts) isOwn(one mount) bool {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/layers/inode"
 )
 
 // Options of a [Supervisor].
@@ -49,26 +51,34 @@ type table struct {
 // system of the script's own may be.
 const maxWorkers = 64
 
-// Serve starts to answer what arrives at a listener, which it takes over, even in an error.
-func Serve(l *os.File, o Options) (*Supervisor, error) {
+// New makes a supervisor, which does nothing yet. It is made before the filter is installed, and before any process of the node is.
+func New(o Options) (*Supervisor, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Supervisor{o: o, listener: listener(l.Fd()), file: l}
+	s := &Supervisor{o: o}
 	calls := o.Mode.calls()
 	for i, a := range abis() {
 		s.tables[i] = newTable(a, calls)
 	}
-	if err := errors.Join(s.mounts.init(o), s.home.prepare()); err != nil {
-		return nil, errors.Join(err, l.Close())
+	_, err := inode.SeenAs() // it reads /proc, which a worker has not at that path, and remembers
+	if err := errors.Join(err, s.mounts.init(o), s.home.prepare()); err != nil {
+		return nil, err
 	}
+	return s, nil
+}
+
+// Serve starts to answer what arrives at a listener, which it takes over, even in an error. The calling thread may be the
+// one that has the filter: it makes no call itself that would be answered.
+func (s *Supervisor) Serve(l *os.File) error {
+	s.listener, s.file = listener(l.Fd()), l
 	s.listener.syncWakeUp()
 	for range 2 {
 		if err := s.startWorker(); err != nil {
-			return nil, errors.Join(err, l.Close())
+			return errors.Join(err, l.Close())
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func newTable(a abi, calls []call) table {
@@ -87,6 +97,9 @@ func newTable(a abi, calls []call) table {
 // Close ends the supervisor, when every process of the node has ended, and says what could not be recorded, in words.
 // Without anything the node's layer is what it would be anywhere.
 func (s *Supervisor) Close() ([]string, error) {
+	if s.file == nil {
+		return nil, nil
+	}
 	return s.lost.all(), s.file.Close()
 }
 

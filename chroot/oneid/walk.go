@@ -177,14 +177,26 @@ func (r *request) status(field string, base int) (int, error) {
 
 // readAll reads a small file, by a path from the working directory, which is the thread's own.
 func readAll(path string) (string, error) {
-	fd := -1
-	if err := retry(func() (err error) {
-		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		return err
-	}); err != nil {
+	fd, err := openAt(unix.AT_FDCWD, path)
+	if err != nil {
 		return "", err
 	}
-	f := os.NewFile(uintptr(fd), path)
+	return readFD(fd)
+}
+
+// openAt opens a file of /proc for reading.
+func openAt(dir int, path string) (int, error) {
+	fd := -1
+	err := retry(func() (err error) {
+		fd, err = unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
+// readFD reads a small file to its end and closes it.
+func readFD(fd int) (string, error) {
+	f := os.NewFile(uintptr(fd), "proc")
 	data, err := io.ReadAll(io.LimitReader(f, 1<<24))
 	return string(data), errors.Join(err, f.Close())
 }

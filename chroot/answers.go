@@ -78,16 +78,18 @@ func (a *answers) begin() error {
 	return nil
 }
 
-// end is called when no process is left.
+// end is called when no process is left. It says in exit how exact the answers were.
 func (a *answers) end(exit *Exit) error {
 	if a.by == nil {
 		return nil
 	}
 	lost, err := a.by.Close()
 	if exit != nil {
-		for _, l := range lost {
-			exit.Notes = append(exit.Notes, "not recorded, so that the layer differs from one that root would build: "+l)
+		if a.why != nil {
+			lost = append(lost, "what a script gives to users and groups that this user does not have stays root's: "+a.why.Error())
 		}
+		exit.Inexact = lost
+		exit.Exact = a.mode.Exact() && a.why == nil && len(lost) == 0
 	}
 	return errors.Join(err, a.proc.Close())
 }

@@ -120,6 +120,25 @@ func do(verb string, a []string) error {
 		return threads(a[0], num(1))
 	case "killed":
 		return killed(a[0])
+	case "stats":
+		var st syscall.Stat_t
+		for i := 0; i < num(1); i++ {
+			if err := syscall.Stat(a[0], &st); err != nil {
+				return err
+			}
+		}
+	case "fstats":
+		f, err := os.Open(a[0])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		var st syscall.Stat_t
+		for i := 0; i < num(1); i++ {
+			if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+				return err
+			}
+		}
 	case "many":
 		return many(a[0], num(1))
 	default:

@@ -15,6 +15,8 @@ type request struct {
 	call *call
 	tid  int
 	args [6]uint64
+
+	entered bool // the worker has the root of the thread
 }
 
 // errProceed has the kernel answer.

@@ -13,7 +13,12 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // enter gives this thread the root of the calling one, so that absolute links and ".." lead where they lead for that. The
 // working directory stays in /proc.
 func (r *request) enter() error {
-	return retry(func() error { return unix.Chroot(r.proc("root")) })
+	if r.entered {
+		return nil
+	}
+	err := retry(func() error { return unix.Chroot(r.proc("root")) })
+	r.entered = err == nil
+	return err
 }
 
 // open opens, for its name only, the file that a call means by a descriptor of a directory and a path. flags are AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.
@@ -51,10 +56,10 @@ func (r *request) open(dirfd int, path string, flags int) (int, error) {
 	return w.from(start, path, flags&unix.AT_SYMLINK_NOFOLLOW == 0)
 }
 
-// start opens the directory that a path begins in: the root for an absolute one.
+// start opens the directory that a path begins in: none for an absolute one.
 func (r *request) start(dirfd int, path string) (int, error) {
 	if path[0] == '/' {
-		return openPath(unix.AT_FDCWD, "/", unix.O_DIRECTORY)
+		return unix.AT_FDCWD, nil
 	}
 	return r.openFD(dirfd)
 }

@@ -26,7 +26,12 @@ type walk struct {
 // from walks. It takes nothing of start over.
 func (w *walk) from(start int, path string, follow bool) (int, error) {
 	var err error
-	if w.at, err = openPath(start, ".", 0); err != nil {
+	if start == unix.AT_FDCWD { // an absolute path, which begins with a name that goes there
+		w.at, err = openPath(unix.AT_FDCWD, "/", 0)
+	} else {
+		w.at, err = openPath(start, ".", 0)
+	}
+	if err != nil {
 		return -1, err
 	}
 	todo := split(path)

@@ -2,8 +2,6 @@ package tree
 
 import (
 	"archive/tar"
-	"bytes"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -158,38 +156,4 @@ func TestCaptureRecorded(t *testing.T) {
 			"2 m/passed 777 0:0 "+dayZero+" -> x",
 			"2 m/zero 777 0:0 "+dayZero+" -> x")
 	})
-}
-
-// TestCaptureOwnersAlike: both tiers give the same bytes of a step that moves, links and touches what is not its own.
-func TestCaptureOwnersAlike(t *testing.T) {
-	dir := os.Getenv("XTOO_TEST_ALIKE")
-	if dir == "" {
-		dir = t.TempDir()
-		t.Setenv("XTOO_TEST_ALIKE", dir)
-		if err := os.Chmod(dir, 0o777); err != nil {
-			t.Fatal(err)
-		}
-	}
-	inTiers(t, func(t *testing.T, tier string) {
-		low, _ := unpackTo(t, "low", owned(t))
-		first := step(t, []string{low}, `
-			mv d/far d/z; ln d/pipe p; rm d/user; ln -s x d/user; mkdir d/sub; mv d/both d/sub/; ln -s y m/new; mv m/roots d/; touch -h d/root`)
-		second := step(t, []string{first.upper, low}, `mv d/sub e; mv d/z d/far; mv e/both m/; rm p; ln d/pipe2 p; ln -sf z m/passed; chmod 600 d/pipe`)
-		if err := os.WriteFile(filepath.Join(dir, tier), slices.Concat(first.tar, second.tar), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if os.Getenv(tierVar) != "" || t.Failed() {
-		return
-	}
-	var data [2][]byte
-	for i, tier := range tiers {
-		var err error
-		if data[i], err = os.ReadFile(filepath.Join(dir, tier)); err != nil {
-			t.Skipf("not both tiers ran: %v", err)
-		}
-	}
-	if !bytes.Equal(data[0], data[1]) {
-		t.Errorf("mapped:\n%s\n-- single:\n%s", strings.Join(list(t, data[0]), "\n"), strings.Join(list(t, data[1]), "\n"))
-	}
 }

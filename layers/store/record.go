@@ -25,7 +25,7 @@ type Kind string
 
 // The kinds of the store's own records.
 const (
-	kindLayer Kind = "layers/2" // diff id → the blobs that hold it
+	kindLayer Kind = "layers/3" // diff id → the blobs that hold it
 	kindFile  Kind = "files/2"  // path of a file outside → its identity and digest
 )
 

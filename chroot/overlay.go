@@ -92,6 +92,16 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 	if err != nil {
 		return explainOverlay(err, upper, n)
 	}
+	return removable(files[len(files)-1])
+}
+
+// removable gives the overlay's own directory in an open work directory a mode with which its owner can remove it, should
+// nobody else come to do so: overlayfs makes it with none, and something in it.
+func removable(work *os.File) error {
+	err := unix.Fchmodat(int(work.Fd()), "work", 0o700, 0)
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("overlay: let the work directory be removed: %w", err)
+	}
 	return nil
 }
 

@@ -56,8 +56,9 @@ func parseMode(mode uint32, value string) (recorded uint32, ok bool) {
 	return unix.S_IFDIR | uint32(v), true
 }
 
-// modeOf returns the recorded mode of a directory, else mode, which it has on the disk.
-func modeOf(h Handle, mode uint32) (uint32, error) {
+// ModeOf returns the recorded mode of a directory, else mode, which the file has on the disk. It costs nothing but for
+// directories with the sticky bit.
+func ModeOf(h Handle, mode uint32) (uint32, error) {
 	if mode&unix.S_IFMT != unix.S_IFDIR || mode&onDisk(0) != onDisk(0) {
 		return mode, nil
 	}

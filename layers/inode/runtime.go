@@ -84,30 +84,6 @@ func PassedOn(dir Handle, st *unix.Stat_t) (Inheritance, error) {
 	return Inheritance{recorded: true, gid: o.GID}, nil
 }
 
-// ReadBack changes what stat(2) has said of a file to what is recorded: owner and group, a device and its number, the mode
-// of a directory. in is what the file's directory passes on; none where that is not known. changed is false if there is no
-// record. It costs reading one xattr, and one more of empty regular files and of directories with the sticky bit.
-func ReadBack(h Handle, st *unix.Stat_t, in Inheritance) (changed bool, err error) {
-	was := *st
-	o, err := OwnerOf(h, st)
-	if err != nil {
-		return false, err
-	}
-	o.Inherit(in)
-	st.Uid, st.Gid = o.UID, o.GID
-	kind, major, minor, ok, err := DeviceOf(h, st)
-	if err != nil {
-		return false, err
-	}
-	if ok {
-		st.Mode, st.Rdev = st.Mode&^unix.S_IFMT|kind, unix.Mkdev(major, minor)
-	}
-	if st.Mode, err = modeOf(h, st.Mode); err != nil {
-		return false, err
-	}
-	return *st != was, nil
-}
-
 // AnyDirectory stands for what a directory passes on that is not known: of a file that is known by its descriptor only.
 // An owner that is set there is always told from one that is inherited. Capture removes the records that turn out to
 // be superfluous.

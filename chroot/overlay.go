@@ -95,12 +95,17 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 	return removable(files[len(files)-1])
 }
 
-// removable gives the overlay's own directory in an open work directory a mode with which its owner can remove it, should
-// nobody else come to do so: overlayfs makes it with none, and something in it.
+// removable gives the overlay's own directories in an open work directory a mode with which their owner can remove them,
+// should nobody else come to do so: overlayfs makes them with none.
 func removable(work *os.File) error {
-	err := unix.Fchmodat(int(work.Fd()), "work", 0o700, 0)
-	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("overlay: let the work directory be removed: %w", err)
+	for _, name := range []string{"work", "work/incompat", "work/incompat/volatile"} {
+		err := unix.Fchmodat(int(work.Fd()), name, 0o700, 0)
+		if errors.Is(err, unix.ENOENT) {
+			break // it is not volatile
+		}
+		if err != nil {
+			return fmt.Errorf("overlay: let the work directory be removed: %w", err)
+		}
 	}
 	return nil
 }

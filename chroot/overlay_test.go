@@ -3,7 +3,7 @@ package chroot
 import (
 	"context"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"testing"
 )
@@ -17,17 +17,20 @@ func TestNodeLeavesRemovable(t *testing.T) {
 		n.Output = io.Discard
 		_, err := h.Run(context.Background(), n)
 		must(t, err)
-		names, err := os.ReadDir(n.Work)
-		must(t, err)
-		if len(names) == 0 {
-			t.Fatal("overlayfs has left nothing: the test sees nothing")
-		}
-		for _, e := range names {
-			info, err := os.Lstat(filepath.Join(n.Work, e.Name()))
-			must(t, err)
-			if e.IsDir() && info.Mode().Perm()&0o700 != 0o700 {
-				t.Errorf("%s has mode %v", e.Name(), info.Mode())
+		seen := 0
+		must(t, filepath.WalkDir(n.Work, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || path == n.Work {
+				return err
 			}
+			seen++
+			info, err := d.Info()
+			if err == nil && d.IsDir() && info.Mode().Perm()&0o700 != 0o700 {
+				t.Errorf("%s has mode %v", path, info.Mode())
+			}
+			return err
+		}))
+		if seen == 0 {
+			t.Error("overlayfs has left nothing: the test sees nothing")
 		}
 	})
 }

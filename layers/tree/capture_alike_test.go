@@ -32,9 +32,16 @@ func TestCaptureOwnersAlike(t *testing.T) {
 	}
 	inTiers(t, func(t *testing.T, tier string) {
 		low, _ := unpackTo(t, "low", owned(t))
-		lowers := []string{low}
+		lowers, fresh := []string{low}, ""
 		for i, script := range alikeSteps {
 			c := step(t, lowers, script)
+			// Directories that were thrown away and made again give the same.
+			if i > 0 {
+				if anew := step(t, []string{fresh, low}, script); !bytes.Equal(anew.tar, c.tar) {
+					t.Errorf("over directories made again:\n%s\n-- as captured:\n%s", strings.Join(list(t, anew.tar), "\n"), strings.Join(list(t, c.tar), "\n"))
+				}
+			}
+			fresh, _ = unpackTo(t, "fresh", c.tar)
 			lowers = append([]string{c.upper}, lowers...)
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(tier, i)), c.tar, 0o666); err != nil {
 				t.Fatal(err)

@@ -56,7 +56,11 @@ func (m Mode) calls() []call {
 	if m.plain {
 		return slices.Concat(refusedCalls(), plainCalls())
 	}
-	return slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
+	all := slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
+	if m.Single() {
+		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls())
+	}
+	return all
 }
 
 // refusedCalls are those by which a process could get around the filter.

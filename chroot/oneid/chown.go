@@ -115,6 +115,9 @@ func (f *file) chown(uid, gid uint32) answer {
 	if !mine {
 		return succeed(0)
 	}
+	if err := f.mayGive(uid, gid); err != nil {
+		return failed(err)
+	}
 	err = retry(func() error { return inode.Chown(f.handle(), &f.st, uid, gid, inode.AnyDirectory()) })
 	switch {
 	case errors.Is(err, unix.EROFS): // mounted by init

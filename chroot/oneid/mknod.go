@@ -8,9 +8,12 @@ import (
 	"xtoo/layers/inode"
 )
 
-// nodeCalls are those that make device nodes, which no user namespace may.
+// nodeCalls are those that make device nodes, which no user namespace may; with one id also fifos and the like, which are somebody's.
 func (m Mode) nodeCalls() []call {
 	device := func(arg int) [][]test {
+		if m.Single() {
+			return nil
+		}
 		return [][]test{{is(arg, unix.S_IFMT, unix.S_IFCHR)}, {is(arg, unix.S_IFMT, unix.S_IFBLK)}}
 	}
 	return []call{
@@ -26,6 +29,9 @@ func (m Mode) nodeCalls() []call {
 // mknod is mknodat(2) of a device: an empty file that stands for one. Character device 0:0 is overlayfs's sign for nothing,
 // which the kernel refuses.
 func (r *request) mknod(dirfd, pathArg int, mode, dev uint32) answer {
+	if kind := mode & unix.S_IFMT; kind != unix.S_IFCHR && kind != unix.S_IFBLK {
+		return r.makeNode(dirfd, pathArg)
+	}
 	major, minor := unix.Major(uint64(dev)), unix.Minor(uint64(dev))
 	if mode&unix.S_IFMT == unix.S_IFCHR && major == 0 && minor == 0 {
 		return proceed()
@@ -43,6 +49,9 @@ func (r *request) mknod(dirfd, pathArg int, mode, dev uint32) answer {
 		return fail(err)
 	}
 	defer dir.close()
+	if may, err := r.holds(unix.CAP_MKNOD); err != nil || !may {
+		return answer{errno: unix.EPERM}
+	}
 	umask, err := r.status("Umask:", 8)
 	if err != nil {
 		return fail(err)

@@ -35,6 +35,7 @@ type Supervisor struct {
 	tables   [2]table
 	mounts   mounts
 	home     home
+	creds    credTable
 
 	idle    atomic.Int32
 	workers atomic.Int32
@@ -62,7 +63,7 @@ func New(o Options) (*Supervisor, error) {
 		s.tables[i] = newTable(a, calls)
 	}
 	_, err := inode.SeenAs() // it reads /proc, which a worker has not at that path, and remembers
-	if err := errors.Join(err, s.mounts.init(o), s.home.prepare()); err != nil {
+	if err := errors.Join(err, s.mounts.init(o), s.home.prepare(), s.creds.prepare()); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -145,6 +145,9 @@ func (r *request) setXattr(x xattrCall) answer {
 	if mine, err := f.mine(); err != nil || !mine {
 		return proceed()
 	}
+	if err := f.mayMark(name); err != nil {
+		return failed(err)
+	}
 	return f.setXattr(name, value, b.flags)
 }
 
@@ -298,6 +301,9 @@ func (r *request) removeXattr(x xattrCall) answer {
 	defer f.close()
 	if mine, err := f.mine(); err != nil || !mine {
 		return proceed()
+	}
+	if err := f.mayMark(name); err != nil {
+		return failed(err)
 	}
 	h := f.handle()
 	if is, err := inode.IsRecord(h, name); err != nil || is {

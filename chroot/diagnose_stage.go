@@ -47,6 +47,7 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 		tried("owners", host.StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
 		tried("overlayfs", host.StateBad, "layers can be stacked", tryOverlay(dir)),
 		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
+		tried("records", host.StateWarn, "what the kernel refuses to scripts is recorded (docs/one-id.md)", tryAnswers()),
 		tried("/dev", host.StateBad, "the devices that scripts need are there", tryDevices()),
 	}
 	return errors.Join(s.Result(found), os.RemoveAll(dir))

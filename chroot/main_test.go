@@ -76,9 +76,10 @@ func drive(args string) {
 		fmt.Println("started", pid)
 		fail(p.Wait(nil))
 	}
-	_, err = h.Run(context.Background(), Node{
+	exit, err := h.Run(context.Background(), Node{
 		Spec: &specs.Spec{Process: &specs.Process{Args: n.Args}}, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Output: os.Stdout,
 	})
+	fmt.Printf("exact: %v, because %s\n", exit.Exact, strings.Join(exit.Inexact, "; "))
 	fail(err)
 }
 

@@ -1,7 +1,9 @@
 package chroot
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -168,4 +170,20 @@ func TestHostileCalls(t *testing.T) {
 		r.lines("write /f x ; threads /f 1000", "all answered")
 		r.lines("killed /f", "all killed")
 	})
+}
+
+// TestNobodyListens: where somebody else listens already, a change of owner succeeds and is not recorded, which is said.
+func TestNobodyListens(t *testing.T) {
+	r := ownerRoot(t, single(t))
+	args, err := json.Marshal(map[string]any{
+		"Args": []string{"/bin/guest", "write", "/f", "x", ";", "chown", "/f", "5", "6", ";", "stat", "/f"}, "Lowers": r.node.Lowers, "Upper": r.node.Upper, "Work": r.node.Work,
+	})
+	must(t, err)
+	program, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(testProgram(t, "listened"), program)
+	cmd.Env = append(os.Environ(), driverVar+"="+string(args), "XTOO_TIER=single")
+	out, _ := cmd.CombinedOutput()
+	contains(t, string(out), "/f 100644 0:0 rdev 0 size 1 links 1", "exact: false, because what a script gives to users and groups that this user does not have stays root's: ",
+		"somebody answers the calls of this program already")
 }

@@ -17,6 +17,9 @@ const (
 	XattrDevice = "user.xtoo.device"
 	// XattrKept before the name of an xattr that the kernel refused.
 	XattrKept = "user.xtoo.xattr."
+	// XattrMode on a directory is its mode in octal digits where that is not the one on the disk: "555". With a single id a
+	// directory that its owner could not empty would stand in the way of removing the layer directory.
+	XattrMode = "user.xtoo.mode"
 	// XattrImplied on the root of a layer directory says that the layer does not have the root itself, so that
 	// its mode, owner, time and xattrs mean nothing and those of the next lower layer hold.
 	XattrImplied = "user.xtoo.implied"
@@ -51,7 +54,7 @@ func IsLabel(name string) bool {
 
 // IsOurs reports whether an xattr is part of the format of a layer directory and not of the file.
 func IsOurs(name string) bool {
-	return name == XattrOwner || name == XattrDevice || name == XattrImplied || strings.HasPrefix(name, XattrKept) ||
+	return name == XattrOwner || name == XattrDevice || name == XattrMode || name == XattrImplied || strings.HasPrefix(name, XattrKept) ||
 		strings.HasPrefix(name, XattrOverlay) || strings.HasPrefix(name, "trusted.overlay.")
 }
 

@@ -47,8 +47,9 @@ func (r *request) open(dirfd int, path string, flags int) (int, error) {
 		fd, err = unix.Openat2(start, path, &how)
 		return err
 	})
-	own := strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/dev/") // where "self" was init, which has other files
-	if err == nil || !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.ENOSYS) && !(own && errors.Is(err, unix.ENOENT)) {
+	byMagic := errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOSYS) ||
+		errors.Is(err, unix.ENOENT) && mentionsProc(path) // init has not as many files open
+	if err == nil || !byMagic {
 		// Where a link leads over /proc/self without a magic one this is init's file in place of the process's, of /proc all
 		// the same, where nothing is ever recorded.
 		return fd, err
@@ -113,6 +114,11 @@ func retry(f func() error) error {
 			return err
 		}
 	}
+}
+
+// mentionsProc says that a path may lead to a process's open files.
+func mentionsProc(path string) bool {
+	return strings.Contains(path, "fd/") || strings.Contains(path, "proc/") || strings.Contains(path, "/std")
 }
 
 // isProc says that an open file is one of /proc.

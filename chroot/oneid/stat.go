@@ -113,13 +113,17 @@ func (f *file) seen() (unix.Stat_t, bool) {
 		o.Inherit(f.passedOn())
 	}
 	kind, major, minor, device, err := inode.DeviceOf(h, &st)
-	if err != nil || !device && o.UID == st.Uid && o.GID == st.Gid {
+	if err != nil {
+		return st, false
+	}
+	mode, err := inode.ModeOf(h, st.Mode)
+	if err != nil || !device && mode == st.Mode && o.UID == st.Uid && o.GID == st.Gid {
 		return st, false
 	}
 	if mine, err := f.mine(); err != nil || !mine {
 		return st, false
 	}
-	st.Uid, st.Gid = o.UID, o.GID
+	st.Uid, st.Gid, st.Mode = o.UID, o.GID, mode
 	if device {
 		st.Mode = st.Mode&^unix.S_IFMT | kind
 		st.Rdev = unix.Mkdev(major, minor)
@@ -152,7 +156,7 @@ func (r *request) statx() answer {
 		return fail(err)
 	}
 	stx.Uid, stx.Gid, stx.Mode = seen.Uid, seen.Gid, uint16(seen.Mode)
-	if seen.Mode != f.st.Mode {
+	if seen.Rdev != f.st.Rdev {
 		stx.Rdev_major, stx.Rdev_minor = unix.Major(seen.Rdev), unix.Minor(seen.Rdev)
 	}
 	data := unsafe.Slice((*byte)(unsafe.Pointer(&stx)), unsafe.Sizeof(stx))

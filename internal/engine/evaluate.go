@@ -23,8 +23,8 @@ type nodeState struct {
 	// cached: the store has record, and its layer.
 	cached bool
 	record nodeRecord
-	// fewer: the cache has what it gave with fewer ids than there are here.
-	fewer bool
+	// refused says why what the cache has is not used.
+	refused string
 }
 
 // content is the key that the cache knows the node by. It is over the layers below instead of their keys: when a node below was
@@ -35,11 +35,12 @@ func (st *nodeState) content() digest.Digest {
 
 // The reasons for an execution that are not about an input of the node itself.
 const (
-	whyNever  = "never built"
-	whyParent = "parent changed"
-	whyGone   = "its layer is gone from the store"
-	whyFewer  = "it was executed with fewer user and group ids than there are now"
-	whyAsked  = "the cache is not to be used"
+	whyNever   = "never built"
+	whyParent  = "parent changed"
+	whyGone    = "its layer is gone from the store"
+	whyInexact = "what the cache has may not be what root would make"
+	whyFewer   = "it was executed with fewer user and group ids than there are now"
+	whyAsked   = "the cache is not to be used"
 )
 
 // evaluate says what the state of a node is. below is nil if it is not known.
@@ -62,7 +63,7 @@ func (b *build) ask(st *nodeState) {
 	if !b.o.Store.Get(kindNode, st.content(), &rec) {
 		return
 	}
-	if st.fewer = rec.IDs < b.ids(); st.fewer || b.o.RequireExact && len(rec.Inexact) > 0 {
+	if st.refused = b.refuses(&rec); st.refused != "" {
 		return
 	}
 	if rec.DiffID != "" {
@@ -71,6 +72,17 @@ func (b *build) ask(st *nodeState) {
 		}
 	}
 	st.cached, st.record = true, rec
+}
+
+// refuses says why a record is not good here; empty: it is.
+func (b *build) refuses(rec *nodeRecord) string {
+	switch {
+	case rec.IDs < b.ids():
+		return whyFewer
+	case b.o.RequireExact && len(rec.Inexact) > 0:
+		return whyInexact
+	}
+	return ""
 }
 
 // after is the chain after a node that the cache has; nil after another.
@@ -86,8 +98,8 @@ func (b *build) why(st *nodeState) string {
 	if b.o.NoCache {
 		return whyAsked
 	}
-	if st.fewer {
-		return whyFewer
+	if st.refused != "" {
+		return st.refused
 	}
 	var last lastRecord
 	if !b.o.Store.Get(kindLast, lastKey(st.node), &last) {

@@ -6,6 +6,7 @@
 //	                           user xattrs (links, fifos, sockets, device nodes): xattr security.capability (owner_cap.go)
 //	device node                an empty file with the xattr user.xtoo.device: "c 5 1"
 //	any other xattr            user.xtoo.xattr.NAME
+//	mode of a directory        with a single id, where its owner could not empty it: user.xtoo.mode (mode.go)
 //
 // The records are a part of the file. So whoever records what a script asks for while it runs ([Chown], [RecordDevice],
 // [KeepXattr]) does it on the file alone: it may be renamed, linked, copied up or removed by anybody afterwards.

@@ -175,15 +175,23 @@ func (h Handle) path() string {
 	return path + "/" + h.Name
 }
 
-func (h Handle) chown(uid, gid int) error {
+// foreign is the first id that no node has, whoever builds: what real root executes has those below it. A file of such an
+// owner could be neither moved nor written to (EOVERFLOW), so that its owner is recorded.
+const foreign = 1<<31 - 2
+
+// chown gives the file away, or returns EINVAL for an id that nodes do not have.
+func (h Handle) chown(uid, gid uint32) error {
+	if uid >= foreign || gid >= foreign {
+		return unix.EINVAL
+	}
 	if h.FD >= 0 {
-		return unix.Fchown(h.FD, uid, gid)
+		return unix.Fchown(h.FD, int(uid), int(gid))
 	}
 	flags := unix.AT_SYMLINK_NOFOLLOW
 	if h.Name == "" {
 		flags |= unix.AT_EMPTY_PATH
 	}
-	return unix.Fchownat(h.Dir, h.Name, uid, gid, flags)
+	return unix.Fchownat(h.Dir, h.Name, int(uid), int(gid), flags)
 }
 
 // chmod sets the permission bits. A symbolic link has none.

@@ -28,6 +28,8 @@ type diskState struct {
 	Stat          unix.Stat_t
 	HasRecord     bool     // there is an owner record
 	GroupRecorded bool     // and it names a group
+	modeRecorded  bool     // a directory's mode stands in a record
+	modeDue       bool     // it does not, and is to
 	copiedUp      bool     // overlayfs copied it up from a lower layer
 	Opaque        bool     // it hides the lower directories of the same path
 	Implied       bool     // a root that the layer does not have
@@ -86,6 +88,7 @@ func ReadMeta(h Handle, st *unix.Stat_t) (*Meta, error) {
 		}
 	}
 	m.putBack()
+	m.Disk.modeDue = needsMode(m.Mode, nobody) && !m.Disk.modeRecorded
 	return m, nil
 }
 
@@ -150,6 +153,13 @@ func (m *Meta) putBack() {
 		case name == layers.XattrDevice:
 			delete(m.Xattrs, name)
 			if !m.standsFor(value) {
+				m.Disk.Extra = append(m.Disk.Extra, name)
+			}
+		case name == layers.XattrMode:
+			delete(m.Xattrs, name)
+			if mode, ok := parseMode(m.Mode, value); ok {
+				m.Mode, m.Disk.modeRecorded = mode, true
+			} else {
 				m.Disk.Extra = append(m.Disk.Extra, name)
 			}
 		case name == layers.XattrCapability:

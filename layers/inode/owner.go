@@ -70,7 +70,7 @@ func refused(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(e
 // file. stale says that there may be a record to remove.
 func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, kept bool, err error) {
 	rec := owner{noID, noID}
-	err = h.chown(int(uid), int(gid))
+	err = h.chown(uid, gid)
 	if outside = refused(err); outside {
 		if rec, err = chownInPart(h, uid, gid); err != nil {
 			return outside, false, err
@@ -156,7 +156,7 @@ func chownInPart(h Handle, uid, gid uint32) (owner, error) {
 		if try.uid == uid && try.gid == gid {
 			continue // already refused
 		}
-		if err := h.chown(int(try.uid), int(try.gid)); err == nil {
+		if err := h.chown(try.uid, try.gid); err == nil {
 			return try.rec, nil
 		} else if !refused(err) || (try.uid == nobody.uid && try.gid == nobody.gid) {
 			return owner{}, fmt.Errorf("set owner %d:%d: %w", try.uid, try.gid, err)

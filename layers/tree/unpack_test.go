@@ -69,6 +69,7 @@ func TestUnpackAwkward(t *testing.T) {
 			t.Errorf("result %+v", res)
 		}
 		tree := testutil.Dump(t, dir)
+		ownersCanRemove(t, dir)
 		for path, want := range map[string]map[string]string{
 			".":                               {"": "040755 0:0 1655424000.123456789"},
 			"dev/console":                     {"": `0100600 0:0 1655337600.000000000 0 e3b0c442 user.xtoo.device="c 5 1"`},
@@ -78,7 +79,7 @@ func TestUnpackAwkward(t *testing.T) {
 			"etc/acl.d/plain":                 {"": "0100600 0:0 1655337600.000000000 1 148de9c5"},
 			"etc/acl.d/sub":                   {"": "040700 0:0 1655337600.000000000"},
 			"run/fifo":                        {"": "010600 0:0 1655337600.000000000"},
-			"usr/bin":                         {"": "040555 0:0 1655337600.000000000"},
+			"usr/bin":                         {"mapped": "040555 0:0 1655337600.000000000", "single": `041755 0:0 1655337600.000000000 user.xtoo.mode="555"`},
 			"usr/bin/su":                      {"": "0104755 0:0 1655337600.000000000 2 0a64ce10"},
 			"usr/bin/empty":                   {"": "0100644 0:0 1655337600.000000000 0 e3b0c442"},
 			"usr/old":                         {"": "0100644 0:0 -12345.000000678 3 cba06b57"},

@@ -120,6 +120,8 @@ type Runner struct {
 	NotReady error
 	// HasIDs is how many ids scripts have. They make no difference to them.
 	HasIDs int64
+	// Inexact is in what layers are said not to be root's.
+	Inexact []string
 
 	mu   sync.Mutex
 	jobs []engine.Job
@@ -177,7 +179,7 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 		return engine.Outcome{Exit: code, IDs: r.HasIDs}, err
 	}
 	l, err := PutLayer(ctx, r.Store, w.wrote, engine.Reading{Compression: j.Compression, Jobs: j.Jobs}, j.Epoch)
-	return engine.Outcome{DiffID: l.DiffID, IDs: r.HasIDs, Entries: int64(len(w.wrote)), Bytes: l.Size}, err
+	return engine.Outcome{DiffID: l.DiffID, IDs: r.HasIDs, Inexact: r.Inexact, Entries: int64(len(w.wrote)), Bytes: l.Size}, err
 }
 
 // world is what a script sees of a job.

@@ -98,6 +98,7 @@ type call struct {
 	store  string
 	work   string // the work directory
 	args   []string
+	env    []string // beside this process's
 }
 
 // start runs xtoo on a store and remembers our program's memory.
@@ -114,7 +115,7 @@ func (b *bench) start(ctx context.Context, c call) (sample, error) {
 		c.verb = "build"
 	}
 	args := append([]string{program, c.verb, "-q", "-C", c.work}, c.args...)
-	s, err := command(ctx, b.dir, []string{"XTOO_STORE=" + c.store, "XTOO_SCRATCH="}, args...)
+	s, err := command(ctx, b.dir, append([]string{"XTOO_STORE=" + c.store, "XTOO_SCRATCH="}, c.env...), args...)
 	if err == nil && !c.before && s.rss > b.peak {
 		b.peak, b.peakWhat = s.rss, c.what
 	}

@@ -26,6 +26,7 @@ func (b *bench) groups() []group {
 		{"layers", b.layers},
 		{"files", b.files},
 		{"emulation", b.emulation},
+		{"oneid", b.oneID},
 	}
 }
 

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"xtoo/chroot/host"
+)
+
+// oneID: what it costs that a user has one id, whose owners are recorded, against a range of ids. The scripts are executed
+// with the programs of this machine, and leave nothing to commit.
+func (b *bench) oneID(ctx context.Context) ([]row, error) {
+	files := fmt.Sprintf("mkdir /few; cd /few; i=0; while [ $i -lt %d ]; do echo $i > $i; i=$((i+1)); done; cd /; "+
+		"tar --owner 1000 --group 1000 -cf /few.tar few; rm -r /few", filesInOne)
+	compile := "mkdir /c; i=0; while [ $i -lt 200 ]; do printf '#include <stdio.h>\\n#include <stdlib.h>\\n#include <string.h>\\n" +
+		"int f%d(int n) { char *p = malloc(n); memset(p, n, n); printf(\"%%s\", p); free(p); return n * %d; }\\n' $i $i > /c/$i.c; i=$((i+1)); done"
+	var rows []row
+	for _, one := range []struct {
+		name, what, before, script string
+		limit                      float64
+		needs                      []string
+	}{
+		{
+			"oneid-files", "a node that unpacks 100,000 files and gives each away, with one id", files,
+			"i=0; while [ $i -lt 100 ]; do i=$((i+1)); mkdir -p /out/$i; tar -C /out/$i -xpf /few.tar; done; rm -r /out; : %s", 1.5, []string{"tar"},
+		},
+		{
+			"oneid-cc", "a node that compiles 200 files of C, with one id", compile,
+			"cd /c; for f in *.c; do cc -O1 -c $f -o /tmp/o; done; : %s", 1.1, []string{"cc"},
+		},
+	} {
+		r, err := b.oneIDRow(ctx, one.name, one.what, one.before, one.script, one.limit, one.needs)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// filesInOne is how many files an archive has that is unpacked a hundred times.
+const filesInOne = 1000
+
+// oneIDRow measures one script in both tiers.
+func (b *bench) oneIDRow(ctx context.Context, name, what, before, script string, limit float64, needs []string) (row, error) {
+	const than = "with a range of ids"
+	missing := lacks(needs...)
+	if h, err := host.Probe(); missing == "" && (err != nil || h.Tier != host.TierMapped) {
+		missing = "a range of ids"
+	}
+	if missing != "" {
+		return compare(wall, what, than, pair{}, limit, missing), nil
+	}
+	var each [2]measurer
+	for i, tier := range []host.Tier{host.TierSingle, host.TierMapped} {
+		c := call{what: what, store: b.storeOf(name + "-" + string(tier)), env: []string{"XTOO_TIER=" + string(tier)}}
+		c.work = filepath.Join(b.dir, name+"-"+string(tier))
+		again := func(text string) (sample, error) {
+			if err := writeHosted(filepath.Join(c.work, "bench"), before, text); err != nil {
+				return sample{}, err
+			}
+			return b.start(ctx, c)
+		}
+		if _, err := again("true"); err != nil {
+			return row{}, err
+		}
+		each[i] = func(i int) (sample, error) { return again(fmt.Sprintf(script, fmt.Sprint("run-", i))) }
+	}
+	p, err := b.sideBySide(each[0], each[1])
+	if err != nil {
+		return row{}, err
+	}
+	return compare(wall, what, than, p, limit, ""), b.dropChangers(ctx, name+"-"+string(host.TierSingle), name+"-"+string(host.TierMapped))
+}
+
+// writeHosted writes a project whose scripts are executed by the programs of this machine.
+func writeHosted(dir string, scripts ...string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	var y strings.Builder
+	y.WriteString("from: scratch\nnetwork: none\nvolumes:\n")
+	for _, d := range []string{"/bin", "/lib", "/lib64", "/usr", "/etc/alternatives"} {
+		if _, err := os.Stat(d); err == nil {
+			fmt.Fprintf(&y, "  - {source: %s, target: %s, readonly: true}\n", d, d)
+		}
+	}
+	y.WriteString("scripts:\n")
+	for i, s := range scripts {
+		fmt.Fprintf(&y, "  - {name: n%d, run: %q}\n", i+1, s)
+	}
+	return os.WriteFile(filepath.Join(dir, ".xtoo-config.yaml"), []byte(y.String()), 0o644)
+}

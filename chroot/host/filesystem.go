@@ -26,7 +26,7 @@ func filesystems() map[int64]string {
 		unix.CIFS_SUPER_MAGIC: "cifs", unix.CEPH_SUPER_MAGIC: "ceph", unix.FUSE_SUPER_MAGIC: "fuse", 0x2fc12fc1: "zfs",
 		0xca451a4e: "bcachefs", 0x0bd00bd0: "lustre", 0x47504653: "gpfs", 0x19830326: "beegfs", unix.V9FS_MAGIC: "9p",
 		0xf15f: "ecryptfs", unix.MSDOS_SUPER_MAGIC: "vfat", unix.EXFAT_SUPER_MAGIC: "exfat", unix.AFS_SUPER_MAGIC: "afs",
-		0x01161970: "gfs2", 0x7461636f: "ocfs2",
+		0x01161970: "gfs2", 0x7461636f: "ocfs2", unix.RAMFS_MAGIC: "ramfs",
 	}
 }
 

@@ -2,6 +2,9 @@ package host
 
 import (
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,10 +15,36 @@ func FilesystemName(path string) string {
 	if unix.Statfs(path, &st) != nil {
 		return "unknown file system"
 	}
+	// A server of 9p says what its own directory is on.
+	if kind := mountedAs(path, "/proc/thread-self/mountinfo"); kind == "9p" {
+		return kind
+	}
 	if name, ok := filesystems()[int64(st.Type)]; ok { //nolint:unconvert // int32 on 32-bit machines
 		return name
 	}
 	return fmt.Sprintf("file system %#x", st.Type)
+}
+
+// mountedAs is the type of the file system that a path is on, of a file such as /proc/thread-self/mountinfo (proc(5): the first
+// thread may have been used up in another mount namespace). "" where the kernel
+// does not say which mount that is (before Linux 5.8).
+func mountedAs(path, mountinfo string) string {
+	var st unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_MNT_ID, &st) != nil || st.Mask&unix.STATX_MNT_ID == 0 {
+		return ""
+	}
+	data, err := os.ReadFile(mountinfo)
+	if err != nil {
+		return ""
+	}
+	id := strconv.FormatUint(st.Mnt_id, 10) + " "
+	for line := range strings.Lines(string(data)) {
+		if _, kind, ok := strings.Cut(line, " - "); ok && strings.HasPrefix(line, id) {
+			kind, _, _ = strings.Cut(kind, " ")
+			return kind
+		}
+	}
+	return ""
 }
 
 // filesystems are those worth a name (statfs(2)).

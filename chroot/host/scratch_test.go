@@ -23,6 +23,15 @@ func TestHoldsLayers(t *testing.T) {
 	}
 }
 
+func TestMountedAs(t *testing.T) {
+	if kind := mountedAs("/proc/self", "/proc/thread-self/mountinfo"); kind != "proc" {
+		t.Errorf("/proc is %q", kind)
+	}
+	if kind := mountedAs(t.TempDir(), "/nonexistent") + mountedAs("/nonexistent", "/proc/thread-self/mountinfo"); kind != "" {
+		t.Errorf("nothing is %q", kind)
+	}
+}
+
 // TestScratch: the scratch is one of the store's own, where nobody else has prepared anything.
 func TestScratch(t *testing.T) {
 	place := t.TempDir()

@@ -123,6 +123,26 @@ func TestEveryABI(t *testing.T) {
 	ownerRoot(t, single(t)).lines(`number 0x40000027 ; number 425 ; number 39`, "call 0x40000027 38", "call 425 38", "call 39 0")
 }
 
+// TestEmulatedOwners: an emulator's own calls are answered.
+func TestEmulatedOwners(t *testing.T) {
+	testutil.Long(t, "compiles for other architectures")
+	h := single(t)
+	for _, f := range foreigners()[:2] {
+		t.Run(f.name, func(t *testing.T) {
+			a := arch(t, f.name)
+			needForeign(t, a)
+			e, err := h.Emulate(t.Context(), a, nil)
+			must(t, err)
+			r := ownerRoot(t, h, f.build...)
+			r.node.Emulation = e
+			r.lines(`write /f x ; chown /f 70000 2000 ; stat /f ; lchown /f 3 4 ; fchown /f -1 5 ; stat /f ; mknod /null c 666 1 3 ; stat /null ;
+				setxattr /f trusted.a b ; getxattr /f trusted.a ; listxattr /f`,
+				"/f 100644 70000:2000 rdev 0 size 1 links 1", "/f 100644 3:5 rdev 0 size 1 links 1", "/null 20644 0:0 rdev 259 size 0 links 1",
+				`trusted.a "b"`, "/f [trusted.a]")
+		})
+	}
+}
+
 // TestOwnersInDirectories: a recorded group is passed on as a real one is, and paths are the process's own.
 func TestOwnersInDirectories(t *testing.T) {
 	r := ownerRoot(t, single(t))

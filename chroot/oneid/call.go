@@ -85,9 +85,7 @@ type Range struct{ First, Last uint32 }
 
 // Exact says that a process cannot tell the ids that it has from all that there are: owners are recorded and read back, and so
 // are the ids of processes.
-func (m Mode) Exact() bool {
-	return m.Single() && slices.ContainsFunc(m.calls(), func(c call) bool { return c.name == "setresuid" })
-}
+func (m Mode) Exact() bool { return m.Single() }
 
 // Single says that there is but one id, so that everything about owners is a record.
 func (m Mode) Single() bool { return len(m.UIDs) == 1 && m.UIDs[0] == Range{} }

@@ -65,29 +65,29 @@ func (r *request) mknod(dirfd, pathArg int, mode, dev uint32) answer {
 	return succeed(0)
 }
 
-// makeDevice makes it in a directory. What was made is removed after an error.
-func (dir *file) makeDevice(name string, mode, major, minor, umask uint32) error {
+// makeDevice makes it in the directory f. What was made is removed after an error.
+func (f *file) makeDevice(name string, mode, major, minor, umask uint32) error {
 	// With the mask of the process, which counts where the directory has no default list.
 	unix.Umask(int(umask))
-	err := retry(func() error { return unix.Mknodat(dir.fd, name, unix.S_IFREG|mode&0o7777, 0) })
+	err := retry(func() error { return unix.Mknodat(f.fd, name, unix.S_IFREG|mode&0o7777, 0) })
 	unix.Umask(0)
 	if err != nil {
 		return err
 	}
-	fd, err := openPath(dir.fd, name, unix.O_NOFOLLOW)
+	fd, err := openPath(f.fd, name, unix.O_NOFOLLOW)
 	if err != nil {
 		return err // somebody has removed it
 	}
-	f, err := dir.r.opened(fd)
+	made, err := f.r.opened(fd)
 	if err != nil {
 		return err
 	}
-	defer f.close()
-	if f.st.Mode&unix.S_IFMT != unix.S_IFREG || f.st.Size != 0 || f.st.Nlink != 1 {
+	defer made.close()
+	if made.st.Mode&unix.S_IFMT != unix.S_IFREG || made.st.Size != 0 || made.st.Nlink != 1 {
 		return unix.EEXIST // somebody has put another in its place
 	}
-	if err := inode.RecordDevice(f.handle(), mode&unix.S_IFMT, major, minor); err != nil {
-		return errors.Join(err, unix.Unlinkat(dir.fd, name, 0))
+	if err := inode.RecordDevice(made.handle(), mode&unix.S_IFMT, major, minor); err != nil {
+		return errors.Join(err, unix.Unlinkat(f.fd, name, 0))
 	}
 	return nil
 }

@@ -121,9 +121,8 @@ func (s *Supervisor) startWorker() error {
 // A worker answers one call at a time, on a thread with a root of its own and the working directory in /proc.
 type worker struct {
 	*Supervisor
-	n    notification
-	r    request
-	path [32]byte
+	n notification
+	r request
 }
 
 func (s *Supervisor) newWorker() (*worker, error) {

@@ -136,7 +136,7 @@ func testClockBehind(t *testing.T, r *runnerTest) {
 }
 
 func testNothing(t *testing.T, r *runnerTest) {
-	if o := r.mustRun(r.job("echo hello\n")); o.DiffID != "" || o.IDs != r.Runner.IDs() || r.out.String() != "hello\n" {
+	if o := r.mustRun(r.job("echo hello\n")); o.DiffID != "" || o.IDs < r.Runner.IDs() || r.out.String() != "hello\n" {
 		t.Errorf("a script that changes nothing gives %+v, prints %q", o, r.out.String())
 	}
 }

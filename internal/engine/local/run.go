@@ -31,7 +31,6 @@ type execution struct {
 	ran       []tree.Span // when the script ran
 	// holder is the directory that becomes a layer's.
 	holder string
-	exact  bool // the script had as much of all ids as root has
 }
 
 func (x *execution) upper() string { return store.DirIn(x.holder) }
@@ -51,7 +50,6 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 		return engine.Outcome{}, err
 	}
 	out, err := x.run(ctx)
-	out.IDs = idsOf(host)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -64,9 +62,6 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 		return out, err
 	}
 	out, err = x.run(ctx)
-	if out.IDs = idsOf(host); x.exact {
-		out.IDs = engine.AllIDs
-	}
 	return out, err
 }
 
@@ -97,7 +92,10 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	if out, err = x.commit(ctx); err != nil {
 		return out, fmt.Errorf("commit its layer: %w", err)
 	}
-	out.Notes, out.Inexact, x.exact = exit.Notes, exit.Inexact, exit.Exact
+	out.Notes, out.Inexact, out.IDs = exit.Notes, exit.Inexact, idsOf(x.host)
+	if exit.Exact {
+		out.IDs = engine.AllIDs
+	}
 	return out, nil
 }
 

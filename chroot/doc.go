@@ -36,7 +36,7 @@
 // file system lives as long as init has its directory open.
 //
 // Limits: in the single tier the supplementary groups of the user stay with every process (setgroups(2) is
-// forbidden there) and show as group 65534. When real root builds, a node has ids that are nobody's on the host, and the kernel
+// forbidden there) and show as group 65534 in /proc/PID/status; getgroups(2) tells what the script has set. When real root builds, a node has ids that are nobody's on the host, and the kernel
 // maps those of the files (from Linux 5.19 on, on file systems that can; all volumes have to be on such). Where that is not to
 // be had it has root's own ids. Then /proc/sys and its like are read-only, because the kernel lets id 0 write to them from
 // any namespace, and a whole /proc cannot be mounted once more inside, as Portage's pid-sandbox and unshare --mount-proc do.

@@ -8,17 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socketcallBind is SYS_BIND of linux/net.h: on i386 the calls of sockets may come as one.
-const socketcallBind = 2
+// The numbers of calls in socketcall(2) (linux/net.h): on i386 the calls of sockets may come as one.
+const (
+	socketcallBind       = 2
+	socketcallGetsockopt = 15
+)
 
 // socketcall finds the arguments in memory.
 func (r *request) socketcall() answer {
-	var b [12]byte
-	if _, is := r.maker(); !is || r.read(r.args[1], b[:]) != nil {
+	var b [20]byte
+	n := 12
+	if r.u32(0) == socketcallGetsockopt {
+		n = len(b)
+	}
+	if r.read(r.args[1], b[:n]) != nil {
 		return proceed()
 	}
 	word := func(i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
-	return r.bind(int(int32(word(0))), uint64(word(1)), word(2))
+	switch {
+	case n == 12:
+		return r.bind(int(int32(word(0))), uint64(word(1)), word(2))
+	case word(1) == unix.SOL_SOCKET && word(2) == unix.SO_PEERCRED:
+		return r.peer(int(int32(word(0))), uint64(word(3)), uint64(word(4)))
+	}
+	return proceed()
 }
 
 // maxAddress is the size of struct sockaddr_un.

@@ -2,6 +2,7 @@ package oneid
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"golang.org/x/sys/unix"
 )
@@ -181,30 +182,30 @@ func encodeIDs(list []uint32, old bool) []byte {
 }
 
 func (r *request) setGroups(old bool) answer {
-	return r.change(func(c cred) (cred, int64, unix.Errno) {
-		if !c.caps.effective.has(unix.CAP_SETGID) {
-			return c, 0, unix.EPERM
-		}
-		n := r.u32(0)
-		if n > maxGroups {
-			return c, 0, unix.EINVAL
-		}
-		size := 4
+	if may, err := r.holds(unix.CAP_SETGID); err != nil || !may {
+		return failed(errors.Join(err, unix.EPERM))
+	}
+	n := r.u32(0)
+	if n > maxGroups {
+		return answer{errno: unix.EINVAL}
+	}
+	size := 4
+	if old {
+		size = 2
+	}
+	data := make([]byte, size*int(n))
+	if err := r.read(r.args[1], data); err != nil {
+		return failed(err)
+	}
+	list := make([]uint32, n)
+	for i := range list {
 		if old {
-			size = 2
+			list[i] = wide(uint32(binary.LittleEndian.Uint16(data[2*i:])))
+		} else {
+			list[i] = binary.LittleEndian.Uint32(data[4*i:])
 		}
-		data := make([]byte, size*int(n))
-		if err := r.read(r.args[1], data); err != nil {
-			return c, 0, errnoOf(err)
-		}
-		list := make([]uint32, n)
-		for i := range list {
-			if old {
-				list[i] = wide(uint32(binary.LittleEndian.Uint16(data[2*i:])))
-			} else {
-				list[i] = binary.LittleEndian.Uint32(data[4*i:])
-			}
-		}
+	}
+	return r.change(func(c cred) (cred, int64, unix.Errno) {
 		next, errno := c.setGroups(list)
 		return next, 0, errno
 	})

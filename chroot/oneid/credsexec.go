@@ -27,8 +27,6 @@ func (r *request) execute(dirfd, arg, flags int) answer {
 	if err != nil || flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
 		return proceed()
 	}
-	r.w.creds.changing.Lock()
-	defer r.w.creds.changing.Unlock()
 	c, changed, err := r.creds()
 	if err != nil {
 		return proceed()
@@ -40,15 +38,15 @@ func (r *request) execute(dirfd, arg, flags int) answer {
 	if err != nil {
 		return proceed() // and it says why not
 	}
-	next, errno := c.execute(p)
-	if errno != 0 {
-		return answer{errno: errno}
-	}
-	if next == c || r.valid() != nil {
+	if next, errno := c.execute(p); errno == 0 && next == c {
 		return proceed()
 	}
-	if err := r.w.creds.set(r.tid, next); err != nil {
-		return fail(err)
+	a := r.change(func(c cred) (cred, int64, unix.Errno) {
+		next, errno := c.execute(p)
+		return next, 0, errno
+	})
+	if a.errno != 0 {
+		return a
 	}
 	return proceed()
 }

@@ -68,6 +68,13 @@ func (t *credTable) numberOf(c cred) (uint64, error) {
 	return n, nil
 }
 
+// used reports whether any process ever had other credentials than root's.
+func (t *credTable) used() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.list) > 0
+}
+
 // of returns the credentials of a process; changed says that they are in the table.
 func (t *credTable) of(pid int) (c cred, changed bool, err error) {
 	limit, err := locksLimit(pid, nil)

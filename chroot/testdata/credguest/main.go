@@ -127,6 +127,17 @@ func call(one []string) string {
 		return stat(one[1:])
 	case "fork":
 		return fork(one[1:])
+	case "access", "eaccess":
+		flags := uintptr(0)
+		if verb == "eaccess" {
+			flags = 0x200 // AT_EACCESS
+		}
+		_, _, e := syscall.RawSyscall6(439, ^uintptr(99), cstring(arg(1)), octal(arg(2)), flags, 0, 0) // faccessat2
+		return result(0, e)
+	case "oldaccess":
+		return raw("faccess", cstring(arg(1)), octal(arg(2)))
+	case "peer":
+		return peer()
 	}
 	return file(raw, one)
 }

@@ -36,7 +36,7 @@ const (
 
 // Attributes that mean something to the kernel, and limits of all, in bytes: XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.
 const (
-	xattrACL        = "system.posix_acl_access"
+	XattrACL        = "system.posix_acl_access"
 	XattrDefaultACL = "system.posix_acl_default"
 	XattrCapability = "security.capability"
 	MaxXattrName    = 255
@@ -63,7 +63,7 @@ func InLayers(name string) bool {
 	switch {
 	case IsOurs(name) || IsLabel(name):
 		return false
-	case name == xattrACL || name == XattrDefaultACL:
+	case name == XattrACL || name == XattrDefaultACL:
 		return true
 	}
 	// Others (system.nfs4_acl, btrfs.compression) are the host file system's own.

@@ -129,6 +129,7 @@ type Handle struct {
 	Name string // "": the file is Dir itself, see [FDHandle]
 	FD   int    // -1: not open
 	user bool   // it is a regular file or a directory, although not open
+	fds  string // where this process's descriptors are, with a slash at the end; "": /proc/self/fd/
 }
 
 // holdsUser reports whether the file can carry user xattrs.
@@ -163,7 +164,11 @@ func (h Handle) Close() { CloseFD(h.FD) }
 // path names the file for the calls that have no form with a directory's descriptor. /proc/self/fd leads to the
 // open directory itself wherever that is, so that only the last component is looked up.
 func (h Handle) path() string {
-	path := "/proc/self/fd/" + strconv.Itoa(h.Dir)
+	fds := h.fds
+	if fds == "" {
+		fds = "/proc/self/fd/"
+	}
+	path := fds + strconv.Itoa(h.Dir)
 	if h.Name == "" {
 		return path // to be followed: it leads to the file, and no further where that is a symbolic link
 	}

@@ -169,6 +169,8 @@ func (m *Meta) putBack() {
 			if _, ok := m.Xattrs[original]; ok || original == "" || layers.IsOurs(original) {
 				// Set for real since: that holds.
 				m.Disk.Extra = append(m.Disk.Extra, name)
+			} else if original == layers.XattrACL { // the kernel has changed the mode alone since
+				m.Xattrs[original] = layers.ACLOfMode(value, m.Mode)
 			} else {
 				m.Xattrs[original] = value
 			}

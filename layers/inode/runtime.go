@@ -24,6 +24,13 @@ func FDHandle(fd int, st *unix.Stat_t) Handle {
 	return Handle{Dir: fd, FD: -1, user: holdsUserXattrs(st.Mode)}
 }
 
+// Under returns a handle of the same file for a thread that has this process's descriptors elsewhere than in /proc/self/fd/: in
+// fds, which ends with a slash, and may begin in the thread's working directory.
+func (h Handle) Under(fds string) Handle {
+	h.fds = fds
+	return h
+}
+
 // An Owner is whose a file is, as far as the file itself and its record say.
 type Owner struct {
 	UID, GID uint32

@@ -34,8 +34,6 @@ func (h Handle) Under(fds string) Handle {
 // An Owner is whose a file is, as far as the file itself and its record say.
 type Owner struct {
 	UID, GID uint32
-	// Recorded: at least one of the two stands in a record.
-	Recorded bool
 	// open: nothing says that the group is the file's own; its directory may have passed one on.
 	open bool
 }
@@ -62,10 +60,10 @@ func OwnerOf(h Handle, st *unix.Stat_t) (Owner, error) {
 // take takes what a record says, which holds only where the file belongs to the id of files whose own is outside of the map.
 func (o *Owner) take(rec, nobody owner) {
 	if rec.uid != noID && o.UID == nobody.uid {
-		o.UID, o.Recorded = rec.uid, true
+		o.UID = rec.uid
 	}
 	if rec.gid != noID && o.open {
-		o.GID, o.Recorded, o.open = rec.gid, true, false
+		o.GID, o.open = rec.gid, false
 	}
 }
 

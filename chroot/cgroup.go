@@ -14,13 +14,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // A controlGroup bounds the memory and the processes of a node (cgroups(7), version 2). It lies beside the group of this
-// process, or as far above as this user may make one; init goes into it before it starts the process.
+// process, or as far above as this user may make one. Init goes into it while it starts the process, and then back to where it
+// came from, so that neither the process nor the limit has to do with init's own threads.
 type controlGroup struct {
 	dir   string
 	procs *os.File // cgroup.procs, open for writing
+	pids  *os.File // pids.max, if there is such a limit
+	most  int64    // what it is to say
+	back  *os.File // cgroup.procs of the group that this process is in; nil where this user may not write to it
 }
 
 // errNoControlGroup: this user may make none here.
@@ -41,57 +47,50 @@ func newControlGroup(memory, pids int64) (*controlGroup, error) {
 	return nil, errNoControlGroup
 }
 
-// makeControlGroup looks for a place from the group of this process upwards. own is /proc/self/cgroup.
+// makeControlGroup makes a group. own is /proc/self/cgroup.
 func makeControlGroup(root string, own []byte, memory, pids int64) (*controlGroup, error) {
-	var at string
-	for line := range strings.Lines(string(own)) {
-		if p, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::/"); ok && filepath.IsLocal(filepath.Join(".", p)) {
-			at = filepath.Join(root, p)
-		}
-	}
+	from, at := groupPlace(root, own, memory, pids)
 	if at == "" {
 		return nil, errNoControlGroup
 	}
-	limits := map[string]int64{}
-	if memory > 0 {
-		limits["memory"] = memory
+	removeDead(at)
+	dir, err := os.MkdirTemp(at, fmt.Sprintf("%s%d-", groupPrefix, os.Getpid()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoControlGroup, err)
 	}
-	if pids > 0 {
-		limits["pids"] = pids
+	g := &controlGroup{dir: dir, most: pids}
+	if err := g.open(from, memory); err != nil {
+		return nil, errors.Join(err, g.remove())
 	}
-	for ; isBelow(at, root); at = filepath.Dir(at) {
-		has, err := os.ReadFile(filepath.Join(at, "cgroup.subtree_control"))
-		if err != nil {
-			continue
-		}
-		if !hasAll(strings.Fields(string(has)), limits) {
-			continue
-		}
-		removeDead(at)
-		dir, err := os.MkdirTemp(at, fmt.Sprintf("%s%d-", groupPrefix, os.Getpid()))
-		if err != nil {
-			continue
-		}
-		g := &controlGroup{dir: dir}
-		if err := g.limit(limits); err != nil {
-			return nil, errors.Join(err, g.remove())
-		}
-		return g, nil
-	}
-	return nil, errNoControlGroup
+	return g, nil
 }
+
+// groupPlace looks for a place from the group of this process upwards. It has the controllers, and this user may make groups
+// in it and move processes between those: for that he must be allowed to in what lies above both.
+func groupPlace(root string, own []byte, memory, pids int64) (from, at string) {
+	for line := range strings.Lines(string(own)) {
+		if p, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::/"); ok && filepath.IsLocal(filepath.Join(".", p)) {
+			from = filepath.Join(root, p)
+		}
+	}
+	for at = from; at != "" && isBelow(at, root); at = filepath.Dir(at) {
+		has, err := os.ReadFile(filepath.Join(at, "cgroup.subtree_control"))
+		all := strings.Fields(string(has))
+		if err != nil || memory > 0 && !slices.Contains(all, "memory") || pids > 0 && !slices.Contains(all, "pids") {
+			continue
+		}
+		if unix.Access(at, unix.W_OK) == nil && unix.Access(filepath.Join(at, procsFile), unix.W_OK) == nil {
+			return from, at
+		}
+	}
+	return "", ""
+}
+
+// procsFile lists the processes of a group, and takes in those that are written to it.
+const procsFile = "cgroup.procs"
 
 // groupPrefix is what the names of groups begin with; the id of the process that made them follows.
 const groupPrefix = "xtoo-"
-
-func hasAll(controllers []string, limits map[string]int64) bool {
-	for name := range limits {
-		if !slices.Contains(controllers, name) {
-			return false
-		}
-	}
-	return true
-}
 
 // removeDead removes the groups of processes that were killed. One that is in use cannot be removed.
 func removeDead(at string) {
@@ -107,29 +106,71 @@ func removeDead(at string) {
 	}
 }
 
-// limit sets the limits and opens the file through which processes come in.
-func (g *controlGroup) limit(limits map[string]int64) error {
-	for name, most := range limits {
-		if err := os.WriteFile(filepath.Join(g.dir, name+".max"), strconv.AppendInt(nil, most, 10), 0o644); err != nil {
-			return fmt.Errorf("limit %s: %w", name, err)
+// open bounds the memory and opens the files that init needs. from is the group of this process.
+func (g *controlGroup) open(from string, memory int64) error {
+	if memory > 0 {
+		if err := g.set("memory.max", strconv.FormatInt(memory, 10)); err != nil {
+			return err
+		}
+		// Without swap the limit is one of all memory. Not every kernel has the file.
+		if err := g.set("memory.swap.max", "0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
-	// Without swap the limit is one of all memory. Not every kernel has the file.
-	if _, ok := limits["memory"]; ok {
-		_ = os.WriteFile(filepath.Join(g.dir, "memory.swap.max"), []byte("0"), 0o644)
-	}
 	var err error
-	g.procs, err = os.OpenFile(filepath.Join(g.dir, "cgroup.procs"), os.O_WRONLY, 0)
-	return err
-}
-
-// enterGroup brings this process into the group whose file this is, and closes it.
-func enterGroup(procs *os.File) error {
-	_, err := procs.WriteString("0")
-	if err = errors.Join(err, procs.Close()); err != nil {
-		return fmt.Errorf("go into the control group: %w", err)
+	if g.procs, err = os.OpenFile(filepath.Join(g.dir, procsFile), os.O_WRONLY, 0); err != nil {
+		return err
+	}
+	if g.most > 0 {
+		if g.pids, err = os.OpenFile(filepath.Join(g.dir, "pids.max"), os.O_WRONLY, 0); err != nil {
+			return err
+		}
+	}
+	if g.back, err = os.OpenFile(filepath.Join(from, procsFile), os.O_WRONLY, 0); err != nil {
+		g.back = nil // not this user's: init stays, and counts
 	}
 	return nil
+}
+
+// set writes to a file of the group. One that is not there is not asked for: the kernel would answer that it is forbidden.
+func (g *controlGroup) set(name, value string) error {
+	f, err := os.OpenFile(filepath.Join(g.dir, name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return tell(f, value)
+}
+
+// A groupArgs says what init gets of a control group: open files, from file 1 on.
+type groupArgs struct {
+	Files int   // how many; 0: there is no group
+	Pids  int64 // the limit of processes that init sets; 0: none
+	Back  bool  // the last file is the one that leads back
+}
+
+// around starts a process in the group. Its processes are bounded when init has left again: it would count with all of
+// its threads.
+func (a groupArgs) around(file func(int) *os.File, start func() (int, error)) (int, error) {
+	if a.Files == 0 {
+		return start()
+	}
+	if err := tell(file(1), "0"); err != nil {
+		return 0, fmt.Errorf("go into a control group: %w", err)
+	}
+	pid, err := start()
+	if a.Back {
+		err = errors.Join(err, tell(file(a.Files), "0"))
+	}
+	if a.Pids > 0 {
+		err = errors.Join(err, tell(file(2), strconv.FormatInt(a.Pids, 10)))
+	}
+	return pid, err
+}
+
+// tell writes to a file of the kernel's, and closes it.
+func tell(f *os.File, value string) error {
+	_, err := f.WriteString(value)
+	return errors.Join(err, f.Close())
 }
 
 // reached says, in words, which limits stood in the way.
@@ -142,6 +183,11 @@ func (g *controlGroup) reached() []string {
 		notes = append(notes, fmt.Sprintf("pids: the limit was reached, and %d processes could not be started", n))
 	}
 	return notes
+}
+
+// files are those that are open.
+func (g *controlGroup) files() []*os.File {
+	return slices.DeleteFunc([]*os.File{g.procs, g.pids, g.back}, func(f *os.File) bool { return f == nil })
 }
 
 // event reads a count. 0 where there is none.
@@ -163,8 +209,8 @@ func (g *controlGroup) event(file, name string) int64 {
 // remove removes the group, which its last process may only just be leaving.
 func (g *controlGroup) remove() error {
 	var err error
-	if g.procs != nil {
-		err = g.procs.Close()
+	for _, f := range g.files() {
+		err = errors.Join(err, f.Close())
 	}
 	for end := time.Now().Add(time.Second); ; {
 		rmErr := unix.Rmdir(g.dir)
@@ -192,24 +238,36 @@ func newBounds(memory, pids int64) (b bounds) {
 	return b
 }
 
-// files are what init needs of it.
-func (b bounds) files() []*os.File {
+// files are what init needs of it, and say what they are.
+func (b bounds) files() ([]*os.File, groupArgs) {
 	if b.group == nil {
-		return nil
+		return nil, groupArgs{}
 	}
-	return []*os.File{b.group.procs}
+	files := b.group.files()
+	return files, groupArgs{Files: len(files), Pids: b.group.most, Back: b.group.back != nil}
 }
 
 // notes say which limits were reached, or why there are none.
 func (b bounds) notes() []string {
 	switch {
 	case b.err != nil:
-		return []string{fmt.Sprintf("memory and pids are not limited: %v: "+
-			"start xtoo with `systemd-run --user --scope`, or in a container that has a control group of its own", b.err)}
+		return []string{fmt.Sprintf("memory and pids are not limited: %v: start xtoo with `systemd-run --user --scope` (as root, without --user)", b.err)}
 	case b.group != nil:
 		return b.group.reached()
 	}
 	return nil
+}
+
+// explain says of a process that could not be started which limits were in the way.
+func (b bounds) explain(err error) error {
+	if err == nil || b.group == nil {
+		return err
+	}
+	reached := b.group.reached()
+	if len(reached) == 0 {
+		return err
+	}
+	return &host.Error{Err: fmt.Errorf("%w (%s)", err, strings.Join(reached, "; ")), Hint: "raise `memory` or `pids` of the node"}
 }
 
 // end removes the group when every process has ended.

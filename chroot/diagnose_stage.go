@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -47,6 +48,7 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 		tried("owners", host.StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
 		tried("overlayfs", host.StateBad, "layers can be stacked", tryOverlay(dir)),
 		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
+		tried("root", host.StateBad, "it can be changed for a script's", tryPivot(dir)),
 		tried("/dev", host.StateBad, "the devices that scripts need are there", tryDevices()),
 	}
 	return errors.Join(s.Result(found), os.RemoveAll(dir))
@@ -112,6 +114,35 @@ func tryMount(dir, kind string) error {
 		return explainProc(&mountError{kind: kind, at: at, err: err})
 	}
 	return unix.Unmount(at, unix.MNT_DETACH)
+}
+
+// tryPivot changes the root of a mount namespace of its own, for a thread that ends with the trial. Where that alone is
+// refused, nothing is tried: nodes come by their namespaces in another way.
+func tryPivot(dir string) error {
+	at := filepath.Join(dir, "root")
+	if err := os.Mkdir(at, 0o755); err != nil {
+		return err
+	}
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		if unix.Unshare(unix.CLONE_NEWNS) != nil {
+			result <- nil
+			return
+		}
+		err := unix.Mount("tmpfs", at, "tmpfs", noAll, "mode=0755")
+		if err == nil {
+			err = unix.Chdir(at)
+		}
+		if err == nil {
+			err = unix.PivotRoot(".", ".")
+		}
+		if err != nil {
+			err = explainPivot(fmt.Errorf("change the root: %w", err))
+		}
+		result <- err
+	}()
+	return <-result
 }
 
 // tryDevices opens what is bound into every /dev.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
 )
 
 // A guest is the root of a node while it is being furnished. The process has changed its root into it, so that no
@@ -71,10 +73,19 @@ func (g *guest) settleIn() error {
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
-			return fmt.Errorf("%s: %w", s.what, err)
+			return explainPivot(fmt.Errorf("%s: %w", s.what, err))
 		}
 	}
 	return errors.Join(g.fds.Close(), g.home.Close(), g.root.Close(), g.run.Close())
+}
+
+// explainPivot words why the kernel refuses to change the root.
+func explainPivot(err error) error {
+	if !errors.Is(err, unix.EINVAL) {
+		return host.ExplainStart(err, 0)
+	}
+	return &host.Error{Err: err, Hint: "the root of this machine is the initial file system in memory (an initramfs), which cannot be changed for another: " +
+		"mount a file system, and go on there with switch_root"}
 }
 
 // maxLinks is how many symbolic links a path may lead through, as in the kernel.

@@ -34,11 +34,7 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 		s.Log.Debug("the arguments of init stay visible", "error", err)
 	}
 	unix.Umask(0)
-	first := 1
-	if a.Bounded {
-		first++
-	}
-	if err := a.Trees.attach(func(i int) *os.File { return s.File(first + i) }); err != nil {
+	if err := a.Trees.attach(func(i int) *os.File { return s.File(1 + a.Group.Files + i) }); err != nil {
 		return err
 	}
 	if err := setNames(a.Spec); err != nil {
@@ -67,16 +63,11 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error {
 	unignoreSignals()
 	out := s.File(0)
-	if a.Bounded {
-		if err := enterGroup(s.File(1)); err != nil {
-			return err
-		}
-	}
 	answers, err := newAnswers(a, g, s.Log)
 	if err != nil {
 		return err
 	}
-	payload, err := launch(a, out, answers)
+	payload, err := a.Group.around(s.File, func() (int, error) { return launch(a, out, answers) })
 	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, answers.end(nil))
 	}

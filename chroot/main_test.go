@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if args := os.Getenv(driverVar); args != "" {
 		drive(args)
 	}
+	if what := os.Getenv(refusedVar); what != "" {
+		diagnoseRefused(what)
+	}
 	code := m.Run()
 	if built.dir != "" {
 		if err := os.RemoveAll(built.dir); err != nil && code == 0 {

@@ -103,7 +103,9 @@ func (n *nobody) mapped(path string) (*os.File, error) {
 		return nil, &os.PathError{Op: "open_tree", Path: path, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), path)
-	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(n.users.Fd())}
+	// A copy of a shared mount, as systemd makes all of them, is one of its peers: what init mounts in it would be mounted for
+	// the whole machine.
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Propagation: unix.MS_PRIVATE, Userns_fd: uint64(n.users.Fd())}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
 		return nil, errors.Join(&os.PathError{Op: "map ids on", Path: path, Err: err}, f.Close())
 	}

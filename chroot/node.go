@@ -127,8 +127,8 @@ type nodeArgs struct {
 	Network     Network
 	Grace       time.Duration
 	OwnResolver bool
-	Bounded     bool       // a control group is file 1
-	Trees       trees      // the files behind that
+	Group       groupArgs  // files from 1 on
+	Trees       trees      // the files behind those
 	TTYGid      bool       // group 5 (tty) is mapped
 	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
 	Ids         *host.Host // those of init, as init sees them
@@ -158,8 +158,8 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 		return Exit{}, err
 	}
 	limits := newBounds(n.Memory, n.Pids)
-	files := append([]*os.File{out.write}, limits.files()...)
-	args.Bounded = len(files) > 1
+	files, group := limits.files()
+	files, args.Group = append([]*os.File{out.write}, files...), group
 	var ids *host.Host
 	moved, err := h.asNobody(ctx, &n, args)
 	if err == nil {
@@ -176,7 +176,7 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	}
 	out.start()
 	var exit Exit
-	err = moved.shown(p.Wait(&exit))
+	err = limits.explain(moved.shown(p.Wait(&exit)))
 	exit.Notes = append(exit.Notes, limits.notes()...)
 	err = errors.Join(err, limits.end())
 	if outErr := out.finish(true); outErr != nil {

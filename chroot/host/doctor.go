@@ -130,6 +130,9 @@ func StoreFindings(dir, storeDir string) []Finding {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return []Finding{kind, Failed("free space", StateBad, err)}
 	}
+	if st.Blocks == 0 {
+		return []Finding{kind} // a file system without an end
+	}
 	free := st.Bavail * uint64(st.Bsize)
 	space := Finding{Name: "free space", State: StateOK, Detail: fmt.Sprintf("%.1f GiB, %d inodes", float64(free)/(1<<30), st.Ffree)}
 	if free < lowSpace {

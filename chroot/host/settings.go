@@ -34,7 +34,8 @@ type switchOff struct {
 func switchesOff() []switchOff {
 	return []switchOff{
 		{"user/max_user_namespaces", "0", persist("user.max_user_namespaces", "15000"), true},
-		{"kernel/unprivileged_userns_clone", "0", persist("kernel.unprivileged_userns_clone", "1"), false},
+		// Root may make a namespace, but none below it, and each node has one there.
+		{"kernel/unprivileged_userns_clone", "0", persist("kernel.unprivileged_userns_clone", "1"), true},
 		{"kernel/apparmor_restrict_unprivileged_userns", "1",
 			persist("kernel.apparmor_restrict_unprivileged_userns", "0") + "\nor give this program an AppArmor profile that has the rule `userns,`", false},
 	}

@@ -88,6 +88,10 @@ func (s *server) hasEnded() bool {
 
 func (s *server) died() error {
 	if s.hasEnded() {
+		<-s.process.done // soon: the other end of its socket is closed
+		if a := s.process.answer; a != nil && a.Error != nil && s.process.readErr == nil {
+			return unpackError(a.Error, nil) // it never got to work
+		}
 		return s.process.runner.died()
 	}
 	return fmt.Errorf("%w: it hung up", errDied)

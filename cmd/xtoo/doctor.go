@@ -10,7 +10,6 @@ import (
 
 	"xtoo/chroot"
 	"xtoo/chroot/host"
-	"xtoo/layers/store"
 )
 
 func newDoctorCommand(g *globals) *cobra.Command {
@@ -49,12 +48,9 @@ func (e errCannotBuild) Error() string {
 }
 
 func runDoctor(ctx context.Context, g *globals, emulators []string) error {
-	dir := g.store
-	if dir == "" {
-		var err error
-		if dir, err = store.DefaultDir(); err != nil {
-			return err
-		}
+	dir, scratch, err := g.storeDirs()
+	if err != nil {
+		return err
 	}
 	h, err := chroot.Probe()
 	r := doctorReport{Tier: "none", Store: dir}
@@ -65,10 +61,13 @@ func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 		r.Reason = err.Error()
 	}
 	layers := dir
-	if scratch := os.Getenv("XTOO_SCRATCH"); scratch != "" {
+	if scratch != "" {
 		layers = scratch
 	}
 	r.Findings = chroot.Diagnose(ctx, h, layers, emulators)
+	if scratch != "" && os.Getenv("XTOO_SCRATCH") == "" {
+		r.Findings = append(r.Findings, host.ScratchFinding(dir, scratch))
+	}
 	if _, err := g.openStore(); err != nil {
 		r.Findings = append(r.Findings, host.Finding{Name: "store", State: host.StateBad, Detail: err.Error(), Hint: hintOf(err)})
 	}

@@ -86,16 +86,27 @@ func (g *globals) logger() *slog.Logger {
 
 // openStore opens the store that the options name.
 func (g *globals) openStore() (*store.Store, error) {
-	dir := g.store
-	if dir == "" {
-		var err error
-		if dir, err = store.DefaultDir(); err != nil {
-			return nil, err
-		}
-	}
-	dir, err := filepath.Abs(dir)
+	dir, scratch, err := g.storeDirs()
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(dir, store.OpenOptions{Scratch: os.Getenv("XTOO_SCRATCH"), Shared: host.IsShared, Log: g.logger()})
+	return store.Open(dir, store.OpenOptions{Scratch: scratch, Shared: host.IsShared, Log: g.logger()})
+}
+
+// storeDirs are the store's directory and that of its scratch: the user's own words, else a place on a local disk where the
+// store's file system cannot hold layers. scratch is "" where the store holds them itself.
+func (g *globals) storeDirs() (dir, scratch string, err error) {
+	dir = g.store
+	if dir == "" {
+		if dir, err = store.DefaultDir(); err != nil {
+			return "", "", err
+		}
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", "", err
+	}
+	if scratch = os.Getenv("XTOO_SCRATCH"); scratch == "" {
+		scratch = host.Scratch(dir)
+	}
+	return dir, scratch, nil
 }

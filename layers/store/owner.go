@@ -69,7 +69,7 @@ func checkOwner(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return &fs.PathError{Op: "look at the store's directory", Path: path, Err: err}
+		return &lookError{fs.PathError{Op: "look at the store's directory", Path: path, Err: err}}
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
 		return &fs.PathError{Op: "look at the store's directory", Path: path, Err: unix.ENOTDIR}
 	case st.Uid != own:
@@ -78,6 +78,17 @@ func checkOwner(path string) error {
 		return &OwnerError{path: path}
 	}
 	return nil
+}
+
+// A lookError says that nobody can tell whose a directory is.
+type lookError struct{ fs.PathError }
+
+// Hint says what to do.
+func (e *lookError) Hint() string {
+	if !errors.Is(e.Err, fs.ErrPermission) {
+		return ""
+	}
+	return "use a store that this user may look at: --store DIR, XTOO_STORE=DIR (on a network's file system, root has the rights of nobody)"
 }
 
 // userName is a user's name and number, for people.

@@ -65,3 +65,20 @@ func TestPreparedStore(t *testing.T) {
 		t.Error("cache/ is a file")
 	}
 }
+
+// What this user may not look at is said to be so, with a way out: root on a network's file system has no rights.
+func TestOwnerUnknown(t *testing.T) {
+	closed := t.TempDir()
+	testutil.Must(t, os.Chmod(closed, 0))
+	t.Cleanup(func() { testutil.Must(t, os.Chmod(closed, 0o700)) })
+	_, err := store.Open(filepath.Join(closed, "store"), store.OpenOptions{})
+	if os.Geteuid() == 0 { // who may look at everything
+		testutil.Must(t, err)
+		return
+	}
+	var h interface{ Hint() string }
+	if !errors.Is(err, os.ErrPermission) || !errors.As(err, &h) {
+		t.Fatalf("%v", err)
+	}
+	testutil.Contains(t, h.Hint(), "XTOO_STORE=DIR")
+}

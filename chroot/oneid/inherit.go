@@ -51,11 +51,11 @@ func (r *request) passes(dir string) (in inode.Inheritance, more bool) {
 		return inode.Inheritance{}, false
 	}
 	defer d.close()
-	in, err = inode.PassedOn(d.handle(), &d.st)
+	in, more, err = inode.PassedOn(d.handle(), &d.st)
 	if err != nil {
 		return inode.Inheritance{}, false
 	}
-	return in, in == (inode.Inheritance{}) && d.st.Mode&unix.S_ISGID != 0
+	return in, more
 }
 
 // where is the path of the file, as seen from the root of this thread.

@@ -52,10 +52,10 @@ func (m *Meta) Inherit(in Inheritance) {
 	}
 }
 
-// NeedsRecord reports whether, where in passes something on, the file's group is one that only a record can tell from what
-// is passed on.
+// NeedsRecord reports whether a record of the owner is due that the file does not have: of an id that is set for real where
+// nodes do not have it, or, where in passes something on, of a group that only a record can tell from what is passed on.
 func (m *Meta) NeedsRecord(in Inheritance) bool {
-	return in.recorded && m.Disk.nobodys && !m.Disk.GroupRecorded
+	return m.Disk.Stat.Uid >= foreign || m.Disk.Stat.Gid >= foreign || in.recorded && m.Disk.nobodys && !m.Disk.GroupRecorded
 }
 
 // ReadMeta returns what a file of a layer directory stands for.

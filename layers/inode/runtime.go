@@ -34,8 +34,6 @@ func (h Handle) Under(fds string) Handle {
 // An Owner is whose a file is, as far as the file itself and its record say.
 type Owner struct {
 	UID, GID uint32
-	// Recorded: at least one of the two stands in a record.
-	Recorded bool
 	// open: nothing says that the group is the file's own; its directory may have passed one on.
 	open bool
 }
@@ -62,10 +60,10 @@ func OwnerOf(h Handle, st *unix.Stat_t) (Owner, error) {
 // take takes what a record says, which holds only where the file belongs to the id of files whose own is outside of the map.
 func (o *Owner) take(rec, nobody owner) {
 	if rec.uid != noID && o.UID == nobody.uid {
-		o.UID, o.Recorded = rec.uid, true
+		o.UID = rec.uid
 	}
 	if rec.gid != noID && o.open {
-		o.GID, o.Recorded, o.open = rec.gid, true, false
+		o.GID, o.open = rec.gid, false
 	}
 }
 
@@ -78,17 +76,17 @@ func (o *Owner) Inherit(in Inheritance) {
 }
 
 // PassedOn returns what a directory passes on to what is made in it: its group, where it has the setgid bit and
-// the group stands in a record, so that the kernel cannot pass it on. It costs reading one xattr where it has that bit, else
-// nothing.
-func PassedOn(dir Handle, st *unix.Stat_t) (Inheritance, error) {
+// the group stands in a record, so that the kernel cannot pass it on. above says that it is what its own directory passes on:
+// nothing says that it has a group of its own. It costs reading one xattr where it has that bit, else nothing.
+func PassedOn(dir Handle, st *unix.Stat_t) (in Inheritance, above bool, err error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Mode&unix.S_ISGID == 0 {
-		return Inheritance{}, nil
+		return Inheritance{}, false, nil
 	}
 	o, err := OwnerOf(dir, st)
 	if err != nil || o.GID == st.Gid {
-		return Inheritance{}, err
+		return Inheritance{}, err == nil && o.open, err
 	}
-	return Inheritance{recorded: true, gid: o.GID}, nil
+	return Inheritance{recorded: true, gid: o.GID}, false, nil
 }
 
 // AnyDirectory stands for what a directory passes on that is not known: of a file that is known by its descriptor only.

@@ -119,11 +119,16 @@ func TestPassedOn(t *testing.T) {
 	}
 	dir := root(t)
 	for i, c := range []struct {
-		mode uint32
-		gid  uint32
-		want Inheritance
+		mode  uint32
+		gid   uint32
+		in    Inheritance // where it is made
+		want  Inheritance
+		above bool
 	}{
-		{0o2775, 8, Inheritance{recorded: true, gid: 8}}, {0o775, 8, Inheritance{}}, {0o2775, 0, Inheritance{}},
+		{0o2775, 8, Inheritance{}, Inheritance{recorded: true, gid: 8}, false},
+		{0o775, 8, Inheritance{}, Inheritance{}, false},
+		{0o2775, 0, Inheritance{}, Inheritance{}, true},
+		{0o2775, 0, AnyDirectory(), Inheritance{}, false}, // 0 in earnest
 	} {
 		name := fmt.Sprint(i)
 		if err := unix.Mkdirat(dir, name, 0o700); err != nil {
@@ -133,17 +138,17 @@ func TestPassedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		h, st := byFD(t, dir, name)
-		if err := Chown(h, &st, 0, c.gid, Inheritance{}); err != nil {
+		if err := Chown(h, &st, 0, c.gid, c.in); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := PassedOn(h, &st); err != nil || got != c.want {
-			t.Errorf("%+v: %+v, %v", c, got, err)
+		if got, above, err := PassedOn(h, &st); err != nil || got != c.want || above != c.above {
+			t.Errorf("%+v: %+v, %v, %v", c, got, above, err)
 		}
 	}
 	open(t, dir, "f", unix.S_IFREG)
 	h, st := byFD(t, dir, "f")
-	if got, err := PassedOn(h, &st); err != nil || got != (Inheritance{}) {
-		t.Errorf("a file: %+v, %v", got, err)
+	if got, above, err := PassedOn(h, &st); err != nil || got != (Inheritance{}) || above {
+		t.Errorf("a file: %+v, %v, %v", got, above, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -66,6 +67,28 @@ func TestCaptureOwnersAlike(t *testing.T) {
 		all = append(all, data[0])
 	}
 	judgeOwners(t, all)
+}
+
+// TestCaptureForeign: what a script of real root gave to an id that other nodes do not have is recorded, as where it is unpacked.
+func TestCaptureForeign(t *testing.T) {
+	if os.Geteuid() != 0 || os.Getenv(tierVar) != "" {
+		return // nobody else can
+	}
+	upper := newDir(t, "upper")
+	file, link := filepath.Join(upper, "file"), filepath.Join(upper, "link")
+	testutil.Must(t, errors.Join(os.WriteFile(file, []byte("f"), 0o600), os.Symlink("x", link)))
+	testutil.Must(t, errors.Join(os.Lchown(file, far, 5), os.Lchown(link, far, 5), os.Chmod(file, 0o4711)))
+	c := capture(t, upper, nil, CaptureOptions{Epoch: epoch})
+	fresh, _ := unpackTo(t, "fresh", c.tar)
+	if diff, err := Compare(t.Context(), upper, fresh); diff != "" || err != nil {
+		t.Errorf("upper directory and unpacked layer: %s, %v", diff, err)
+	}
+	ownersAre(t, fresh, "file 65535:5", "link 65535:5")
+	for _, line := range list(t, c.tar)[1:] {
+		if !strings.Contains(line, " 4000000000:5 ") {
+			t.Error(line)
+		}
+	}
 }
 
 // judgeOwners lets real root's tools unpack the layers of [alikeSteps], with the owners that they have in earnest.

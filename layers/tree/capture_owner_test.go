@@ -38,12 +38,11 @@ var ownerSteps = map[string]struct {
 	script string
 	want   []string
 }{
-	"nothing":   {":", nil},
 	"only read": {"readlink d/far; cat < /dev/null d/user || true; ls -lR . > /dev/null", nil},
-	"times": {"touch -h -d @5 d/far d/pipe; touch -h -d @1655337600 d/user d", []string{
+	"times and mode": {"chmod 600 d/pipe; touch -h -d @5 d/far d/pipe; touch -h -d @1655337600 d/user d", []string{
 		"5 d/ 755 0:0 " + dayZero,
 		"2 d/far 777 4000000000:4000000000 1970-01-01T00:00:05Z -> x",
-		"6 d/pipe 640 4000000000:7 1970-01-01T00:00:05Z"}},
+		"6 d/pipe 600 4000000000:7 1970-01-01T00:00:05Z"}},
 	"moved": {"mv d/far d/z; mv d/both m/; mv d/pipe .; touch -d @1655337600 d m .", []string{
 		"5 d/ 755 0:0 " + dayZero,
 		"0 d/.wh.both 0 0:0 1970-01-01T00:00:00Z",
@@ -75,9 +74,6 @@ var ownerSteps = map[string]struct {
 		"5 m/ 2775 0:4000000000 " + dayZero,
 		"2 m/new 777 0:4000000000 " + dayZero + " -> x",
 		"6 m/pipe 600 0:4000000000 " + dayZero}},
-	"mode": {"chmod 600 d/pipe; touch -d @1655337600 d d/pipe", []string{
-		"5 d/ 755 0:0 " + dayZero,
-		"6 d/pipe 600 4000000000:7 " + dayZero}},
 }
 
 // TestCaptureLinkOwners: the owners of links and fifos that the map does not have follow them through what a step does.
@@ -101,12 +97,10 @@ func TestCaptureLinkOwners(t *testing.T) {
 				if len(c.tar) == 0 {
 					return
 				}
-				// A step above finds them as they are, in the directory as captured and in one made anew.
+				// A step above finds them as they are; step has checked that the directory as captured is the same.
 				fresh, _ := unpackTo(t, "fresh", c.tar)
-				for _, top := range []string{c.upper, fresh} {
-					if again := step(t, []string{top, low}, ":"); len(again.tar) > 0 {
-						t.Errorf("a step that does nothing gave\n%s", strings.Join(list(t, again.tar), "\n"))
-					}
+				if again := step(t, []string{fresh, low}, ":"); len(again.tar) > 0 {
+					t.Errorf("a step that does nothing gave\n%s", strings.Join(list(t, again.tar), "\n"))
 				}
 			})
 		}

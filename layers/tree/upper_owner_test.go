@@ -36,7 +36,7 @@ func TestPrepareOwnUpper(t *testing.T) {
 		}
 		return dir
 	}
-	base, implied, other := layer(0o551, 1000), layer(0o755, 0, layers.XattrImplied), layer(0o755, 7, "user.other")
+	base, implied, other := layer(0o751, 1000), layer(0o755, 0, layers.XattrImplied), layer(0o755, 7, "user.other")
 	for name, c := range map[string]struct {
 		lowers []string
 		done   bool

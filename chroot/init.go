@@ -63,12 +63,19 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error {
 	unignoreSignals()
 	out := s.File(0)
-	payload, err := a.Group.around(s.File, func() (int, error) { return launch(a, out) })
-	if err = errors.Join(err, out.Close()); err != nil {
+	answers, err := newAnswers(a, g, s.Log)
+	if err != nil {
 		return err
+	}
+	payload, err := a.Group.around(s.File, func() (int, error) { return launch(a, out, answers) })
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, answers.end(nil))
 	}
 	exit := supervise(ctx, payload, a.Grace)
 	if exit.Notes, err = g.lost(); err != nil {
+		return err
+	}
+	if err := answers.end(&exit); err != nil {
 		return err
 	}
 	return errors.Join(s.Result(exit), ctx.Err())

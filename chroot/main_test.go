@@ -157,7 +157,7 @@ func registerTestStages() {
 	stage.Register("test.untar", untar)
 }
 
-// built are the programs made from testdata/guest, each built once.
+// built are the programs made from testdata, each built once.
 var built struct {
 	sync.Mutex
 	dir  string
@@ -165,14 +165,17 @@ var built struct {
 }
 
 // guestProgram builds the program that the tests execute: for this machine, or as the environment (GOARCH=…) says.
-func guestProgram(t testing.TB, env ...string) string {
+func guestProgram(t testing.TB, env ...string) string { return testProgram(t, "guest", env...) }
+
+// testProgram builds a program of testdata.
+func testProgram(t testing.TB, program string, env ...string) string {
 	t.Helper()
 	built.Lock()
 	defer built.Unlock()
-	name := "guest" + strings.Join(env, "-")
+	name := program + strings.Join(env, "-")
 	err, ok := built.done[name]
 	if !ok {
-		err = buildGuest(name, env)
+		err = buildProgram(program, name, env)
 		if built.done == nil {
 			built.done = map[string]error{}
 		}
@@ -185,7 +188,7 @@ func guestProgram(t testing.TB, env ...string) string {
 	return filepath.Join(built.dir, name)
 }
 
-func buildGuest(name string, env []string) error {
+func buildProgram(program, name string, env []string) error {
 	if built.dir == "" {
 		dir, err := os.MkdirTemp("", "xtoo-guest-")
 		if err != nil {
@@ -196,7 +199,7 @@ func buildGuest(name string, env []string) error {
 		}
 		built.dir = dir
 	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, name), "testdata/guest/main.go")
+	cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, name), "./testdata/"+program)
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS="), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -296,3 +299,9 @@ var (
 	must     = testutil.Must
 	contains = testutil.Contains
 )
+
+// mkdir makes a directory beside those of the root.
+func (r *testRoot) mkdir(name string) {
+	r.t.Helper()
+	must(r.t, os.Mkdir(filepath.Join(r.dir, name), 0o755))
+}

@@ -107,6 +107,12 @@ type Exit struct {
 	// Notes are what the user should know, in words: what was left in a directory that is fresh for each node and may have been
 	// meant for the root's; a limit that was reached, or cannot be enforced here.
 	Notes []string
+
+	// Exact: whatever the process asked for as root was done or recorded, although this user has fewer ids. What the
+	// process changed is then what it would be for real root.
+	Exact bool
+	// Inexact says in what it may not be, in words.
+	Inexact []string
 }
 
 // nodeArgs are the arguments of the stage.

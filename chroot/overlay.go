@@ -92,6 +92,21 @@ func mountOverlay(fds *os.File, lowers []string, upper, work, target string) err
 	if err != nil {
 		return explainOverlay(err, upper, n)
 	}
+	return removable(files[len(files)-1])
+}
+
+// removable gives the overlay's own directories in an open work directory a mode with which their owner can remove them,
+// should nobody else come to do so: overlayfs makes them with none.
+func removable(work *os.File) error {
+	for _, name := range []string{"work", "work/incompat", "work/incompat/volatile"} {
+		err := unix.Fchmodat(int(work.Fd()), name, 0o700, 0)
+		if errors.Is(err, unix.ENOENT) {
+			break // it is not volatile
+		}
+		if err != nil {
+			return fmt.Errorf("overlay: let the work directory be removed: %w", err)
+		}
+	}
 	return nil
 }
 

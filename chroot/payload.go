@@ -14,9 +14,9 @@ import (
 )
 
 // launch starts the process of a node and returns its id. It is done on a thread that is used for nothing else and
-// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, the keyring) is inherited
-// by the process and by nothing else of init.
-func launch(a *nodeArgs, out *os.File) (int, error) {
+// ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, the keyring, the filter of
+// calls) is inherited by the process and by nothing else of init.
+func launch(a *nodeArgs, out *os.File, answers *answers) (int, error) {
 	s := a.Spec
 	program, err := findInPath(s.Process)
 	if err != nil {
@@ -49,7 +49,11 @@ func launch(a *nodeArgs, out *os.File) (int, error) {
 	result := make(chan started)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends
-		if err := prepareThread(s, a.Network); err != nil {
+		err := prepareThread(s, a.Network)
+		if err == nil {
+			err = answers.begin()
+		}
+		if err != nil {
 			result <- started{err: err}
 			return
 		}

@@ -123,6 +123,49 @@ func aclMode(value string) (perm uint32, more, ok bool) {
 	return user<<6 | group<<3 | other, more || hasMask, hasUser && hasGroup && hasOther && (hasMask || !more)
 }
 
+// ACLWithin looks at the value of an xattr that is an access control list: the permissions that a mode has with it, and whether
+// all ids that it names are known. ok is false where it is none that the kernel would take.
+func ACLWithin(value string, known func(id uint32, group bool) bool) (perm uint32, inside, ok bool) {
+	perm, _, ok = aclMode(value)
+	inside = true
+	for b := []byte(value); ok && len(b) >= 12; b = b[8:] {
+		e := b[4:]
+		if tag := binary.LittleEndian.Uint16(e); tag == aclUser || tag == aclGroup {
+			inside = inside && known(binary.LittleEndian.Uint32(e[4:]), tag == aclGroup)
+		}
+	}
+	return perm, inside, ok
+}
+
+// ACLOfMode returns a list as it is when a file that had it has got another mode since: the entries of the owner, of the mask or
+// else the group, and of the others are those of the mode.
+func ACLOfMode(value string, mode uint32) string {
+	if _, _, ok := aclMode(value); !ok {
+		return value
+	}
+	b := []byte(value)
+	group := -1
+	for i := 4; i < len(b); i += 8 {
+		perm := b[i+2:]
+		switch binary.LittleEndian.Uint16(b[i:]) {
+		case aclUserObj:
+			binary.LittleEndian.PutUint16(perm, uint16(mode>>6&7))
+		case aclOther:
+			binary.LittleEndian.PutUint16(perm, uint16(mode&7))
+		case aclMask:
+			group = i
+		case aclGroupObj:
+			if group < 0 {
+				group = i
+			}
+		}
+	}
+	if group >= 0 {
+		binary.LittleEndian.PutUint16(b[group+2:], uint16(mode>>3&7))
+	}
+	return string(b)
+}
+
 func parseACLEntry(line string, ids IDs) (e aclEntry, err error) {
 	f := strings.Split(line, ":")
 	if len(f) == 2 { // "other:r--", "mask:rwx"

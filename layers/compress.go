@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/internal/streams/packed"
@@ -21,9 +20,6 @@ const (
 	Zstd Compression = "zstd"
 	None Compression = "none"
 )
-
-// zstdLevel is part of the format: with another one the same layer has other bytes.
-const zstdLevel = zstd.SpeedDefault
 
 // MediaType returns the media type of a layer blob with that compression.
 func (c Compression) MediaType() string {
@@ -53,7 +49,7 @@ func ParseCompression(name string) (Compression, error) {
 func NewCompressor(w io.Writer, c Compression, jobs int) (io.WriteCloser, error) {
 	switch c {
 	case Zstd:
-		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstdLevel), zstd.WithEncoderConcurrency(max(2, jobs)))
+		return newZstdWriter(w, jobs), nil
 	case None:
 		return nopCloser{w}, nil
 	default:

@@ -47,7 +47,7 @@ func TestRoundTrip(t *testing.T) {
 	members := []Member{
 		{Path: "", Mode: unix.S_IFDIR | 0o711, ModTime: day},
 		{Path: "d", Mode: unix.S_IFDIR | 0o2755, UID: 1, GID: 1<<32 - 2, ModTime: time.Unix(-5, 1)},
-		{Path: "d/file", Mode: unix.S_IFREG | 0o4770, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "user.%=%3D%%25%": "n", "user.empty": "", "security.capability": "x", xattrACL: acl}},
+		{Path: "d/file", Mode: unix.S_IFREG | 0o4770, Size: 5, ModTime: day, Xattrs: map[string]string{"user.a": "\x00b", "user.%=%3D%%25%": "n", "user.empty": "", "security.capability": "x", XattrACL: acl}},
 		{Path: "d/link", Kind: HardLink, Mode: unix.S_IFREG | 0o4711, Target: "d/file", ModTime: day},
 		{Path: "d/symlink", Mode: unix.S_IFLNK | 0o777, Target: "/../x", ModTime: day},
 		{Path: "c", Mode: unix.S_IFCHR | 0o600, Major: 4095, Minor: 1<<20 - 1, ModTime: day},
@@ -151,11 +151,11 @@ func TestNamedACL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ResolveACL(xattrACL, m.Named[xattrACL], ids); err != nil || got != want {
+	if got, err := ResolveACL(XattrACL, m.Named[XattrACL], ids); err != nil || got != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 	for _, text := range []string{"u::rwx,u:adm:rwx,g::rwx,o::---", "u::rwx,g:who:rwx,g::rwx,o::---"} {
-		if _, err := ResolveACL(xattrACL, text, ids); !errors.Is(err, ErrMember) || !strings.Contains(err.Error(), "nobody") {
+		if _, err := ResolveACL(XattrACL, text, ids); !errors.Is(err, ErrMember) || !strings.Contains(err.Error(), "nobody") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -204,8 +204,8 @@ func TestListedMode(t *testing.T) {
 		{tar.TypeReg, "", unix.S_IFREG | 0o2600, true},
 		{tar.TypeSymlink, head + user + group + other, unix.S_IFLNK | 0o777, true},
 	} {
-		m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tc.typ, Linkname: "b", Mode: 0o2600, PAXRecords: map[string]string{paxXattr + xattrACL: tc.list}})
-		if _, stays := m.Xattrs[xattrACL]; err != nil || m.Mode != tc.mode || stays != tc.stays {
+		m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tc.typ, Linkname: "b", Mode: 0o2600, PAXRecords: map[string]string{paxXattr + XattrACL: tc.list}})
+		if _, stays := m.Xattrs[XattrACL]; err != nil || m.Mode != tc.mode || stays != tc.stays {
 			t.Errorf("%c %q: mode %#o, the list stays: %v, %v", tc.typ, tc.list, m.Mode, stays, err)
 		}
 	}
@@ -215,7 +215,7 @@ func TestListedMode(t *testing.T) {
 func TestNamedMode(t *testing.T) {
 	m, err := MemberOf(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o2600, PAXRecords: map[string]string{
 		paxACL: "user::rwx\nuser:who:r--\nuser:else:r--\ngroup::--x\nmask::r-x\nother::---"}})
-	if err != nil || m.Mode != unix.S_IFREG|0o2750 || m.Named[xattrACL] == "" || len(m.Lost) > 0 {
+	if err != nil || m.Mode != unix.S_IFREG|0o2750 || m.Named[XattrACL] == "" || len(m.Lost) > 0 {
 		t.Errorf("%+v, %v", m, err)
 	}
 }
@@ -254,7 +254,7 @@ func TestCapability(t *testing.T) {
 func TestXattrNames(t *testing.T) {
 	for name, want := range map[string][3]bool{ // ours, a label, in layers
 		"user.x": {false, false, true}, "trusted.x": {false, false, true}, "security.capability": {false, false, true},
-		xattrACL: {false, false, true}, XattrDefaultACL: {false, false, true}, "system.nfs4_acl": {}, "btrfs.compression": {}, "user": {false, false, true},
+		XattrACL: {false, false, true}, XattrDefaultACL: {false, false, true}, "system.nfs4_acl": {}, "btrfs.compression": {}, "user": {false, false, true},
 		"security.selinux": {false, true, false}, "security.ima": {false, true, false}, XattrOwner: {true, false, false}, XattrDevice: {true, false, false},
 		XattrImplied: {true, false, false}, XattrKept + "a": {true, false, false}, "user.overlay.x": {true, false, false}, "trusted.overlay.x": {true, false, false},
 		"user.xtoo.other": {false, false, true}, "user.overlayx": {false, false, true},

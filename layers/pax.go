@@ -57,8 +57,8 @@ func (m *Member) attributes(records map[string]string) {
 // set. Programs disagree on what they write beside one: libarchive writes the group's own permissions, the others the
 // mask. A list that says no more than permissions is none.
 func (m *Member) listedMode() {
-	list, ok := m.Xattrs[xattrACL]
-	if text, named := m.Named[xattrACL]; !ok && named {
+	list, ok := m.Xattrs[XattrACL]
+	if text, named := m.Named[XattrACL]; !ok && named {
 		var err error
 		list, err = parseACL(text, false, func(string, bool) (uint32, bool) { return 0, true }) // whoever is meant
 		ok = err == nil
@@ -72,7 +72,7 @@ func (m *Member) listedMode() {
 	}
 	m.Mode = m.Mode&^0o777 | perm
 	if !more {
-		delete(m.Xattrs, xattrACL)
+		delete(m.Xattrs, XattrACL)
 	}
 }
 
@@ -119,7 +119,7 @@ func attribute(records map[string]string, key, value string) (name, is string, e
 
 // aclAttribute is attribute for an access control list as text. With errNames the text is the value.
 func aclAttribute(records map[string]string, key, text string) (name, value string, err error) {
-	name = xattrACL
+	name = XattrACL
 	if key == paxDefaultACL {
 		name = XattrDefaultACL
 	}

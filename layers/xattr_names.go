@@ -17,6 +17,9 @@ const (
 	XattrDevice = "user.xtoo.device"
 	// XattrKept before the name of an xattr that the kernel refused.
 	XattrKept = "user.xtoo.xattr."
+	// XattrMode on a directory is its mode in octal digits where that is not the one on the disk: "555". With a single id a
+	// directory that its owner could not empty would stand in the way of removing the layer directory.
+	XattrMode = "user.xtoo.mode"
 	// XattrImplied on the root of a layer directory says that the layer does not have the root itself, so that
 	// its mode, owner, time and xattrs mean nothing and those of the next lower layer hold.
 	XattrImplied = "user.xtoo.implied"
@@ -33,7 +36,7 @@ const (
 
 // Attributes that mean something to the kernel, and limits of all, in bytes: XATTR_NAME_MAX and XATTR_SIZE_MAX of linux/limits.h.
 const (
-	xattrACL        = "system.posix_acl_access"
+	XattrACL        = "system.posix_acl_access"
 	XattrDefaultACL = "system.posix_acl_default"
 	XattrCapability = "security.capability"
 	MaxXattrName    = 255
@@ -51,7 +54,7 @@ func IsLabel(name string) bool {
 
 // IsOurs reports whether an xattr is part of the format of a layer directory and not of the file.
 func IsOurs(name string) bool {
-	return name == XattrOwner || name == XattrDevice || name == XattrImplied || strings.HasPrefix(name, XattrKept) ||
+	return name == XattrOwner || name == XattrDevice || name == XattrMode || name == XattrImplied || strings.HasPrefix(name, XattrKept) ||
 		strings.HasPrefix(name, XattrOverlay) || strings.HasPrefix(name, "trusted.overlay.")
 }
 
@@ -60,7 +63,7 @@ func InLayers(name string) bool {
 	switch {
 	case IsOurs(name) || IsLabel(name):
 		return false
-	case name == xattrACL || name == XattrDefaultACL:
+	case name == XattrACL || name == XattrDefaultACL:
 		return true
 	}
 	// Others (system.nfs4_acl, btrfs.compression) are the host file system's own.

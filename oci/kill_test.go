@@ -2,7 +2,9 @@ package oci
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,8 +36,9 @@ func exportForever(dir string) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		if i%7 == 0 {
-			if err := os.RemoveAll(dir); err != nil {
+		if i%7 == 0 { // at once: what is left of a layout that was half removed is none, and is refused
+			old := dir + ".old"
+			if err := errors.Join(os.RemoveAll(old), os.Rename(dir, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}

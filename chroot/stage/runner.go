@@ -39,7 +39,7 @@ func newServer(ctx context.Context, h *host.Host) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, control.Close(), theirs.Close())
 	}
-	c, err := spawn(ctx, h, ownProgram, 0, initialEnv(runtime.GOMAXPROCS(0)), []*os.File{theirs, theirCalls})
+	c, err := spawn(ctx, h, unsealed, 0, initialEnv(runtime.GOMAXPROCS(0)), []*os.File{theirs, theirCalls})
 	if err = errors.Join(err, theirs.Close(), theirCalls.Close()); err != nil {
 		if c != nil {
 			c.kill()

@@ -12,17 +12,20 @@ import (
 // ownProgram is the path under which a process of this program executes it again.
 const ownProgram = "/proc/self/exe"
 
-// minSealedFD is above all files that a new process is given, which get the numbers from 0 on.
-const minSealedFD = 300
+// A program finds the path under which a process that is given those files executes this program.
+type program func(files []*os.File) (string, error)
 
-// sealedProgram returns the function that says, each time, what a process of its own executes: this program where nobody can
-// change it, made ready when it is first asked for. What runs in such a process may get at the program file of it
+// unsealed is this program as it is.
+func unsealed([]*os.File) (string, error) { return ownProgram, nil }
+
+// sealedProgram returns the program where nobody can change it, made ready when it is first asked for. What runs in such a
+// process may get at the program file of it
 // (/proc/1/exe: CVE-2019-5736), and that must not be the host's. It is a read-only mount of the file which is mounted nowhere, as
 // long as this process lives; before Linux 5.12, which has none, a sealed copy in memory, which costs some hundredths of a
 // second. Where the kernel gives neither, it is the program as it is: then it is out of reach only as long as nothing that was
 // started can trace its process.
-func sealedProgram(failed func(error)) func() string {
-	return sync.OnceValue(func() string {
+func sealedProgram(failed func(error)) program {
+	open := sync.OnceValue(func() int {
 		fd, err := lockProgram()
 		if err != nil {
 			failed(fmt.Errorf("mount the program read-only: %w", err))
@@ -30,10 +33,40 @@ func sealedProgram(failed func(error)) func() string {
 		}
 		if err != nil {
 			failed(fmt.Errorf("make a sealed copy of the program: %w", err))
-			return ownProgram
+			return -1
 		}
-		return fmt.Sprintf("/proc/self/fd/%d", fd)
+		return fd
 	})
+	var mu sync.Mutex
+	kept := -1 // the latest duplicate
+	return func(files []*os.File) (string, error) {
+		fd := open()
+		if fd < 0 {
+			return ownProgram, nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if least := outOfTheWay(files); kept < least {
+			fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, least)
+			if err != nil {
+				return "", os.NewSyscallError("duplicate", err)
+			}
+			kept = fd // the one before may be on its way into a process
+		}
+		return fmt.Sprintf("/proc/self/fd/%d", kept), nil
+	}
+}
+
+// outOfTheWay returns a number that is not used between clone and exec, where the files of a new process get the numbers from 0
+// on, and are moved first to numbers above all of theirs. It is 63 if that will do: a table of more than 64 files is made by
+// waiting until every processor has passed through a quiet state, which takes as long as all the rest of a start.
+func outOfTheWay(files []*os.File) int {
+	const table, others = 64, 2 // others: the pipe of the error, and a spare
+	most := len(files)
+	for _, f := range files {
+		most = max(most, int(f.Fd()))
+	}
+	return max(table-1, most+len(files)+others+1)
 }
 
 // lockProgram makes the mount. The link in /proc leads to a mount of another namespace, the one that the program was started
@@ -54,8 +87,7 @@ func lockProgram() (int, error) {
 	if err := unix.MountSetattr(mount, "", unix.AT_EMPTY_PATH, &flags); err != nil {
 		return -1, errors.Join(os.NewSyscallError("mount_setattr", err), unix.Close(mount))
 	}
-	fd, err := outOfTheWay(mount)
-	return fd, errors.Join(err, unix.Close(mount))
+	return mount, nil
 }
 
 // sameFile sees that an open file is the one that a path leads to.
@@ -68,12 +100,6 @@ func sameFile(fd int, path string) error {
 		return fmt.Errorf("%s was replaced", path)
 	}
 	return nil
-}
-
-// outOfTheWay duplicates a file descriptor.
-func outOfTheWay(fd int) (int, error) {
-	fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, minSealedFD)
-	return fd, os.NewSyscallError("duplicate", err)
 }
 
 // copyProgram makes the copy.
@@ -91,7 +117,7 @@ func copyProgram() (int, error) {
 		return -1, os.NewSyscallError("memfd_create", err)
 	}
 	copied := os.NewFile(uintptr(memory), "copy of the program")
-	defer copied.Close() // its duplicate stays
+	defer copied.Close() // a duplicate stays
 	if _, err := copied.ReadFrom(program); err != nil {
 		return -1, err
 	}
@@ -102,5 +128,6 @@ func copyProgram() (int, error) {
 	if _, err := unix.FcntlInt(copied.Fd(), unix.F_ADD_SEALS, seals); err != nil {
 		return -1, os.NewSyscallError("seal", err)
 	}
-	return outOfTheWay(int(copied.Fd()))
+	fd, err := unix.FcntlInt(copied.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	return fd, os.NewSyscallError("duplicate", err)
 }

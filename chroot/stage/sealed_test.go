@@ -16,10 +16,20 @@ import (
 func TestSealed(t *testing.T) {
 	before, err := os.Stat(ownProgram)
 	must(t, err)
-	var got sealedResult
-	must(t, runStage(t, client(t, probe(t)), Command{Stage: "test.sealed"}, &got))
-	if got.Mount != "" || got.Copy != "" {
-		t.Errorf("%+v", got)
+	c := client(t, probe(t))
+	for _, n := range []int{0, 55, maxFiles - 3, 1} { // the numbers of few files leave room for the program's in a small table
+		var files []*os.File
+		for range n {
+			f, err := os.Open(os.DevNull)
+			must(t, err)
+			files = append(files, f)
+		}
+		var got sealedResult
+		must(t, runStage(t, c, Command{Stage: "test.sealed", Files: files}, &got))
+		if got.Mount != "" || got.Copy != "" {
+			t.Errorf("with %d files: %+v", n, got)
+		}
+		must(t, closeAll(files))
 	}
 	after, err := os.Stat(ownProgram)
 	must(t, err)

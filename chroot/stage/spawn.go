@@ -25,10 +25,10 @@ type child struct {
 	how     string        // how it ended, and its first words; to be read after ended
 }
 
-// spawn clones a process and has it execute this program, found under a path, which gets its ids a moment later: see awaitIDs.
+// spawn clones a process and has it execute this program, which gets its ids a moment later: see awaitIDs.
 // It is done on a thread of its own which lives as long as the child: the parent-death signal comes at the death of the thread
 // that cloned, not of the process.
-func spawn(ctx context.Context, h *host.Host, program string, kinds uintptr, env []string, files []*os.File) (*child, error) {
+func spawn(ctx context.Context, h *host.Host, self program, kinds uintptr, env []string, files []*os.File) (*child, error) {
 	stderr, err := crashFile()
 	if err != nil {
 		return nil, err
@@ -54,8 +54,10 @@ func spawn(ctx context.Context, h *host.Host, program string, kinds uintptr, env
 		defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }()
 		usual := unix.SchedAttr{Size: unix.SizeofSchedAttr}
 		_ = unix.SchedSetAttr(0, &usual, 0) // root's nice value, say, is not for what it starts; others may not lower theirs
-		var err error
-		c.process, err = os.StartProcess(program, []string{os.Args[0]}, attr)
+		path, err := self(attr.Files)
+		if err == nil {
+			c.process, err = os.StartProcess(path, []string{os.Args[0]}, attr)
+		}
 		if err != nil {
 			if failed := (*os.PathError)(nil); errors.As(err, &failed) { // its path says nothing to anybody
 				err = fmt.Errorf("start a process in new namespaces: %w", failed.Err)

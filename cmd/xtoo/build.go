@@ -25,6 +25,7 @@ type buildOptions struct {
 	qemu           []string
 	noCache        bool
 	force          bool
+	requireExact   bool
 
 	// parsed is what check made of them.
 	parsed struct {
@@ -71,6 +72,7 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
+	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
 	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
 	return c
 }

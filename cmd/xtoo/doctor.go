@@ -21,7 +21,7 @@ func newDoctorCommand(g *globals) *cobra.Command {
 what would raise it: the exact package, setting or line of a file.
 
 In the mapped tier a range of ids is there, and scripts can give files to any user. In the
-single tier there is one id: images are complete, but a script's chown to another id fails.
+single tier there is one id: what scripts give away is recorded, and images are complete.
 
 For each architecture a program of it is executed: natively, under an emulator that xtoo
 registers in namespaces of its own, or under one that the host has registered.`,

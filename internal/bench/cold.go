@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -14,16 +16,16 @@ func (b *bench) cold(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	ours := func(compression string) measurer {
-		return func(int) (sample, error) { return b.coldBuild(ctx, what, work, compression) }
+		return func(i int) (sample, error) { return b.coldBuild(ctx, what, work, compression, i) }
 	}
-	pipeline := func(int) (sample, error) { return b.pipeline(ctx) }
+	pipeline := func(i int) (sample, error) { return b.pipeline(ctx, i) }
 	xz := func(int) (sample, error) { return b.xzDecode(ctx) }
 	missing := lacks("bash", "xz", "tee", "sha256sum", "pigz", "tar")
 	if missing != "" {
 		pipeline, xz = nil, nil
 	}
 	m, err := b.inTurn(ours("gzip"), ours("zstd"), pipeline, xz)
-	if err != nil {
+	if err = errors.Join(err, b.removeCold(ctx)); err != nil {
 		return nil, err
 	}
 	return []row{
@@ -33,29 +35,40 @@ func (b *bench) cold(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// coldBuild builds with an empty store.
-func (b *bench) coldBuild(ctx context.Context, what, work, compression string) (sample, error) {
-	store, out := filepath.Join(b.dir, "cold-store"), filepath.Join(b.dir, "cold-oci")
-	s, err := b.start(ctx, call{what: what, store: store, work: work, args: []string{"--compression", compression, "--oci-layout", out}})
-	if err != nil {
-		return s, err
-	}
-	if err := os.RemoveAll(out); err != nil {
-		return s, err
-	}
-	return s, b.drop(ctx, store)
+// coldBuild builds with an empty store. What it makes stays until all is measured: where many files were removed less than half a
+// minute ago, ext4 takes several times as long to make new ones.
+func (b *bench) coldBuild(ctx context.Context, what, work, compression string, i int) (sample, error) {
+	name := fmt.Sprintf("cold-%s-%d", compression, i)
+	args := []string{"--compression", compression, "--oci-layout", filepath.Join(b.dir, name+"-oci")}
+	return b.start(ctx, call{what: what, store: b.storeOf(name), work: work, args: args})
 }
 
 // pipeline does the same work with the tools that everyone has.
-func (b *bench) pipeline(ctx context.Context) (sample, error) {
-	dir := filepath.Join(b.dir, "pipeline")
+func (b *bench) pipeline(ctx context.Context, i int) (sample, error) {
+	dir := filepath.Join(b.dir, fmt.Sprintf("pipeline-%d", i))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return sample{}, err
 	}
 	script := `set -o pipefail; xz -dc -T2 "$1" | tee >(sha256sum > sum) >(pigz -p2 -6 > blob.gz) | ` + untar() + `; rc=$?; wait; exit $rc`
-	s, err := command(ctx, dir, nil, "bash", "-c", script, "pipeline", b.full)
-	if err != nil {
-		return s, err
+	return command(ctx, dir, nil, "bash", "-c", script, "pipeline", b.full)
+}
+
+// removeCold removes what cold has made.
+func (b *bench) removeCold(ctx context.Context) error {
+	for i := range b.runs {
+		for _, compression := range []string{"gzip", "zstd"} {
+			name := fmt.Sprintf("cold-%s-%d", compression, i)
+			if err := errors.Join(b.drop(ctx, b.storeOf(name)), os.RemoveAll(filepath.Join(b.dir, name+"-oci"))); err != nil {
+				return err
+			}
+		}
+		dir := filepath.Join(b.dir, fmt.Sprintf("pipeline-%d", i))
+		if _, err := os.Stat(dir); err != nil {
+			continue // its tools are missing
+		}
+		if err := b.remove(ctx, dir); err != nil {
+			return err
+		}
 	}
-	return s, b.remove(ctx, dir)
+	return nil
 }

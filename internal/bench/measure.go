@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // bench is one run of everything.
@@ -173,6 +175,7 @@ func (b *bench) inTurn(each ...measurer) ([]sample, error) {
 			if measure == nil {
 				continue
 			}
+			unix.Sync() // what the one before has left to be written is not for this one to wait for
 			s, err := measure(i)
 			if err != nil {
 				return nil, err

@@ -176,6 +176,7 @@ func attributes(t *testing.T) []stream {
 		{name: "attribute redirect", data: d(s+"user.overlay.redirect", "/etc"), lost: lost("user.overlay.redirect"), gate: ours},
 		{name: "attribute owner", data: f(s+"user.rootlesscontainers", "x"), lost: lost("user.rootlesscontainers"), gate: ours},
 		{name: "attribute device", data: of(t, withPAX(reg("f", ""), s+"user.xtoo.device", "c 1 3")), lost: lost("user.xtoo.device"), gate: ours},
+		{name: "attribute mode", data: d(s+"user.xtoo.mode", "555"), lost: lost("user.xtoo.mode"), gate: ours},
 		{name: "attribute implied", data: d(s+"user.xtoo.implied", ""), lost: lost("user.xtoo.implied"), gate: ours},
 		{name: "attribute kept", data: f(s+"user.xtoo.xattr.user.x", "x"), lost: lost("user.xtoo.xattr.user.x"), gate: ours},
 		{name: "attribute of another of our names", data: f(s+"user.xtoo.probe", "x")},

@@ -16,6 +16,7 @@ import (
 
 	"xtoo/internal/testutil"
 	"xtoo/layers"
+	"xtoo/layers/inode"
 	"xtoo/layers/merge"
 	"xtoo/layers/tree"
 	"xtoo/sif"
@@ -206,6 +207,7 @@ func (p program) judge(t *testing.T, data []byte) {
 func (p program) compare(t *testing.T, what string, v testutil.View, dir, want string) {
 	t.Helper()
 	got, wanted := result(v.Dump(t, dir)), result(v.Dump(t, want))
+	putBack(t, dir, got)
 	for name := range union(got, wanted) {
 		below := func(of string) bool { return of == name || strings.HasSuffix(of, "/") && strings.HasPrefix(name, of) }
 		if got[name] == wanted[name] || slices.ContainsFunc(slices.Collect(maps.Keys(p.but)), below) {
@@ -216,6 +218,30 @@ func (p program) compare(t *testing.T, what string, v testutil.View, dir, want s
 		}
 		a, b := differ(got[name], wanted[name])
 		t.Errorf("%s: %q\n here %s\n %s %s", what, name, a, p.name, b)
+	}
+}
+
+// putBack gives files of a layer directory the owners that are recorded for them.
+func putBack(t *testing.T, dir string, lines result) {
+	t.Helper()
+	fd, err := inode.OpenRoot(dir)
+	testutil.Must(t, err)
+	defer inode.CloseFD(fd)
+	for name, line := range lines {
+		if !strings.Contains(line, " "+layers.XattrOwner+"=") && withoutRecord(line) == line {
+			continue
+		}
+		st, err := inode.StatAt(fd, name)
+		testutil.Must(t, err)
+		m, err := inode.ReadMeta(inode.Handle{Dir: fd, Name: name, FD: -1}, &st)
+		testutil.Must(t, err)
+		f := strings.SplitN(withoutRecord(line), " ", 3)
+		line = fmt.Sprintf("%s %d:%d %s", f[0], m.UID, m.GID, f[2])
+		if before, after, ok := strings.Cut(line, " "+layers.XattrOwner+"=\""); ok {
+			_, after, _ = strings.Cut(strings.ReplaceAll(after, `\"`, `\'`), `"`)
+			line = before + after
+		}
+		lines[name] = line
 	}
 }
 

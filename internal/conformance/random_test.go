@@ -242,7 +242,7 @@ func (k *maker) dressed(it layertest.Item) layertest.Item {
 		it = it.WithOwner(0, 100)
 	case 2:
 		if k.one(2) {
-			it = it.WithOwner(1885580785, 1885580785)
+			it = it.WithOwner(1885580785, 4000000000)
 		}
 	}
 	if it.Typeflag == tar.TypeReg || it.Typeflag == tar.TypeDir {

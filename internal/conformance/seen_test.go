@@ -46,7 +46,8 @@ func viewed(m *layers.Member, content string) string {
 	return line
 }
 
-// asSeen levels what a namespace cannot show: owners outside of its map are somebody else's, and devices are empty files.
+// asSeen levels what a namespace cannot show: owners outside of its map are somebody else's, and devices are empty files. With
+// one id a directory has the modes of one that its owner can empty.
 func asSeen(tree map[string]string, idMap string) map[string]string {
 	out := map[string]string{}
 	for path, line := range tree {
@@ -65,9 +66,21 @@ func asSeen(tree map[string]string, idMap string) map[string]string {
 			sec, _, _ := strings.Cut(rest[1:], " ")
 			rest = " " + sec + nothing
 		}
+		if mode&unix.S_IFMT == unix.S_IFDIR && mode&0o700 != 0o700 && seenAs(65535, idMap) == 0 {
+			mode |= unix.S_ISVTX | 0o700
+		}
 		out[path] = fmt.Sprintf("%#o %d:%d%s", mode, seenAs(uid, idMap), seenAs(gid, idMap), rest)
 	}
 	return out
+}
+
+// withoutRecord leaves out the record of an owner that a link or a fifo carries as capabilities.
+func withoutRecord(line string) string {
+	if strings.HasPrefix(line, "0100") || !strings.Contains(line, `xtoo\x00\x00\x00\x00"`) {
+		return line
+	}
+	line, _, _ = strings.Cut(line, " security.capability=")
+	return line
 }
 
 // seenAs is what an id is on the disk.
@@ -97,4 +110,6 @@ func seenAs(id uint64, idMap string) uint64 {
 func TestAsSeen(t *testing.T) {
 	got := asSeen(map[string]string{"d": "020644 7:4000000000 5 1:3", "f": "0100644 0:0 5 1 abc", "odd": "whiteout"}, "0 1000 1\n1 100000 65536\n")
 	testutil.SameTrees(t, "seen", got, map[string]string{"d": "0100644 7:65535 5" + nothing, "f": "0100644 0:0 5 1 abc", "odd": "whiteout"})
+	got = asSeen(map[string]string{"closed": "040555 7:0 5", "open": "042755 0:0 5", "f": "0100444 0:0 5 1 abc"}, "0 1000 1\n")
+	testutil.SameTrees(t, "seen with one id", got, map[string]string{"closed": "041755 0:0 5", "open": "042755 0:0 5", "f": "0100444 0:0 5 1 abc"})
 }

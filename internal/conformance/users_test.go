@@ -153,7 +153,7 @@ func unpacked(t *testing.T, stream, below []byte) (*dirTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := readTree(t, top, res.Lost)
+	out := readTree(t, top)
 	if res.OpaqueRoot {
 		out.opaque[""] = true
 	}
@@ -218,8 +218,8 @@ func (w *walk) dir(fd int, p string) {
 	}
 }
 
-// finish makes the lines. What Unpack says it has lost is put back from the other users' lines: see [same].
-func (w *walk) finish(lost []tree.Note) {
+// finish makes the lines.
+func (w *walk) finish() {
 	of := map[string]string{}
 	for _, names := range w.names {
 		if len(names) > 1 {
@@ -231,11 +231,6 @@ func (w *walk) finish(lost []tree.Note) {
 	}
 	for p, m := range w.metas {
 		w.out.files[p] = line(&m.Member, w.content[p], of[p])
-	}
-	for _, n := range lost {
-		if strings.HasPrefix(n.What, "owner ") {
-			w.out.files[n.Path] = strings.Replace(w.out.files[n.Path], " 0:0 ", " "+strings.TrimPrefix(n.What, "owner ")+" ", 1)
-		}
 	}
 }
 

@@ -137,5 +137,5 @@ func TestWhatLiesBelow(t *testing.T) {
 
 // layerRecord is the record of the layer of the first image at that place.
 func (b *bench) layerRecord(at int) string {
-	return filepath.Join(b.dir, "cache/layers/2", b.output.Images[0].Links[at].DiffID.Encoded()+".json")
+	return filepath.Join(b.dir, "cache/layers/3", b.output.Images[0].Links[at].DiffID.Encoded()+".json")
 }

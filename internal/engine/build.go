@@ -64,6 +64,8 @@ type build struct {
 
 	ids func() int64 // that scripts have here
 
+	inexact sync.Map // why layers may not be what root would make, as far as it was said
+
 	writing    sync.Once
 	writingErr error
 }

@@ -69,7 +69,7 @@ func TestBuildAndCache(t *testing.T) {
 		t.Error("a build with nothing to do reads or executes")
 	}
 	// One node at a time.
-	if err := os.Remove(onlyFile(t, b.dir, "cache/runs/2/*")[0]); err != nil {
+	if err := os.Remove(onlyFile(t, b.dir, "cache/runs/3/*")[0]); err != nil {
 		t.Fatal(err)
 	}
 	b.counts(0, 4)

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -71,11 +72,21 @@ func sane(t time.Time) time.Time {
 	return time.Unix(min(max(t.Unix(), 0), MaxEpoch), 0).UTC()
 }
 
+// inexactLabel marks an image with the last node whose layer may not be what root would make.
+const inexactLabel = "xtoo.inexact"
+
 // after is the chain after a node.
 func (c *chain) after(st *nodeState, rec nodeRecord) (*chain, error) {
 	n := *c
 	n.key, n.below, n.layers, n.step = st.key, c, nil, st
 	n.history = []v1.History{oci.NodeHistory(st.node.Path, rec.Script, c.epoch, rec.DiffID == "")}
+	if len(rec.Inexact) > 0 {
+		n.config.Labels = maps.Clone(n.config.Labels)
+		if n.config.Labels == nil {
+			n.config.Labels = map[string]string{}
+		}
+		n.config.Labels[inexactLabel] = st.node.Path
+	}
 	if rec.DiffID == "" {
 		return &n, nil
 	}

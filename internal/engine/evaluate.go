@@ -62,7 +62,7 @@ func (b *build) ask(st *nodeState) {
 	if !b.o.Store.Get(kindNode, st.content(), &rec) {
 		return
 	}
-	if st.fewer = rec.IDs < b.ids(); st.fewer {
+	if st.fewer = rec.IDs < b.ids(); st.fewer || b.o.RequireExact && len(rec.Inexact) > 0 {
 		return
 	}
 	if rec.DiffID != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -129,9 +130,30 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 		}
 		return "", &ScriptError{project: p.Project.Tag, platform: p.Platform(), node: n.Path, pos: n.Pos, what: what, log: logPath}
 	}
-	st.record = nodeRecord{DiffID: out.DiffID, Script: st.inputs.script.Digest, IDs: out.IDs, Entries: out.Entries, Bytes: out.Bytes}
+	if err := b.judgeExact(st, out.Inexact); err != nil {
+		return "", err
+	}
+	st.record = nodeRecord{
+		DiffID: out.DiffID, Script: st.inputs.script.Digest, IDs: out.IDs, Inexact: out.Inexact, Entries: out.Entries, Bytes: out.Bytes,
+	}
 	return logPath, nil
 }
+
+// judgeExact says once for each reason that a layer may not be what root would make, or makes it an error.
+func (b *build) judgeExact(st *nodeState, why []string) error {
+	if len(why) > 0 && b.o.RequireExact {
+		return st.failed(fmt.Errorf("%w: %s", ErrInexact, strings.Join(why, "; ")))
+	}
+	for _, text := range why {
+		if _, said := b.inexact.LoadOrStore(text, true); !said {
+			b.warn(st.node.Path + ": its layer may not be what root would make: " + text + " (the image gets the label " + inexactLabel + ")")
+		}
+	}
+	return nil
+}
+
+// ErrInexact says that a node's layer may not be what root would make, where that is required.
+var ErrInexact = errors.New("its layer may not be what root would make")
 
 // remember records a node that was executed, and what it was made from.
 func (b *build) remember(st *nodeState, log string) error {

@@ -8,11 +8,11 @@ import (
 
 // The kinds of the engine's records. The number is raised when what is in them changes.
 const (
-	kindNode  store.Kind = "nodes/3"  // content key of a node → nodeRecord
+	kindNode  store.Kind = "nodes/4"  // content key of a node → nodeRecord
 	kindBase  store.Kind = "bases/3"  // identity of a base → Material, with its layers
 	kindLook  store.Kind = "looks/2"  // identity of a base → Material, without
 	kindLast  store.Kind = "last/3"   // project and node → lastRecord
-	kindRuns  store.Kind = "runs/2"   // keys of all nodes of a project, and the layers below → runsRecord
+	kindRuns  store.Kind = "runs/3"   // keys of all nodes of a project, and the layers below → runsRecord
 	kindImage store.Kind = "images/2" // what an image is put together from → imageRecord
 )
 
@@ -25,6 +25,8 @@ type nodeRecord struct {
 	// IDs is how many ids its script had. What it saw of others' owners, and whom it could give files to, depends on
 	// them: the record is good for those who have no more. With more, the truth is to be had.
 	IDs int64 `json:"ids"`
+	// Inexact says in what the layer may differ from the one that root would make. Empty: in nothing that is known.
+	Inexact []string `json:"inexact,omitempty"`
 	// Entries and Bytes of the layer.
 	Entries int64 `json:"entries"`
 	Bytes   int64 `json:"bytes"`

@@ -21,11 +21,13 @@ type redactor struct {
 	may [1 << 12]bool
 	// longest is the length of the longest needle in bytes.
 	longest int
+	// broken finds the parts of a secret in base64 between which a line ends.
+	broken brokenLines
 }
 
 // newRedactor makes the redactor of some secrets.
 func newRedactor(secrets map[string]*projects.Secret) *redactor {
-	r := &redactor{needles: map[[projects.MinSecret]byte][][]byte{}}
+	r := &redactor{needles: map[[projects.MinSecret]byte][][]byte{}, broken: newBrokenLines()}
 	seen := map[string]bool{}
 	add := func(s string) {
 		if len(s) < projects.MinSecret || seen[s] {
@@ -42,7 +44,11 @@ func newRedactor(secrets map[string]*projects.Secret) *redactor {
 		if text == "" {
 			continue
 		}
-		encoded(text, add)
+		inBase64 := func(s string) {
+			add(s)
+			r.broken.add(s)
+		}
+		encoded(text, inBase64)
 		for line := range strings.Lines(text) {
 			line = strings.TrimRight(line, "\r\n")
 			if len(line) < projects.MinSecret {
@@ -52,9 +58,10 @@ func newRedactor(secrets map[string]*projects.Secret) *redactor {
 			for _, q := range quoted(line) {
 				add(q)
 			}
-			encoded(line, add)
+			encoded(line, inBase64)
 		}
 	}
+	r.broken.sort()
 	for _, list := range r.needles {
 		sort.Slice(list, func(i, j int) bool { return len(list[i]) > len(list[j]) })
 	}
@@ -106,9 +113,6 @@ func dashQuoted(s string) string {
 	return b.String()
 }
 
-// wraps are the columns at which programs break base64: base64 (76) and openssl (64).
-var wraps = []int{76, 64}
-
 // encoded adds what of a text can be seen in base64 whatever stands before and after it: of its first and its last
 // three bytes some bits mix with their neighbours.
 func encoded(s string, add func(string)) {
@@ -120,16 +124,6 @@ func encoded(s string, add func(string)) {
 				all = all[:len(all)-1]
 			}
 			add(all)
-			for _, column := range wraps {
-				if shift != 0 { // where it is not at the beginning of what is encoded, nobody knows where lines break
-					continue
-				}
-				for part := all; len(part) > column; {
-					add(part[:column])
-					part = part[column:]
-					add(part)
-				}
-			}
 		}
 	}
 }
@@ -162,22 +156,41 @@ func (r *redactor) spans(text []byte, found func(from, to int)) {
 	}
 }
 
-// hide returns a text without the secrets.
-func (r *redactor) hide(text []byte) []byte {
+// hide returns a line without the secrets.
+func (r *redactor) hide(line []byte) []byte {
 	if r.longest == 0 {
-		return text
+		return line
+	}
+	var hidden []span
+	add := func(from, to int) {
+		for n := len(hidden); n > 0 && hidden[n-1].to > from; n = len(hidden) {
+			from, to = min(from, hidden[n-1].from), max(to, hidden[n-1].to)
+			hidden = hidden[:n-1]
+		}
+		hidden = append(hidden, span{from, to})
+	}
+	head, tail := r.broken.find(line)
+	if head > 0 {
+		add(0, head)
+	}
+	r.spans(line, add)
+	if tail < len(line) {
+		add(tail, len(line))
+	}
+	if len(hidden) == 0 {
+		return line
 	}
 	var out []byte
 	done := 0
-	r.spans(text, func(from, to int) {
-		out = append(append(out, text[done:from]...), redacted...)
-		done = to
-	})
-	if done == 0 {
-		return text
+	for _, h := range hidden {
+		out = append(append(out, line[done:h.from]...), redacted...)
+		done = h.to
 	}
-	return append(out, text[done:]...)
+	return append(out, line[done:]...)
 }
+
+// A span is a part of a text.
+type span struct{ from, to int }
 
 // cut says how much of a text that goes on can be shown now: no secret begins before the place and ends after it, but
 // where secrets overlap all the way.

@@ -109,17 +109,27 @@ func TestRedactBase64(t *testing.T) {
 			}
 		}
 	}
-	r := newRedactor(secrets(t, "a="+secret))
-	for _, column := range wraps {
-		text := base64.StdEncoding.EncodeToString([]byte(secret))
-		var lines []string
-		for len(text) > column {
-			lines = append(lines, text[:column])
-			text = text[column:]
-		}
-		for _, line := range shown(t, r, strings.Join(append(lines, text), "\n"), 10) {
-			if !strings.HasPrefix(line, "(secret)") || len(line) > len("(secret)")+4 {
-				t.Errorf("lines of %d: %q", column, line)
+}
+
+// TestRedactBrokenLines: in base64 that is broken into lines, wherever the secret is in it, next to nothing of it is shown.
+func TestRedactBrokenLines(t *testing.T) {
+	long := strings.Repeat("correct horse battery staple ", 9)
+	for _, word := range []string{"hunter2", "swordfish!", "Tr0ub4dor&3 is not a good one", long} {
+		r := newRedactor(secrets(t, "a="+word))
+		for _, column := range []int{64, 76} {
+			for before := range 80 {
+				text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("u", before) + word + strings.Repeat("v", 100)))
+				var lines []string
+				for len(text) > column {
+					lines = append(lines, text[:column])
+					text = text[column:]
+				}
+				got := strings.Join(shown(t, r, strings.Join(append(lines, text), "\n"), 10), "")
+				got = strings.ReplaceAll(got, "(secret)", "")
+				// What is around it, and of it what shares bytes with that or is the shorter part of a broken line.
+				if most := (before+100)/3*4 + 4 + 8; len(got) > most {
+					t.Fatalf("lines of %d, %d before %q: %d bytes are shown: %s", column, before, word, len(got)-most, got)
+				}
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (b *build) recallRuns(ctx context.Context, p *projects.PlannedProject, belo
 		return r, nil
 	}
 	for _, run := range rec.Runs {
-		if run.Record.IDs < b.ids() {
+		if run.Record.IDs < b.ids() || b.o.RequireExact && len(run.Record.Inexact) > 0 {
 			return r, nil
 		}
 		// Who works with a layer asks for its record, which can be lost while this one is not.

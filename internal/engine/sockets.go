@@ -104,6 +104,9 @@ type Runner interface {
 	Remove(ctx context.Context, paths ...string) error
 }
 
+// AllIDs is how many ids there are: what a script sees and does with so many, or as if it had them, holds for everybody.
+const AllIDs = 1<<32 - 1
+
 // A Site is what a job finds on the machine that executes it, and is not data.
 type Site struct {
 	// Secret gives the content of a secret by its reference.
@@ -127,8 +130,10 @@ type Outcome struct {
 	DiffID digest.Digest
 	// Entries and Bytes of the layer's tar stream.
 	Entries, Bytes int64
-	// IDs is how many ids the script had.
+	// IDs is how many ids the script had, or [AllIDs].
 	IDs int64
+	// Inexact says in what the layer may differ from the one that root would make, in words. Empty: in nothing that is known.
+	Inexact []string
 	// Skipped is what could not become part of a layer, in words.
 	Skipped []string
 }

@@ -60,7 +60,7 @@ func TestLostRecordsOfLayers(t *testing.T) {
 	b := newBench(t, threeProjects)
 	b.counts(4, 0)
 	links := b.output.Images[1].Links
-	record := filepath.Join(b.dir, "cache/layers/2", links[len(links)-1].DiffID.Encoded()+".json")
+	record := filepath.Join(b.dir, "cache/layers/3", links[len(links)-1].DiffID.Encoded()+".json")
 	for name, lose := range map[string]func() error{
 		"gone":  func() error { return os.Remove(record) },
 		"empty": func() error { return os.Truncate(record, 0) },

@@ -28,7 +28,7 @@ func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (Applied, err
 	}
 	// After the owner: changing that clears the setuid and setgid bits.
 	if m.Mode&unix.S_IFMT != unix.S_IFLNK {
-		if err := h.chmod(m.Mode & 0o7777); err != nil {
+		if err := setMode(h, m.Mode, stale); err != nil {
 			return done, fmt.Errorf("set mode %#o: %w", m.Mode&0o7777, err)
 		}
 	}
@@ -52,16 +52,19 @@ func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (Applied, err
 	return done, nil
 }
 
-// clearXattrs removes the xattrs of a layer's entry, with the records of those that were refused. The owner's
-// record stays, being [setOwner]'s, and so does what says that a directory is opaque.
+// clearXattrs removes the xattrs of a layer's entry, with the records of those that were refused. The records of owner
+// and mode stay, being [setOwner]'s and [setMode]'s, and so does what says that a directory is opaque.
 func clearXattrs(h Handle) error {
 	names, err := h.listXattrs()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if slices.Contains([]string{layers.XattrOwner, layers.XattrOpaque, layers.XattrDevice}, name) || !(layers.IsOurs(name) || layers.InLayers(name)) {
+		if slices.Contains([]string{layers.XattrOwner, layers.XattrOpaque, layers.XattrDevice, layers.XattrMode}, name) || !(layers.IsOurs(name) || layers.InLayers(name)) {
 			continue
+		}
+		if name == layers.XattrCapability && !h.holdsUser() {
+			continue // the owner's record: any other the change of owner has taken away
 		}
 		if err := h.RemoveXattr(name); err != nil {
 			return err

@@ -126,9 +126,14 @@ func readLink(dir int, name string) (string, error) {
 // an open descriptor of the file itself. Nothing done through it follows a symbolic link.
 type Handle struct {
 	Dir  int
-	Name string
-	FD   int // -1: not open
+	Name string // "": the file is Dir itself, see [FDHandle]
+	FD   int    // -1: not open
+	user bool   // it is a regular file or a directory, although not open
+	fds  string // where this process's descriptors are, with a slash at the end; "": /proc/self/fd/
 }
+
+// holdsUser reports whether the file can carry user xattrs.
+func (h Handle) holdsUser() bool { return h.FD >= 0 || h.user }
 
 // Open returns the handle of a name in dir that st was read from. The caller closes it.
 func Open(dir int, name string, st *unix.Stat_t) (Handle, error) {
@@ -159,14 +164,34 @@ func (h Handle) Close() { CloseFD(h.FD) }
 // path names the file for the calls that have no form with a directory's descriptor. /proc/self/fd leads to the
 // open directory itself wherever that is, so that only the last component is looked up.
 func (h Handle) path() string {
-	return "/proc/self/fd/" + strconv.Itoa(h.Dir) + "/" + h.Name
+	fds := h.fds
+	if fds == "" {
+		fds = "/proc/self/fd/"
+	}
+	path := fds + strconv.Itoa(h.Dir)
+	if h.Name == "" {
+		return path // to be followed: it leads to the file, and no further where that is a symbolic link
+	}
+	return path + "/" + h.Name
 }
 
-func (h Handle) chown(uid, gid int) error {
-	if h.FD >= 0 {
-		return unix.Fchown(h.FD, uid, gid)
+// foreign is the first id that no node has, whoever builds: what real root executes has those below it. A file of such an
+// owner could be neither moved nor written to (EOVERFLOW), so that its owner is recorded.
+const foreign = 1<<31 - 2
+
+// chown gives the file away, or returns EINVAL for an id that nodes do not have.
+func (h Handle) chown(uid, gid uint32) error {
+	if uid >= foreign || gid >= foreign {
+		return unix.EINVAL
 	}
-	return unix.Fchownat(h.Dir, h.Name, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	if h.FD >= 0 {
+		return unix.Fchown(h.FD, int(uid), int(gid))
+	}
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if h.Name == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	return unix.Fchownat(h.Dir, h.Name, int(uid), int(gid), flags)
 }
 
 // chmod sets the permission bits. A symbolic link has none.

@@ -106,12 +106,6 @@ func TestOwnerRecords(t *testing.T) {
 			}
 		}
 	}
-	// A link cannot carry a record, which is said.
-	link := open(t, dir, "link", unix.S_IFLNK)
-	done, err := Apply(link, &layers.Member{Mode: unix.S_IFLNK | 0o777, UID: 5}, Inheritance{}, true)
-	if err != nil || len(done.Lost) != 1 || done.Lost[0] != "owner 5:0" {
-		t.Errorf("lost %q, %v", done.Lost, err)
-	}
 	// An owner that needs none takes the record away.
 	h := open(t, dir, "given back", unix.S_IFREG)
 	for _, uid := range []uint32{7, 0} {

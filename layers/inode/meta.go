@@ -28,6 +28,8 @@ type diskState struct {
 	Stat          unix.Stat_t
 	HasRecord     bool     // there is an owner record
 	GroupRecorded bool     // and it names a group
+	modeRecorded  bool     // a directory's mode stands in a record
+	modeDue       bool     // it does not, and is to
 	copiedUp      bool     // overlayfs copied it up from a lower layer
 	Opaque        bool     // it hides the lower directories of the same path
 	Implied       bool     // a root that the layer does not have
@@ -86,6 +88,7 @@ func ReadMeta(h Handle, st *unix.Stat_t) (*Meta, error) {
 		}
 	}
 	m.putBack()
+	m.Disk.modeDue = needsMode(m.Mode, nobody) && !m.Disk.modeRecorded
 	return m, nil
 }
 
@@ -97,24 +100,18 @@ func (m *Meta) readXattr(h Handle, name string) error {
 	if err != nil || !ok {
 		return err
 	}
+	if name == layers.XattrCapability && !h.holdsUser() {
+		if o, ok := parseCap(string(value)); ok {
+			return m.takeOwner(o)
+		}
+	}
 	switch {
 	case name == layers.XattrOwner:
 		o, err := parseOwner(value)
 		if err != nil {
 			return err
 		}
-		m.Disk.HasRecord = true
-		nobody, err := standIn()
-		if err != nil {
-			return err
-		}
-		// An owner that is not the one of such files was set after the record was made, and holds.
-		if o.uid != noID && m.Disk.Stat.Uid == nobody.uid {
-			m.UID = o.uid
-		}
-		if o.gid != noID && m.Disk.Stat.Gid == nobody.gid {
-			m.GID, m.Disk.GroupRecorded = o.gid, true
-		}
+		return m.takeOwner(o)
 	case name == layers.XattrOpaque:
 		m.Disk.Opaque = string(value) == "y"
 		m.Disk.Extra = append(m.Disk.Extra, name)
@@ -134,6 +131,20 @@ func (m *Meta) readXattr(h Handle, name string) error {
 	return nil
 }
 
+// takeOwner takes what the record of an owner says.
+func (m *Meta) takeOwner(rec owner) error {
+	nobody, err := standIn()
+	if err != nil {
+		return err
+	}
+	o := Owner{UID: m.UID, GID: m.GID, open: m.Disk.nobodys}
+	// An owner that is not the one of such files was set after the record was made, and holds.
+	o.take(rec, nobody)
+	m.UID, m.GID, m.Disk.HasRecord = o.UID, o.GID, true
+	m.Disk.GroupRecorded = m.Disk.nobodys && !o.open
+	return nil
+}
+
 // putBack resolves the records that were read with the xattrs.
 func (m *Meta) putBack() {
 	for name, value := range maps.Clone(m.Xattrs) {
@@ -144,6 +155,13 @@ func (m *Meta) putBack() {
 			if !m.standsFor(value) {
 				m.Disk.Extra = append(m.Disk.Extra, name)
 			}
+		case name == layers.XattrMode:
+			delete(m.Xattrs, name)
+			if mode, ok := parseMode(m.Mode, value); ok {
+				m.Mode, m.Disk.modeRecorded = mode, true
+			} else {
+				m.Disk.Extra = append(m.Disk.Extra, name)
+			}
 		case name == layers.XattrCapability:
 			m.Xattrs[name] = layers.CapabilityV2(value)
 		case isRecord:
@@ -151,6 +169,8 @@ func (m *Meta) putBack() {
 			if _, ok := m.Xattrs[original]; ok || original == "" || layers.IsOurs(original) {
 				// Set for real since: that holds.
 				m.Disk.Extra = append(m.Disk.Extra, name)
+			} else if original == layers.XattrACL { // the kernel has changed the mode alone since
+				m.Xattrs[original] = layers.ACLOfMode(value, m.Mode)
 			} else {
 				m.Xattrs[original] = value
 			}
@@ -202,11 +222,6 @@ func SameMeta(a, b *Meta) bool {
 	}
 	if a.IsDevice() && (a.Major != b.Major || a.Minor != b.Minor) {
 		return false
-	}
-	switch a.Mode & unix.S_IFMT {
-	case unix.S_IFLNK, unix.S_IFIFO:
-		// Their owners cannot be recorded, so that only the real ones compare.
-		return a.Disk.Stat.Uid == b.Disk.Stat.Uid && a.Disk.Stat.Gid == b.Disk.Stat.Gid
 	}
 	return a.UID == b.UID && a.GID == b.GID
 }

@@ -18,8 +18,7 @@ import (
 // the xattr that umoci and PRoot use for it (https://github.com/rootless-containers/proto). The file itself then
 // belongs to [nobodyID], an id that no file has in earnest, so that a change of the owner shows: where the file is somebody
 // else's, the record counts no more. With a single id there is no such id but 0 itself, and a file that is given to 0
-// looks as before. Only regular files and directories can carry the record; the owner of a symbolic link or a fifo
-// is lost from the directory, not from the layer's blob.
+// looks as before. Symbolic links, fifos, sockets and device nodes have a record of another form: see owner_cap.go.
 //
 // # Directories with the setgid bit
 //
@@ -58,6 +57,7 @@ type Inheritance struct {
 	// recorded: the directory has the setgid bit and its group stands in a record only.
 	recorded bool
 	gid      uint32
+	unknown  bool // it is not known whether: see [AnyDirectory]
 }
 
 // refused reports whether the kernel will not have an id: EINVAL where it is outside the map, EPERM where the
@@ -66,11 +66,11 @@ func refused(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(e
 
 // setOwner gives h an owner: really where the kernel lets it, with a record where not. It clears the setuid and
 // setgid bits and the capabilities of a file, so mode and xattrs are set after it. outside says
-// that the map does not have it all; kept is false if a record would be needed and the file cannot carry one. stale says
-// that there may be a record to remove.
+// that the map does not have it all; kept is false if a record would be needed and the file system holds none on such a
+// file. stale says that there may be a record to remove.
 func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, kept bool, err error) {
 	rec := owner{noID, noID}
-	err = h.chown(int(uid), int(gid))
+	err = h.chown(uid, gid)
 	if outside = refused(err); outside {
 		if rec, err = chownInPart(h, uid, gid); err != nil {
 			return outside, false, err
@@ -87,23 +87,19 @@ func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, k
 		rec.gid = gid
 	}
 	if rec == (owner{noID, noID}) {
-		if stale && h.FD >= 0 {
-			return outside, true, h.RemoveXattr(layers.XattrOwner)
+		if stale {
+			return outside, true, h.unrecord()
 		}
 		return outside, true, nil
 	}
-	if h.FD < 0 {
-		// An explicit group is lost with less harm: Capture then says it was inherited.
-		return outside, rec.uid == noID && rec.gid == nobody.gid, nil
+	err = h.record(rec)
+	switch {
+	case err == nil:
+		return outside, true, nil
+	case !h.holdsUser() && (refused(err) || errors.Is(err, unix.EOPNOTSUPP)):
+		return outside, false, nil
 	}
-	value, err := rec.encode()
-	if err != nil {
-		return outside, false, err
-	}
-	if err := h.SetXattr(layers.XattrOwner, value); err != nil {
-		return outside, false, fmt.Errorf("record owner %d:%d: %w", uid, gid, NoUserXattrs(err))
-	}
-	return outside, true, nil
+	return outside, false, fmt.Errorf("record owner %d:%d: %w", uid, gid, NoUserXattrs(err))
 }
 
 // nobodyID is the id on the disk of a file whose own is outside of the map: what 16 bits have for "none", so that no file
@@ -160,7 +156,7 @@ func chownInPart(h Handle, uid, gid uint32) (owner, error) {
 		if try.uid == uid && try.gid == gid {
 			continue // already refused
 		}
-		if err := h.chown(int(try.uid), int(try.gid)); err == nil {
+		if err := h.chown(try.uid, try.gid); err == nil {
 			return try.rec, nil
 		} else if !refused(err) || (try.uid == nobody.uid && try.gid == nobody.gid) {
 			return owner{}, fmt.Errorf("set owner %d:%d: %w", try.uid, try.gid, err)

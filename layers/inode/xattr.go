@@ -19,9 +19,12 @@ func (h Handle) listXattrs() ([]string, error) {
 	for {
 		var n int
 		var err error
-		if h.FD >= 0 {
+		switch {
+		case h.FD >= 0:
 			n, err = unix.Flistxattr(h.FD, buf)
-		} else {
+		case h.Name == "":
+			n, err = unix.Listxattr(h.path(), buf)
+		default:
 			n, err = unix.Llistxattr(h.path(), buf)
 		}
 		switch {
@@ -46,9 +49,12 @@ func (h Handle) Xattr(name string) (value []byte, ok bool, err error) {
 	for {
 		var n int
 		var err error
-		if h.FD >= 0 {
+		switch {
+		case h.FD >= 0:
 			n, err = unix.Fgetxattr(h.FD, name, buf)
-		} else {
+		case h.Name == "":
+			n, err = unix.Getxattr(h.path(), name, buf)
+		default:
 			n, err = unix.Lgetxattr(h.path(), name, buf)
 		}
 		switch {
@@ -65,19 +71,28 @@ func (h Handle) Xattr(name string) (value []byte, ok bool, err error) {
 }
 
 // SetXattr sets an xattr, whether or not the file has it. Errors are the kernel's.
-func (h Handle) SetXattr(name string, value []byte) error {
-	if h.FD >= 0 {
-		return unix.Fsetxattr(h.FD, name, value, 0)
+func (h Handle) SetXattr(name string, value []byte) error { return h.setXattr(name, value, 0) }
+
+// setXattr sets an xattr, with flags of setxattr(2).
+func (h Handle) setXattr(name string, value []byte, flags int) error {
+	switch {
+	case h.FD >= 0:
+		return unix.Fsetxattr(h.FD, name, value, flags)
+	case h.Name == "":
+		return unix.Setxattr(h.path(), name, value, flags)
 	}
-	return unix.Lsetxattr(h.path(), name, value, 0)
+	return unix.Lsetxattr(h.path(), name, value, flags)
 }
 
 // RemoveXattr removes an xattr. It is no error that there is none.
 func (h Handle) RemoveXattr(name string) error {
 	var err error
-	if h.FD >= 0 {
+	switch {
+	case h.FD >= 0:
 		err = unix.Fremovexattr(h.FD, name)
-	} else {
+	case h.Name == "":
+		err = unix.Removexattr(h.path(), name)
+	default:
 		err = unix.Lremovexattr(h.path(), name)
 	}
 	if err != nil && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.EOPNOTSUPP) {
@@ -108,12 +123,14 @@ func SetXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
 			continue
 		}
 		err := error(unix.EPERM)
-		if !layers.IsLabel(name) {
+		if free, rerr := h.free(name, value); rerr != nil {
+			return nil, rerr
+		} else if free && !layers.IsLabel(name) {
 			err = h.SetXattr(name, []byte(value))
 		}
 		if cannotHold(h, err) {
 			kept := layers.XattrKept + name
-			if h.FD < 0 || len(kept) > layers.MaxXattrName || h.SetXattr(kept, []byte(value)) != nil {
+			if !h.holdsUser() || len(kept) > layers.MaxXattrName || h.SetXattr(kept, []byte(value)) != nil {
 				lost = append(lost, name)
 			}
 			err = nil
@@ -123,6 +140,18 @@ func SetXattrs(h Handle, xattrs map[string]string) (lost []string, err error) {
 		}
 	}
 	return lost, nil
+}
+
+// free reports whether an xattr can be set without writing over a record, or being taken for one.
+func (h Handle) free(name, value string) (bool, error) {
+	if name != layers.XattrCapability || h.holdsUser() {
+		return true, nil
+	}
+	if _, is := parseCap(value); is {
+		return false, nil
+	}
+	_, is, err := h.recorded()
+	return !is, err
 }
 
 // cannotHold reports whether an xattr was refused for what it is, and not because of the state of the disk.

@@ -17,7 +17,7 @@ import (
 
 // dirsVersion changes when the same layer would be unpacked into another directory: those of earlier programs are then
 // not found, and a cleaning removes them.
-const dirsVersion = "3"
+const dirsVersion = "4"
 
 // Dirs are the layer directories of one map of ids. What a file's owner is on the disk depends on the map, and so
 // does what is recorded beside it: a directory means a layer under the map alone that it was made under.

@@ -19,7 +19,7 @@
 //	  tmp/NAME, tmp/NAME.lock  work in progress of a living process, or rubbish of a dead one
 //	  lock                     locked, shared, by builds; exclusively by a cleaning
 //
-// A record is {"version":1, "kind":"nodes/3", "refs":{…}, "body":…}. Its kind belongs to the package that writes it; a
+// A record is {"version":1, "kind":"nodes/4", "refs":{…}, "body":…}. Its kind belongs to the package that writes it; a
 // cleaning looks at the references alone, and leaves alone what has a name that a store does not have.
 //
 // Everything but oci/ can be made again; all of it can be deleted at any time while no build runs

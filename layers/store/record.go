@@ -18,14 +18,14 @@ import (
 	"xtoo/internal/atomicfile"
 )
 
-// A Kind is a kind of record: its name and the version of its content, as "nodes/3". Whoever writes records declares it,
+// A Kind is a kind of record: its name and the version of its content, as "nodes/4". Whoever writes records declares it,
 // and raises the version when the content changes: records of another version are simply not found. The name is of
 // lower-case letters, and no two packages use the same.
 type Kind string
 
 // The kinds of the store's own records.
 const (
-	kindLayer Kind = "layers/2" // diff id → the blobs that hold it
+	kindLayer Kind = "layers/3" // diff id → the blobs that hold it
 	kindFile  Kind = "files/2"  // path of a file outside → its identity and digest
 )
 

@@ -170,13 +170,10 @@ func (c *capturer) settle(h inode.Handle, path string, m *inode.Meta, in inode.I
 	}
 	was := m.ModTime
 	m.ModTime = c.clamp(m.ModTime)
-	// An owner's record may be due (an inherited group, or one that would look inherited), or have become superfluous.
-	if m.Disk.HasRecord || m.NeedsRecord(in) {
+	// A record may be due (an inherited group, or one that would look inherited, a mode), or have become superfluous.
+	if m.Disk.HasRecord || m.NeedsRecord(in) || m.NeedsMode() {
 		// Again with everything: a change of owner clears the setuid bit and the capabilities.
 		onDisk := m.Member
-		if h.FD < 0 {
-			return wrapPath(path, h.Chtimes(m.ModTime))
-		}
 		if m.IsDevice() && m.Disk.Stat.Mode&unix.S_IFMT == unix.S_IFREG {
 			onDisk.Mode = m.Mode&^unix.S_IFMT | unix.S_IFREG
 		}

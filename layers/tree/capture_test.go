@@ -64,6 +64,11 @@ func TestCapture(t *testing.T) {
 		"mode of a directory": {"chmod 1777 d/sub", []string{
 			"5 d/ 755 0:0 " + dayZero,
 			"5 d/sub/ 1777 0:0 " + dayZero}},
+		"directories of no use": {"mkdir e e/f; echo x > e/f/x; chmod 0 e/f; chmod 2311 e; chmod 1555 d; touch -d @1655337600 e/f e .", []string{
+			"5 d/ 1555 0:0 " + dayZero,
+			"5 e/ 2311 0:0 " + dayZero,
+			"5 e/f/ 0 0:0 " + dayZero,
+			"0 e/f/x 644 0:0 " + dayEpoch + ` "x\n"`}},
 		"mode of the root": {"chmod 0750 .", []string{"5 ./ 750 0:0 " + dayZero}},
 		"new in the root": {"echo n > n", []string{
 			"5 ./ 755 0:0 " + dayEpoch,

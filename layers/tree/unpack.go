@@ -46,8 +46,8 @@ type UnpackResult struct {
 	Whiteouts int64     `json:"whiteouts"` // whiteouts, opaque ones included
 	Bytes     int64     `json:"bytes"`     // content of regular files
 	Newest    time.Time `json:"newest"`    // newest time of a member that is no whiteout; zero if there is none
-	// Lost names what the directory cannot hold and the blob does (at most 1000): owners of symbolic links and
-	// fifos outside the map of the user namespace, xattrs that do not fit.
+	// Lost names what the directory cannot hold and the blob does (at most 1000): xattrs that do not fit, or that links,
+	// fifos and devices cannot carry.
 	Lost []Note `json:"lost,omitempty"`
 	// Outside counts the files whose owner is outside of the map of the user namespace.
 	Outside int64 `json:"outside,omitempty"`
@@ -70,8 +70,8 @@ type UnpackResult struct {
 // something else than a directory, has nothing to hide and is passed over.
 //
 // What the kernel refuses to a user namespace is recorded beside the file, so that [Capture] gives it back:
-// owners outside the map (xattr user.rootlesscontainers, see owner.go), devices (an empty file with the xattr
-// user.xtoo.device), xattrs (user.xtoo.xattr.NAME). The xattrs of security modules (security.selinux, ...) are
+// owners outside the map, devices, xattrs, and with a single id the modes of directories that its user could not empty: package
+// inode says how. The xattrs of security modules (security.selinux, ...) are
 // recorded, not set. Sparse members and long runs of zeros become holes. What a member may be is said in the
 // documentation of package layers.
 //

@@ -31,6 +31,7 @@ type execution struct {
 	ran       []tree.Span // when the script ran
 	// holder is the directory that becomes a layer's.
 	holder string
+	exact  bool // the script had as much of all ids as root has
 }
 
 func (x *execution) upper() string { return store.DirIn(x.holder) }
@@ -63,7 +64,9 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 		return out, err
 	}
 	out, err = x.run(ctx)
-	out.IDs = idsOf(host)
+	if out.IDs = idsOf(host); x.exact {
+		out.IDs = engine.AllIDs
+	}
 	return out, err
 }
 
@@ -94,7 +97,7 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	if out, err = x.commit(ctx); err != nil {
 		return out, fmt.Errorf("commit its layer: %w", err)
 	}
-	out.Notes = exit.Notes
+	out.Notes, out.Inexact, x.exact = exit.Notes, exit.Inexact, exit.Exact
 	return out, nil
 }
 

@@ -86,13 +86,9 @@ func (u *Unpacking) Finish() error {
 
 // warn tells the user what scripts will not see as the image has it.
 func (u *Unpacking) warn(res tree.UnpackResult) {
-	if res.Outside > 0 {
-		seenAs := fmt.Sprintf("%d's", res.SeenAs)
-		if res.SeenAs == 0 {
-			seenAs = "root's, so that giving them to root changes nothing"
-		}
+	if res.Outside > 0 && res.SeenAs != 0 { // with one id scripts see the recorded owners
 		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: %d of its files belong to users or groups that this user's ids do not reach "+
-			"(`xtoo doctor` says which they are): to scripts they are %s; images keep the owners", u.what, res.Outside, seenAs)})
+			"(`xtoo doctor` says which they are): to scripts they are %d's; images keep the owners", u.what, res.Outside, res.SeenAs)})
 	}
 	lost := slices.DeleteFunc(res.Lost, func(n tree.Note) bool { return strings.HasPrefix(n.What, "owner ") }) // counted above
 	if len(lost) > 0 {

@@ -1,0 +1,95 @@
+package chroot
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/oneid"
+)
+
+// answers are what init gives to the calls of a node's processes in place of the kernel: see package oneid.
+type answers struct {
+	mode oneid.Mode
+	proc *os.File
+	by   *oneid.Supervisor // nil: the process has init's user namespace, and less than init's rights: nothing is answered
+	why  error             // nothing can be answered here
+}
+
+// newAnswers is called when the root is furnished.
+func newAnswers(a *nodeArgs, g *guest, log *slog.Logger) (*answers, error) {
+	if a.Spec.Process.Capabilities != nil {
+		return &answers{}, nil
+	}
+	proc, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(proc.Fd()), &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		return nil, errors.Join(err, proc.Close(), errors.New("/proc of the image leads elsewhere"))
+	}
+	mode := oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs)}
+	by, err := oneid.New(oneid.Options{Mode: mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Log: log})
+	if err != nil {
+		return nil, errors.Join(err, proc.Close())
+	}
+	return &answers{mode: mode, proc: proc, by: by}, nil
+}
+
+// ranges are the ids of a map as they are inside, in ascending order.
+func ranges(m []specs.LinuxIDMapping) []oneid.Range {
+	var all []oneid.Range
+	sorted := slices.SortedFunc(slices.Values(m), func(a, b specs.LinuxIDMapping) int { return cmp.Compare(a.ContainerID, b.ContainerID) })
+	for _, r := range sorted {
+		last := r.ContainerID + (r.Size - 1)
+		if n := len(all); n > 0 && all[n-1].Last+1 == r.ContainerID {
+			all[n-1].Last = last
+			continue
+		}
+		all = append(all, oneid.Range{First: r.ContainerID, Last: last})
+	}
+	return all
+}
+
+// begin is called on the thread that starts the process of the node.
+func (a *answers) begin() error {
+	if a.by == nil {
+		return nil
+	}
+	listener, err := oneid.Install(a.mode)
+	if errors.Is(err, oneid.ErrNoNotification) {
+		a.why = err
+		return oneid.InstallPlain(a.mode)
+	}
+	if err == nil {
+		err = a.by.Serve(listener)
+	}
+	if err != nil {
+		return fmt.Errorf("answer the calls of a node: %w", err)
+	}
+	return nil
+}
+
+// end is called when no process is left. It says in exit how exact the answers were.
+func (a *answers) end(exit *Exit) error {
+	if a.by == nil {
+		return nil
+	}
+	lost, err := a.by.Close()
+	if exit != nil {
+		if a.why != nil {
+			lost = append(lost, "what a script gives to users and groups that this user does not have stays root's: "+a.why.Error())
+		}
+		exit.Inexact = lost
+		exit.Exact = a.mode.Exact() && a.why == nil && len(lost) == 0
+	}
+	return errors.Join(err, a.proc.Close())
+}

@@ -1,0 +1,89 @@
+package oneid
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// A call is a system call that the kernel does not answer alone.
+type call struct {
+	name string
+	nr   numbers
+
+	// when says for which arguments: one of the lists holds, and in it all tests. Without any: always. All other arguments
+	// never leave the kernel.
+	when [][]test
+
+	// do answers. nil: the filter alone does, with errno (0 means success).
+	do    func(r *request) answer
+	errno unix.Errno
+}
+
+// A test looks at the low 32 bits of an argument: min <= argument & mask <= max.
+type test struct {
+	arg            int
+	mask, min, max uint32
+}
+
+// is tests for one value.
+func is(arg int, mask, value uint32) test { return test{arg: arg, mask: mask, min: value, max: value} }
+
+// between tests for a range.
+func between(arg int, first, last uint32) test {
+	return test{arg: arg, mask: 0xffffffff, min: first, max: last}
+}
+
+// An answer is what a process gets.
+type answer struct {
+	value   int64
+	errno   unix.Errno
+	proceed bool // the kernel executes the call
+	sent    bool // it has been sent, with a file
+}
+
+// proceed has the kernel execute the call, with the rights that the process has.
+func proceed() answer { return answer{proceed: true} }
+
+// fail is an error. One that is no errno is EIO.
+func fail(err error) answer { return answer{errno: errnoOf(err)} }
+
+// succeed is a result.
+func succeed(value int64) answer { return answer{value: value} }
+
+// calls is the table of a mode. A number stands in it once.
+func (m Mode) calls() []call {
+	if m.plain {
+		return slices.Concat(refusedCalls(), plainCalls())
+	}
+	return slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
+}
+
+// refusedCalls are those by which a process could get around the filter.
+func refusedCalls() []call {
+	return []call{
+		{name: "io_uring_setup", nr: everywhere(425), errno: unix.ENOSYS},
+		{name: "io_uring_enter", nr: everywhere(426), errno: unix.ENOSYS},
+		{name: "io_uring_register", nr: everywhere(427), errno: unix.ENOSYS},
+	}
+}
+
+// A Mode says which calls are answered.
+type Mode struct {
+	// UIDs and GIDs are the ids that the kernel knows, in ascending order.
+	UIDs, GIDs []Range
+
+	plain bool // nobody can be notified: the filter answers success to what cannot be recorded
+}
+
+// A Range is some ids, as the process sees them.
+type Range struct{ First, Last uint32 }
+
+// Exact says that a process cannot tell the ids that it has from all that there are: owners are recorded and read back, and so
+// are the ids of processes.
+func (m Mode) Exact() bool {
+	return m.Single() && slices.ContainsFunc(m.calls(), func(c call) bool { return c.name == "setresuid" })
+}
+
+// Single says that there is but one id, so that everything about owners is a record.
+func (m Mode) Single() bool { return len(m.UIDs) == 1 && m.UIDs[0] == Range{} }

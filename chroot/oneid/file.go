@@ -1,0 +1,74 @@
+package oneid
+
+import (
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers/inode"
+)
+
+// A file is what a call is about: open for its name only, so that it stays what it is while it is worked on.
+type file struct {
+	r  *request
+	fd int
+	st unix.Stat_t // as the kernel has it
+}
+
+// named finds the file of a call by a path among the arguments.
+func (r *request) named(dirfd, pathArg, flags int) (*file, error) {
+	path, err := r.pathArg(pathArg)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := r.open(dirfd, path, flags)
+	if err != nil {
+		return nil, err
+	}
+	return r.opened(fd)
+}
+
+// numbered finds the file of a call by its descriptor.
+func (r *request) numbered(fd int) (*file, error) {
+	if fd < 0 {
+		return nil, unix.EBADF
+	}
+	fd, err := r.openFD(fd)
+	if err != nil {
+		return nil, err
+	}
+	return r.opened(fd)
+}
+
+func (r *request) opened(fd int) (*file, error) {
+	f := &file{r: r, fd: fd}
+	err := retry(func() error { return unix.Fstatat(fd, "", &f.st, unix.AT_EMPTY_PATH) })
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *file) close() { closeFD(f.fd) }
+
+// handle is for the records. A worker's working directory is /proc, and its root another.
+func (f *file) handle() inode.Handle { return inode.FDHandle(f.fd, &f.st).Under("self/fd/") }
+
+// mine says whether something may be recorded on the file: it is the node's own, and so is the process. The call still waits then.
+func (f *file) mine() (bool, error) {
+	if home, err := f.r.atHome(); err != nil || !home {
+		return false, errProceed
+	}
+	own, err := f.r.own(f.fd)
+	if err != nil {
+		return false, err
+	}
+	return own, f.r.valid()
+}
+
+// name is a path to the file for calls that have no form with a descriptor that was opened for its name only.
+func (f *file) name() string { return "self/fd/" + itoa(f.fd) }
+
+// carries says that files of a type can bear any record, and not only that of their owner.
+func carries(mode uint32) bool {
+	return mode&unix.S_IFMT == unix.S_IFREG || mode&unix.S_IFMT == unix.S_IFDIR
+}

@@ -1,0 +1,171 @@
+package chroot
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"xtoo/chroot/host"
+	"xtoo/internal/testutil"
+)
+
+// ownerRoot is a root with the program that asks for owners.
+func ownerRoot(t testing.TB, h *Host, env ...string) *testRoot {
+	t.Helper()
+	r := newRootOf(t, h, testProgram(t, "ownerguest", env...), ordinary()...)
+	return r
+}
+
+// lines runs the guest and compares what it says, line by line.
+func (r *testRoot) lines(script string, want ...string) {
+	r.t.Helper()
+	out, exit := r.run(strings.Fields(script)...)
+	got := strings.Split(strings.TrimSpace(out), "\n")
+	if exit.Code != 0 || len(exit.Notes) > 0 {
+		r.t.Errorf("exit %+v", exit)
+	}
+	for i := range max(len(got), len(want)) {
+		g, w := "(nothing)", "(nothing)"
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if g != w {
+			r.t.Errorf("%s\n got  %s\n want %s", script, g, w)
+		}
+	}
+}
+
+// TestOwnersAreAnswered: what a script asks for it reads back, in each tier.
+func TestOwnersAreAnswered(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := ownerRoot(t, h)
+		r.lines(`write /f x ; chown /f 1000 2000 ; stat /f ; symlink f /l ; lchown /l 3 4 ; stat /l /f ;
+			fifo /p ; chown /p 5 6 ; stat /p ; fchown /f 7 -1 ; stat /f ; fchown /f -1 8 ; stat /f ;
+			mkdir /d ; write /d/g xy ; fchownat /d g 9 10 ; stat /d/g ; cd /d ; chown ../d/g 11 12 ; stat g ;
+			link g h ; stat h ; rename g k ; stat k ; chown k 0 0 ; stat h ; chmod k 4755 ; stat k ; chown k 13 13 ; stat k ;
+			remove k ; write k z ; stat k`,
+			"/f 100644 1000:2000 rdev 0 size 1 links 1",
+			"/l 120777 3:4 rdev 0 size 1 links 1", "/f 100644 1000:2000 rdev 0 size 1 links 1",
+			"/p 10640 5:6 rdev 0 size 0 links 1",
+			"/f 100644 7:2000 rdev 0 size 1 links 1", "/f 100644 7:8 rdev 0 size 1 links 1",
+			"/d/g 100644 9:10 rdev 0 size 2 links 1", "g 100644 11:12 rdev 0 size 2 links 1",
+			"h 100644 11:12 rdev 0 size 2 links 2", "k 100644 11:12 rdev 0 size 2 links 2",
+			"h 100644 0:0 rdev 0 size 2 links 2", "k 104755 0:0 rdev 0 size 2 links 2", "k 100755 13:13 rdev 0 size 2 links 2",
+			"k 100644 0:0 rdev 0 size 1 links 1")
+		// In the next node, from the lower layer: the record is copied up with the file.
+		r.node.Lowers = append([]string{r.node.Upper}, r.node.Lowers...)
+		r.node.Upper = r.dir + "/upper2"
+		r.mkdir("upper2")
+		r.lines(`stat /f /l /p ; rename /f /moved ; stat /moved ; lchown /l -1 40 ; stat /l ; chown /p 0 -1 ; stat /p`,
+			"/f 100644 7:8 rdev 0 size 1 links 1", "/l 120777 3:4 rdev 0 size 1 links 1", "/p 10640 5:6 rdev 0 size 0 links 1",
+			"/moved 100644 7:8 rdev 0 size 1 links 1", "/l 120777 3:40 rdev 0 size 1 links 1", "/p 10640 0:6 rdev 0 size 0 links 1")
+	})
+}
+
+// TestDevicesAreAnswered: device nodes can be made, in each tier.
+func TestDevicesAreAnswered(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := ownerRoot(t, h)
+		r.lines(`umask 027 ; mknod /null c 666 1 3 ; mknod /disk b 660 7 0 ; mknod /null c 666 1 3 ; mknod /zero c 0 0 0 ;
+			setxattr /null user.xtoo.device x ; listxattr /null ; rename /null /moved ; link /moved /again`,
+			"mknod /null c 666 1 3: error: file exists", "mknod /zero c 0 0 0: error: operation not permitted",
+			"setxattr /null user.xtoo.device x: error: operation not permitted", "/null []")
+		want := []string{"/moved 20640 0:0 rdev 259 size 0 links 2", "/disk 60640 0:0 rdev 1792 size 0 links 1"}
+		if h.Tier == host.TierSingle { // where owners are read back at all
+			r.lines(`stat /moved /disk`, want...)
+		}
+	})
+}
+
+// TestAttributesAreAnswered: what the kernel refuses to a user namespace is kept, shown and removed.
+func TestAttributesAreAnswered(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := ownerRoot(t, h)
+		r.lines(`write /f x ; chown /f 4000000000 4000000000 ; setxattr /f trusted.a b ; setxattr /f security.c d ; setxattr /f user.e f ;
+			listxattr /f ; getxattr /f trusted.a ; getxattr /f security.c ; getxattr /f user.e ; removexattr /f trusted.a ;
+			removexattr /f trusted.a ; getxattr /f trusted.a ; listxattr /f ; getxattr /f user.rootlesscontainers ;
+			setxattr /f user.rootlesscontainers x ; removexattr /f user.rootlesscontainers`,
+			"/f [security.c trusted.a user.e]", `trusted.a "b"`, `security.c "d"`, `user.e "f"`,
+			"removexattr /f trusted.a: error: no data available", "getxattr /f trusted.a: error: no data available",
+			"/f [security.c user.e]", "getxattr /f user.rootlesscontainers: error: no data available",
+			"setxattr /f user.rootlesscontainers x: error: operation not permitted",
+			"removexattr /f user.rootlesscontainers: error: no data available")
+		list := func(mode string) string {
+			return `system.posix_acl_access "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\a\x00\x00(k\xee\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00` +
+				mode + `\x00\xff\xff\xff\xff \x00\x04\x00\xff\xff\xff\xff"`
+		}
+		r.lines(`write /g x ; acl /g 4000000000 ; getxattr /g system.posix_acl_access ; chmod /g 654 ;
+			getxattr /g system.posix_acl_access ; listxattr /g`,
+			list(`\a`), list(`\x05`), "/g [system.posix_acl_access]")
+	})
+}
+
+// TestEveryABI: programs of 32 bits are answered as others are.
+func TestEveryABI(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the programs are x86's")
+	}
+	r := ownerRoot(t, single(t), "GOARCH=386")
+	r.lines(`write /f x ; chown /f 70000 2000 ; stat /f ; lchown /f 3 4 ; fchown /f -1 5 ; stat /f ; mknod /null c 666 1 3 ; stat /null ;
+		setxattr /f trusted.a b ; getxattr /f trusted.a ; listxattr /f ; number 425`,
+		"/f 100644 70000:2000 rdev 0 size 1 links 1", "/f 100644 3:5 rdev 0 size 1 links 1", "/null 20644 0:0 rdev 259 size 0 links 1",
+		`trusted.a "b"`, "/f [trusted.a]", "call 425 38")
+	ownerRoot(t, single(t)).lines(`number 0x40000027 ; number 425 ; number 39`, "call 0x40000027 38", "call 425 38", "call 39 0")
+}
+
+// TestOwnersInDirectories: a recorded group is passed on as a real one is, and paths are the process's own.
+func TestOwnersInDirectories(t *testing.T) {
+	r := ownerRoot(t, single(t))
+	r.lines(`mkdir /d ; chown /d 0 50 ; chmod /d 2775 ; write /d/f x ; mkdir /d/e ; write /d/e/g x ; chown /d/e/g 7 -1 ; stat /d/f /d/e /d/e/g ;
+		chown /d/f 0 0 ; stat /d/f`,
+		"/d/f 100644 0:50 rdev 0 size 1 links 1", "/d/e 42755 0:50 rdev 0 size 0 links 2", "/d/e/g 100644 7:50 rdev 0 size 1 links 1",
+		"/d/f 100644 0:0 rdev 0 size 1 links 1")
+	r.lines(`mkdir /root ; write /root/f x ; write /f x ; symlink /f /root/l ; chroot /root ; chown /l 5 6 ; chown /../f 5 -1 ; cd / ; stat f`,
+		"f 100644 5:6 rdev 0 size 1 links 1")
+	r.lines(`stat /f ; cd /d ; chown /proc/self/cwd/f 8 9 ; stat f ; chown /proc/self/root/f 1 1 ; stat /f ; chown /proc/self/status 1 1 ;
+		chown /proc/1/root/f 2 2 ; stat /f`,
+		"/f 100644 0:0 rdev 0 size 1 links 1", "f 100644 8:9 rdev 0 size 1 links 1", "/f 100644 1:1 rdev 0 size 1 links 1",
+		"chown /proc/1/root/f 2 2: error: permission denied", "/f 100644 1:1 rdev 0 size 1 links 1")
+}
+
+// TestOwnersOfTheHost: files of the host that are mounted are not touched, and a chown of them succeeds.
+func TestOwnersOfTheHost(t *testing.T) {
+	h := single(t)
+	r := ownerRoot(t, h)
+	r.mkdir("volume")
+	must(t, os.WriteFile(filepath.Join(r.dir, "volume/file"), nil, 0o644))
+	r.node.Spec.Mounts = []specs.Mount{{Type: "bind", Source: filepath.Join(r.dir, "volume"), Destination: "/volume"}}
+	r.lines(`chown /volume/file 5 6 ; chown /dev/null 5 6 ; chown /etc/resolv.conf 5 6 ; setxattr /volume/file trusted.x y ; mknod /volume/null c 666 1 3 ;
+		write /tmp/f x ; chown /tmp/f 5 6 ; stat /tmp/f /volume/file ; listxattr /volume/file`,
+		"setxattr /volume/file trusted.x y: error: operation not permitted", "mknod /volume/null c 666 1 3: error: operation not permitted",
+		"/tmp/f 100644 5:6 rdev 0 size 1 links 1", "/volume/file 100644 0:0 rdev 0 size 0 links 1", "/volume/file []")
+	if n, err := unix.Llistxattr(filepath.Join(r.dir, "volume/file"), nil); n != 0 || err != nil {
+		t.Errorf("%d bytes of attributes, %v", n, err)
+	}
+}
+
+// TestHostileCalls: nothing that a script does with its calls reaches beyond its root, or stops init.
+func TestHostileCalls(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := ownerRoot(t, h)
+		r.mkdir("volume")
+		before := testutil.Dump(t, filepath.Join(r.dir, "volume"))
+		r.node.Spec.Mounts = []specs.Mount{{Type: "bind", Source: filepath.Join(r.dir, "volume"), Destination: "/volume"}}
+		length := "200ms"
+		if testutil.IsLong() {
+			length = "1m"
+		}
+		r.lines("mkdir /r ; cd /r ; race "+length, "raced")
+		testutil.SameTrees(t, "the volume", testutil.Dump(t, filepath.Join(r.dir, "volume")), before)
+		r.lines("write /f x ; threads /f 1000", "all answered")
+		r.lines("killed /f", "all killed")
+	})
+}

@@ -64,6 +64,7 @@ says() {
 }
 
 limits() {
+  judge "$1: the doctor knows the groups" says 0 "^ok    control group: " xtoo "$1" doctor
   judge "$1: a node is in a group of its own" says 0 "^group:s | 0::.*/xtoo-[0-9]" build "$1" group
   judge "$1: the limit of memory is enforced, and said" says 3 "memory: the limit was reached, and 1 processes were killed" build "$1" memory
   judge "$1: the limit of processes is enforced, and said" says 3 "pids: the limit was reached" build "$1" many
@@ -86,6 +87,7 @@ limits root
 for slice in login half; do
   inside $slice.slice/session
   judge "xtoo-sub: in $slice.slice nothing is limited, which is said" says 0 "memory and pids are not limited.*systemd-run --user --scope" build xtoo-sub group
+  judge "xtoo-sub: so does the doctor" says 0 "^warn  control group: there is no control group" xtoo xtoo-sub doctor
 done
 # As systemd delegates to a user's manager, which makes a scope.
 manager=$groups/user.slice/user@1.service

@@ -32,20 +32,47 @@ type controlGroup struct {
 // errNoControlGroup: this user may make none here.
 var errNoControlGroup = errors.New("there is no control group (version 2) that this user may write to")
 
-// newControlGroup makes a group with limits, of which 0 means none. The caller removes it.
-func newControlGroup(memory, pids int64) (*controlGroup, error) {
-	own, err := os.ReadFile("/proc/self/cgroup")
+// ownGroup finds the tree of groups, and what /proc/self/cgroup says of this process.
+func ownGroup() (root string, own []byte, err error) {
+	own, err = os.ReadFile("/proc/self/cgroup")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return "", nil, err
 	}
 	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		var st unix.Statfs_t
 		if unix.Statfs(root, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			return makeControlGroup(root, own, memory, pids)
+			return root, own, nil
 		}
 	}
-	return nil, errNoControlGroup
+	return "", nil, errNoControlGroup
 }
+
+// newControlGroup makes a group with limits, of which 0 means none. The caller removes it.
+func newControlGroup(memory, pids int64) (*controlGroup, error) {
+	root, own, err := ownGroup()
+	if err != nil {
+		return nil, err
+	}
+	return makeControlGroup(root, own, memory, pids)
+}
+
+// controlGroupFinding says whether memory and processes of nodes can be limited. It makes nothing.
+func controlGroupFinding() host.Finding {
+	root, own, err := ownGroup()
+	if err == nil {
+		if _, at := groupPlace(root, own, 1, 1); at != "" {
+			return host.Finding{Name: "control group", State: host.StateOK, Detail: "memory and processes of nodes can be limited, below " + at}
+		}
+		err = errNoControlGroup
+	}
+	return host.Finding{
+		Name: "control group", State: host.StateWarn, Detail: err.Error(),
+		Hint: "start xtoo with " + startInGroup + " (only nodes with memory or pids need it)",
+	}
+}
+
+// startInGroup is how a process comes by a group in which it may do as it likes.
+const startInGroup = "`systemd-run --user --scope` (as root, without --user)"
 
 // makeControlGroup makes a group. own is /proc/self/cgroup.
 func makeControlGroup(root string, own []byte, memory, pids int64) (*controlGroup, error) {
@@ -251,7 +278,7 @@ func (b bounds) files() ([]*os.File, groupArgs) {
 func (b bounds) notes() []string {
 	switch {
 	case b.err != nil:
-		return []string{fmt.Sprintf("memory and pids are not limited: %v: start xtoo with `systemd-run --user --scope` (as root, without --user)", b.err)}
+		return []string{fmt.Sprintf("memory and pids are not limited: %v: start xtoo with %s", b.err, startInGroup)}
 	case b.group != nil:
 		return b.group.reached()
 	}

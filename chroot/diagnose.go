@@ -41,6 +41,7 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 			one.State = host.StateWarn
 			one.Hint += " (only projects with network: none need it)"
 		})...)
+	findings = append(findings, controlGroupFinding())
 	findings = append(findings, archFindings(ctx, h, emulators)...)
 	return append(findings, host.StoreFindings(dir, storeDir)...)
 }

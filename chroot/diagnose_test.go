@@ -23,7 +23,7 @@ func TestDiagnose(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 		}
-		for _, must := range []string{"kernel", "user namespaces", "ids", "process namespaces", "owners", "overlayfs", "/proc", "/dev", "network namespace", "store", "free space"} {
+		for _, must := range []string{"kernel", "user namespaces", "ids", "process namespaces", "owners", "overlayfs", "/proc", "/dev", "network namespace", "control group", "store", "free space"} {
 			if f, ok := names[must]; !ok || f.State == host.StateBad {
 				t.Errorf("%s: %+v", must, f)
 			}

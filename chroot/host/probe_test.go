@@ -60,6 +60,9 @@ func TestProbeForbidden(t *testing.T) {
 
 func TestExplainStart(t *testing.T) {
 	aa := fakeHost(t, map[string]string{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"})
+	const setting = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+	inside := fakeHost(t, map[string]string{setting: "1\n", "/proc/self/uid_map": "0 1000 1\n"})
+	root := fakeHost(t, map[string]string{"/proc/self/uid_map": "0 0 4294967295\n"})
 	nothing := fakeHost(t, nil)
 	for _, c := range []struct {
 		f       settings
@@ -68,6 +71,8 @@ func TestExplainStart(t *testing.T) {
 		notRoot bool
 	}{
 		{aa, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", true},
+		{inside, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", false}, // where everybody is root
+		{root, syscall.EPERM, "seccomp=unconfined", false},
 		{nothing, syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false},
 		{fakeHost(t, map[string]string{"/proc/sys/user/max_mnt_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_mnt_namespaces", false},
 		{fakeHost(t, map[string]string{"/proc/sys/user/max_net_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false}, // not asked for

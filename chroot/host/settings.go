@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,12 @@ func namespacesOff(f settings) error {
 	return nil
 }
 
+// isInside says whether this process is in a user namespace, where ordinary users are root, too.
+func (f settings) isInside() bool {
+	m, err := readIDMap(f.path("/proc/self/uid_map"))
+	return err == nil && countIDs(m) < math.MaxUint32
+}
+
 // ExplainStart turns the error with which the kernel refused namespaces of some kinds (CLONE_NEW*) into an [Error] that
 // names the setting, as far as one is to blame. It does the same for a limit of processes that was reached.
 func ExplainStart(err error, kinds uintptr) error { return explainStart(settings{}, err, kinds) }
@@ -88,7 +95,7 @@ func explainStart(f settings, err error, kinds uintptr) error {
 	}
 	wrapped := fmt.Errorf("%w: %w", ErrNoNamespaces, err)
 	for _, s := range switchesOff() {
-		if f.value("/proc/sys/"+s.file) == s.off && (s.root || os.Geteuid() != 0) {
+		if f.value("/proc/sys/"+s.file) == s.off && (s.root || os.Geteuid() != 0 || f.isInside()) {
 			return &Error{Err: fmt.Errorf("%w (%s = %s)", wrapped, s.name(), s.off), Hint: s.hint}
 		}
 	}

@@ -18,11 +18,7 @@ func (b *bench) oneID(ctx context.Context) ([]row, error) {
 	compile := "mkdir /c; i=0; while [ $i -lt 200 ]; do printf '#include <stdio.h>\\n#include <stdlib.h>\\n#include <string.h>\\n" +
 		"int f%d(int n) { char *p = malloc(n); memset(p, n, n); printf(\"%%s\", p); free(p); return n * %d; }\\n' $i $i > /c/$i.c; i=$((i+1)); done"
 	var rows []row
-	for _, one := range []struct {
-		name, what, before, script string
-		limit                      float64
-		needs                      []string
-	}{
+	for _, one := range []hosted{
 		{
 			"oneid-files", "a node that unpacks 100,000 files and gives each away, with one id", files,
 			"i=0; while [ $i -lt 100 ]; do i=$((i+1)); mkdir -p /out/$i; tar -C /out/$i -xpf /few.tar; done; rm -r /out; : %s", 1.5, []string{"tar"},
@@ -32,7 +28,7 @@ func (b *bench) oneID(ctx context.Context) ([]row, error) {
 			"cd /c; for f in *.c; do cc -O1 -c $f -o /tmp/o; done; : %s", 1.1, []string{"cc"},
 		},
 	} {
-		r, err := b.oneIDRow(ctx, one.name, one.what, one.before, one.script, one.limit, one.needs)
+		r, err := b.oneIDRow(ctx, one)
 		if err != nil {
 			return nil, err
 		}
@@ -44,22 +40,31 @@ func (b *bench) oneID(ctx context.Context) ([]row, error) {
 // filesInOne is how many files an archive has that is unpacked a hundred times.
 const filesInOne = 1000
 
+// hosted is a script for the programs of this machine.
+type hosted struct {
+	name, what string
+	before     string // a script whose layer it works on
+	script     string // with a %s for what is new each time
+	limit      float64
+	needs      []string // programs
+}
+
 // oneIDRow measures one script in both tiers.
-func (b *bench) oneIDRow(ctx context.Context, name, what, before, script string, limit float64, needs []string) (row, error) {
+func (b *bench) oneIDRow(ctx context.Context, s hosted) (row, error) {
 	const than = "with a range of ids"
-	missing := lacks(needs...)
+	missing := lacks(s.needs...)
 	if h, err := host.Probe(); missing == "" && (err != nil || h.Tier != host.TierMapped) {
 		missing = "a range of ids"
 	}
 	if missing != "" {
-		return compare(wall, what, than, pair{}, limit, missing), nil
+		return compare(wall, s.what, than, pair{}, s.limit, missing), nil
 	}
 	var each [2]measurer
 	for i, tier := range []host.Tier{host.TierSingle, host.TierMapped} {
-		c := call{what: what, store: b.storeOf(name + "-" + string(tier)), env: []string{"XTOO_TIER=" + string(tier)}}
-		c.work = filepath.Join(b.dir, name+"-"+string(tier))
+		c := call{what: s.what, store: b.storeOf(s.name + "-" + string(tier)), env: []string{"XTOO_TIER=" + string(tier)}}
+		c.work = filepath.Join(b.dir, s.name+"-"+string(tier))
 		again := func(text string) (sample, error) {
-			if err := writeHosted(filepath.Join(c.work, "bench"), before, text); err != nil {
+			if err := writeHosted(filepath.Join(c.work, "bench"), s.before, text); err != nil {
 				return sample{}, err
 			}
 			return b.start(ctx, c)
@@ -67,13 +72,13 @@ func (b *bench) oneIDRow(ctx context.Context, name, what, before, script string,
 		if _, err := again("true"); err != nil {
 			return row{}, err
 		}
-		each[i] = func(i int) (sample, error) { return again(fmt.Sprintf(script, fmt.Sprint("run-", i))) }
+		each[i] = func(i int) (sample, error) { return again(fmt.Sprintf(s.script, fmt.Sprint("run-", i))) }
 	}
 	p, err := b.sideBySide(each[0], each[1])
 	if err != nil {
 		return row{}, err
 	}
-	return compare(wall, what, than, p, limit, ""), b.dropChangers(ctx, name+"-"+string(host.TierSingle), name+"-"+string(host.TierMapped))
+	return compare(wall, s.what, than, p, s.limit, ""), b.dropChangers(ctx, s.name+"-"+string(host.TierSingle), s.name+"-"+string(host.TierMapped))
 }
 
 // writeHosted writes a project whose scripts are executed by the programs of this machine.

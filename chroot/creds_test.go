@@ -69,7 +69,9 @@ func TestCredsOfEveryABI(t *testing.T) {
 			return
 		}
 		r := credRootOf(t, h, e, "GOARCH=386")
-		transcribeAll(t, r, "testdata/creds/old")
+		if h.Tier == host.TierSingle || h.HasGID(70002) { // the highest id in them
+			transcribeAll(t, r, "testdata/creds/old")
+		}
 		if h.Tier == host.TierSingle {
 			transcribeAll(t, r, "testdata/creds")
 		}

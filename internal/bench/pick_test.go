@@ -7,7 +7,7 @@ import (
 
 func TestPick(t *testing.T) {
 	b := &bench{}
-	all := []string{"decode", "cold", "sif", "nothing", "forest", "change", "chain", "layers", "files", "emulation"}
+	all := []string{"decode", "cold", "sif", "nothing", "forest", "change", "chain", "layers", "files", "emulation", "oneid"}
 	for _, c := range []struct {
 		pattern string
 		want    []string

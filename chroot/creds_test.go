@@ -2,11 +2,13 @@ package chroot
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -132,6 +134,24 @@ func TestCredsAtRandom(t *testing.T) {
 	for seed := range min(len(said[0]), len(said[1])) {
 		if said[0][seed] != said[1][seed] {
 			t.Errorf("seed %d: in the mapped tier\n%s\nin the single tier\n%s", seed, said[0][seed], said[1][seed])
+		}
+	}
+}
+
+// TestCredsOfManyProcesses: each process has its own, whoever else calls at the same time.
+func TestCredsOfManyProcesses(t *testing.T) {
+	n := 30
+	if testutil.IsLong() {
+		n = 1000
+	}
+	r := credRoot(t, single(t))
+	out, _ := r.run("crowd", strconv.Itoa(n))
+	contains(t, out, "all ended")
+	for i := 1; i <= n; i++ {
+		for _, name := range []string{"one", "two"} {
+			if line := fmt.Sprintf("| creat /work/open/%s-%d 600 = opened 100600 %d:0 ", name, i, i); !strings.Contains(out, line) {
+				t.Errorf("not there: %s", line)
+			}
 		}
 	}
 }

@@ -60,8 +60,8 @@ scripts:
       runuser -u person -- tar -xf a.tar --no-same-permissions -C /srv/open ./dir ./link
       runuser -u person -- rsync -a a/dir/ /srv/open/rsync/
       runuser -u person -- install -m 755 a/dir/in /srv/open/installed
-      tar -tvf a.tar --numeric-owner | sed 's/ [0-9-]* [0-9:]* / /' | LC_ALL=C sort > list
-      find . -printf '%p %y %m %U:%G %l\n' | LC_ALL=C sort > found
+      tar -tvf a.tar --numeric-owner | awk '{ $4 = $5 = ""; print }' | LC_ALL=C sort > /srv/list # without times
+      find . -printf '%p %y %m %U:%G %l\n' | LC_ALL=C sort > /srv/found
       rm a.tar
       chown --from=person 0 tar/dir/in; chgrp mail /srv/open/rsync; chmod u+s tar/dir/in; sed -i s/in/out/ rsync/dir/in
   - name: capabilities

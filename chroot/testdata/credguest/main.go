@@ -127,6 +127,8 @@ func call(one []string) string {
 		return stat(one[1:])
 	case "fork":
 		return fork(one[1:])
+	case "crowd":
+		return crowd(int(id(arg(1))))
 	case "access", "eaccess":
 		flags := uintptr(0)
 		if verb == "eaccess" {
@@ -372,4 +374,29 @@ func fork(a []string) string {
 			return fmt.Sprint("ended ", status.ExitStatus())
 		}
 	}
+}
+
+// crowd starts as many processes at once, each of which becomes another user, makes a file, executes this program again, and
+// makes one more.
+func crowd(n int) string {
+	var pids []int
+	for i := 1; i <= n; i++ {
+		user := strconv.Itoa(i)
+		argv := []string{"/bin/guest", "|", "setresuid", user, user, user, ";", "creat", "/work/open/one-" + user, "600", ";",
+			"exec", "/bin/guest", "|", ";", "creat", "/work/open/two-" + user, "600"}
+		pid, err := syscall.ForkExec("/bin/guest", argv, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}})
+		if err != nil {
+			return err.Error()
+		}
+		pids = append(pids, pid)
+	}
+	for _, pid := range pids {
+		var status syscall.WaitStatus
+		for {
+			if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+				break
+			}
+		}
+	}
+	return "all ended"
 }

@@ -57,7 +57,7 @@ func (m Mode) calls() []call {
 		return slices.Concat(refusedCalls(), plainCalls())
 	}
 	all := slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
-	if m.Single() {
+	if m.single() {
 		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls())
 	}
 	return all
@@ -85,7 +85,7 @@ type Range struct{ First, Last uint32 }
 
 // Exact says that a process cannot tell the ids that it has from all that there are: owners are recorded and read back, and so
 // are the ids of processes.
-func (m Mode) Exact() bool { return m.Single() }
+func (m Mode) Exact() bool { return m.single() }
 
-// Single says that there is but one id, so that everything about owners is a record.
-func (m Mode) Single() bool { return len(m.UIDs) == 1 && m.UIDs[0] == Range{} }
+// single says that there is but one id, so that everything about owners is a record.
+func (m Mode) single() bool { return len(m.UIDs) == 1 && m.UIDs[0] == Range{} }

@@ -46,7 +46,7 @@ func plainCalls() []call {
 // outside is when a call that sets owners goes beyond what the kernel knows. With one id it always does: a file that is given to
 // root must lose its record. max is the id that means none, in so many bits.
 func (m Mode) outside(uid, gid int, none uint32) [][]test {
-	if m.Single() {
+	if m.single() {
 		return nil
 	}
 	return append(gaps(uid, m.UIDs, none), gaps(gid, m.GIDs, none)...)

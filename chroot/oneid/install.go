@@ -38,7 +38,7 @@ func Install(m Mode) (*os.File, error) {
 // InstallPlain is what is left where [Install] fails: a filter that answers success to a change of owner, and records nothing.
 // Only for a mode with one id; elsewhere it does nothing.
 func InstallPlain(m Mode) error {
-	if !m.Single() || len(abis()) == 0 {
+	if !m.single() || len(abis()) == 0 {
 		return nil
 	}
 	m.plain = true

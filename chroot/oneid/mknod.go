@@ -11,7 +11,7 @@ import (
 // nodeCalls are those that make device nodes, which no user namespace may; with one id also fifos and the like, which are somebody's.
 func (m Mode) nodeCalls() []call {
 	device := func(arg int) [][]test {
-		if m.Single() {
+		if m.single() {
 			return nil
 		}
 		return [][]test{{is(arg, unix.S_IFMT, unix.S_IFCHR)}, {is(arg, unix.S_IFMT, unix.S_IFBLK)}}

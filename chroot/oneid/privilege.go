@@ -14,7 +14,7 @@ import (
 
 // holds reports whether the calling process has a capability in its effective set.
 func (r *request) holds(capability int) (bool, error) {
-	if r.w.o.Mode.Single() {
+	if r.w.o.Mode.single() {
 		c, _, err := r.creds()
 		return c.caps.effective.has(capability), err
 	}
@@ -37,7 +37,7 @@ func (f *file) mayGive(uid, gid uint32) error {
 	if err != nil || may {
 		return err
 	}
-	if !f.r.w.o.Mode.Single() {
+	if !f.r.w.o.Mode.single() {
 		return unix.EPERM // the kernel does not know them, so they are not the process's
 	}
 	c, _, err := f.r.creds()
@@ -69,7 +69,7 @@ func (f *file) mayMark(name string) error {
 		return err
 	}
 	if isACL(name) {
-		if !f.r.w.o.Mode.Single() {
+		if !f.r.w.o.Mode.single() {
 			return errProceed // the kernel knows both
 		}
 		c, _, err := f.r.creds()

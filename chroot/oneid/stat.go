@@ -11,7 +11,7 @@ import (
 // statCalls read back what is recorded. Without a record the kernel answers, which costs the most of it: a mode with a range of
 // ids does without, where only what lies outside of the range is recorded.
 func (m Mode) statCalls() []call {
-	if !m.Single() {
+	if !m.single() {
 		return nil
 	}
 	byPath := func(flags int, encode encoder) func(r *request) answer {

@@ -142,7 +142,7 @@ func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err
 // judgeExact says once for each reason that a layer may not be what root would make, or makes it an error.
 func (b *build) judgeExact(st *nodeState, why []string) error {
 	if len(why) > 0 && b.o.RequireExact {
-		return st.failed(fmt.Errorf("%w: %s", ErrInexact, strings.Join(why, "; ")))
+		return st.failed(fmt.Errorf("%w: %s", errInexact, strings.Join(why, "; ")))
 	}
 	for _, text := range why {
 		if _, said := b.inexact.LoadOrStore(text, true); !said {
@@ -152,8 +152,8 @@ func (b *build) judgeExact(st *nodeState, why []string) error {
 	return nil
 }
 
-// ErrInexact says that a node's layer may not be what root would make, where that is required.
-var ErrInexact = errors.New("its layer may not be what root would make")
+// errInexact says that a node's layer may not be what root would make, where that is required.
+var errInexact = errors.New("its layer may not be what root would make")
 
 // remember records a node that was executed, and what it was made from.
 func (b *build) remember(st *nodeState, log string) error {

@@ -77,8 +77,7 @@ func switches(f settings) string {
 func (h *Host) Findings() []Finding {
 	one := Finding{Name: "ids", State: StateOK, Detail: fmt.Sprintf("%s tier: %s", h.Tier, h.Reason), Hint: h.Hint}
 	if h.Tier == TierSingle {
-		one.State = StateWarn
-		one.Detail += "; base layers are complete, but scripts cannot give files to other users"
+		one.Detail += "; owners that scripts give to files are recorded, if \"records\" says so"
 	} else if n := countIDs(h.UIDs); n < 65536 {
 		one.State = StateWarn
 		one.Hint = fmt.Sprintf("only %d ids: give this user a range of 65536 in /etc/subuid and /etc/subgid, so that nobody (65534) exists in images", n)

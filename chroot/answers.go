@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -23,10 +24,12 @@ type answers struct {
 	proc *os.File
 	by   *oneid.Supervisor // nil: the process has init's user namespace, and less than init's rights: nothing is answered
 	why  error             // nothing can be answered here
+
+	unread atomic.Bool // see Exit.Unread
 }
 
-// newAnswers is called when the root is furnished.
-func newAnswers(a *nodeArgs, g *guest, log *slog.Logger) (*answers, error) {
+// newAnswers is called when the root is furnished. give up ends the script.
+func newAnswers(a *nodeArgs, g *guest, giveUp func(), log *slog.Logger) (*answers, error) {
 	if a.Spec.Process.Capabilities != nil {
 		return &answers{}, nil
 	}
@@ -38,12 +41,16 @@ func newAnswers(a *nodeArgs, g *guest, log *slog.Logger) (*answers, error) {
 	if err := unix.Fstatfs(int(proc.Fd()), &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
 		return nil, errors.Join(err, proc.Close(), errors.New("/proc of the image leads elsewhere"))
 	}
-	mode := oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs)}
-	by, err := oneid.New(oneid.Options{Mode: mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Log: log})
+	given := &answers{mode: oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs), ReadBack: a.ReadBack}, proc: proc}
+	unread := func() {
+		given.unread.Store(true)
+		giveUp()
+	}
+	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Unread: unread, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
-	return &answers{mode: mode, proc: proc, by: by}, nil
+	return given, nil
 }
 
 // ranges are the ids of a map as they are inside, in ascending order.
@@ -109,7 +116,7 @@ func (a *answers) end(exit *Exit) error {
 		if a.why != nil {
 			lost = append(lost, "what a script gives to users and groups that this user does not have stays root's: "+a.why.Error())
 		}
-		exit.Inexact = lost
+		exit.Inexact, exit.Unread = lost, a.unread.Load()
 		exit.Exact = a.mode.Exact() && a.why == nil && len(lost) == 0
 	}
 	return errors.Join(err, a.proc.Close())

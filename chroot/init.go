@@ -63,7 +63,9 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error {
 	unignoreSignals()
 	out := s.File(0)
-	answers, err := newAnswers(a, g, s.Log)
+	running, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	answers, err := newAnswers(a, g, giveUp, s.Log)
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error 
 	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, answers.end(nil))
 	}
-	exit := supervise(ctx, payload, a.Grace)
+	exit := supervise(running, payload, a.Grace)
 	if exit.Notes, err = g.lost(); err != nil {
 		return err
 	}

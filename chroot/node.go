@@ -82,6 +82,11 @@ type Node struct {
 	// a control group that this user may make: without one they are not enforced, which a note of the [Exit] says. 0: no limit.
 	Memory, Pids int64
 
+	// ReadBack shows to the process owners outside of the map, and device nodes, that are only recorded. Where a range of ids is
+	// mapped that takes some microseconds for each stat(2), so that it is left out unless Lowers hold such records, or an [Exit]
+	// asks for it; with one id it is always done.
+	ReadBack bool
+
 	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
 	// zero value executes them as this machine's own.
 	Emulation Emulation
@@ -113,6 +118,10 @@ type Exit struct {
 	Exact bool
 	// Inexact says in what it may not be, in words.
 	Inexact []string
+
+	// Unread: the process was ended because it would have recorded what it could not read back. The node has to be begun anew
+	// with ReadBack; nothing else here counts, nor what is in Upper.
+	Unread bool
 }
 
 // nodeArgs are the arguments of the stage.
@@ -127,6 +136,7 @@ type nodeArgs struct {
 	Network     Network
 	Grace       time.Duration
 	OwnResolver bool
+	ReadBack    bool
 	Group       groupArgs  // files from 1 on
 	Trees       trees      // the files behind those
 	TTYGid      bool       // group 5 (tty) is mapped
@@ -226,7 +236,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

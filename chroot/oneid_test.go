@@ -20,6 +20,7 @@ import (
 func ownerRoot(t testing.TB, h *Host, env ...string) *testRoot {
 	t.Helper()
 	r := newRootOf(t, h, testProgram(t, "ownerguest", env...), ordinary()...)
+	r.node.ReadBack = true
 	return r
 }
 
@@ -80,11 +81,28 @@ func TestDevicesAreAnswered(t *testing.T) {
 			setxattr /null user.xtoo.device x ; listxattr /null ; rename /null /moved ; link /moved /again`,
 			"mknod /null c 666 1 3: error: file exists", "mknod /zero c 0 0 0: error: operation not permitted",
 			"setxattr /null user.xtoo.device x: error: operation not permitted", "/null []")
-		want := []string{"/moved 20640 0:0 rdev 259 size 0 links 2", "/disk 60640 0:0 rdev 1792 size 0 links 1"}
-		if h.Tier == host.TierSingle { // where owners are read back at all
-			r.lines(`stat /moved /disk`, want...)
-		}
+		r.lines(`stat /moved /disk`, "/moved 20640 0:0 rdev 259 size 0 links 2", "/disk 60640 0:0 rdev 1792 size 0 links 1")
 	})
+}
+
+// TestUnread: with a range of ids a process is ended before it records what it could not read back, and with that shown it goes on.
+func TestUnread(t *testing.T) {
+	for _, script := range []string{"mknod /null c 666 1 3", "write /f x ; chown /f 4000000000 0", "symlink a /l ; lchown /l 0 4000000000"} {
+		eachTier(t, func(t *testing.T, h *Host) {
+			r := ownerRoot(t, h)
+			r.node.ReadBack = false
+			out, exit := r.run(strings.Fields("number 39 ; " + script + " ; number 39")...)
+			if want := h.Tier == host.TierMapped; exit.Unread != want || want == (strings.Count(out, "call 39 0") == 2) {
+				t.Errorf("%s: exit %+v, %q", script, exit, out)
+			}
+			if exit.Unread {
+				r.node.ReadBack = true
+				if out, exit = r.run(strings.Fields("number 39 ; write /own x ; chown /own 7 8")...); exit.Unread || exit.Code != 0 {
+					t.Errorf("%s: exit %+v, %q", script, exit, out)
+				}
+			}
+		})
+	}
 }
 
 // TestAttributesAreAnswered: what the kernel refuses to a user namespace is kept, shown and removed.

@@ -77,6 +77,7 @@ func switches(f settings) string {
 func (h *Host) Findings() []Finding {
 	one := Finding{Name: "ids", State: StateOK, Detail: fmt.Sprintf("%s tier: %s", h.Tier, h.Reason), Hint: h.Hint}
 	if h.Tier == TierSingle {
+		one.Hint = ""
 		one.Detail += "; owners that scripts give to files are recorded, if \"records\" says so"
 	} else if n := countIDs(h.UIDs); n < 65536 {
 		one.State = StateWarn

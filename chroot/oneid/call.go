@@ -77,6 +77,9 @@ type Mode struct {
 	// UIDs and GIDs are the ids that the kernel knows, in ascending order.
 	UIDs, GIDs []Range
 
+	// ReadBack has owners and devices that only records tell read back with a range of ids, too; with one id they always are.
+	ReadBack bool
+
 	plain bool // nobody can be notified: the filter answers success to what cannot be recorded
 }
 
@@ -86,6 +89,9 @@ type Range struct{ First, Last uint32 }
 // Exact says that a process cannot tell the ids that it has from all that there are: owners are recorded and read back, and so
 // are the ids of processes.
 func (m Mode) Exact() bool { return m.single() }
+
+// readsBack says that stat(2) and its like are answered.
+func (m Mode) readsBack() bool { return m.ReadBack || m.single() }
 
 // single says that there is but one id, so that everything about owners is a record.
 func (m Mode) single() bool { return len(m.UIDs) == 1 && m.UIDs[0] == Range{} }

@@ -9,9 +9,9 @@ import (
 )
 
 // statCalls read back what is recorded. Without a record the kernel answers, which costs the most of it: a mode with a range of
-// ids does without, where only what lies outside of the range is recorded.
+// ids does without until there are records of owners or devices.
 func (m Mode) statCalls() []call {
-	if !m.single() {
+	if !m.readsBack() {
 		return nil
 	}
 	byPath := func(flags int, encode encoder) func(r *request) answer {

@@ -23,6 +23,9 @@ type Options struct {
 	// Own are the file systems, as stat(2) numbers them, beside the root's own that the node may record on: its own in memory.
 	// On others that are mounted when Serve is called, nothing is ever recorded: they are the host's.
 	Own []uint64
+	// Unread is called when an owner or a device is to be recorded in a mode that would not read it back. The call is then never
+	// answered: what the script does is good for nothing, and has to be ended.
+	Unread func()
 	// Log takes what is for developers. Default: nothing is logged.
 	Log *slog.Logger
 }
@@ -80,6 +83,15 @@ func (s *Supervisor) Serve(l *os.File) error {
 		}
 	}
 	return nil
+}
+
+// unread says that a record would not be read back, and that there is no going on.
+func (s *Supervisor) unread() bool {
+	if s.o.Mode.readsBack() || s.o.Unread == nil {
+		return false
+	}
+	s.o.Unread()
+	return true
 }
 
 func newTable(a abi, calls []call) table {

@@ -17,7 +17,7 @@ import (
 
 // dirsVersion changes when the same layer would be unpacked into another directory: those of earlier programs are then
 // not found, and a cleaning removes them.
-const dirsVersion = "4"
+const dirsVersion = "5"
 
 // Dirs are the layer directories of one map of ids. What a file's owner is on the disk depends on the map, and so
 // does what is recorded beside it: a directory means a layer under the map alone that it was made under.
@@ -45,11 +45,12 @@ const (
 // made is what is known of a layer directory since it was made.
 type made struct {
 	// Boot of the machine that it was made in. A fresh directory is good in that boot alone.
-	Boot  string          `json:"boot"`
-	Layer digest.Digest   `json:"layer"`
-	Below []digest.Digest `json:"below,omitempty"`
-	Alone bool            `json:"alone,omitempty"`
-	Seal  []sealed        `json:"seal"`
+	Boot     string          `json:"boot"`
+	Layer    digest.Digest   `json:"layer"`
+	Below    []digest.Digest `json:"below,omitempty"`
+	Alone    bool            `json:"alone,omitempty"`
+	Recorded bool            `json:"recorded,omitempty"`
+	Seal     []sealed        `json:"seal"`
 }
 
 // A LayerDir says which layer a directory is of.
@@ -61,6 +62,8 @@ type LayerDir struct {
 	Below []digest.Digest
 	// Alone: there is nothing below it.
 	Alone bool
+	// Recorded: it has owners or devices that scripts see only where records are read back to them.
+	Recorded bool
 }
 
 // Path is where the directory of that name is or would be.
@@ -73,19 +76,19 @@ func (d *Dirs) Path(name digest.Digest) string {
 // the times that the kernel keeps for changes of inodes, which nobody can set. What a changed file deeper in it says only
 // a comparison with its layer can tell.
 func (d *Dirs) Has(name digest.Digest) bool {
-	ok, _ := d.Look(name)
+	_, ok, _ := d.Look(name)
 	return ok
 }
 
-// Look is [Dirs.Has]. changed is what somebody has changed since it was made; empty where it is for another reason that
+// Look is [Dirs.Has], and says what the directory is. changed is what somebody has changed since it was made; empty where it is for another reason that
 // there is no directory to be trusted.
-func (d *Dirs) Look(name digest.Digest) (ok bool, changed string) {
+func (d *Dirs) Look(name digest.Digest) (l LayerDir, ok bool, changed string) {
 	m, err := d.s.readMade(filepath.Dir(d.Path(name)))
 	if err != nil {
-		return false, ""
+		return l, false, ""
 	}
 	changed = m.broken(d.Path(name))
-	return changed == "", changed
+	return LayerDir{Name: name, Layer: m.Layer, Below: m.Below, Alone: m.Alone, Recorded: m.Recorded}, changed == "", changed
 }
 
 // errOtherBoot says that a directory may not have reached the disk before the machine went down.
@@ -115,7 +118,7 @@ func (d *Dirs) Adopt(holder string, l LayerDir) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(made{Boot: d.s.boot(), Layer: l.Layer, Below: l.Below, Alone: l.Alone, Seal: seal})
+	data, err := json.Marshal(made{Boot: d.s.boot(), Layer: l.Layer, Below: l.Below, Alone: l.Alone, Recorded: l.Recorded, Seal: seal})
 	if err != nil {
 		return err
 	}
@@ -194,7 +197,7 @@ func (d *Dirs) List() ([]Listed, error) {
 		one := Listed{LayerDir: LayerDir{Name: hexDigest(e)}}
 		m, err := d.s.readMade(filepath.Join(d.dir, e.Name()))
 		if err == nil || errors.Is(err, errOtherBoot) {
-			one.Layer, one.Below, one.Alone = m.Layer, m.Below, m.Alone
+			one.Layer, one.Below, one.Alone, one.Recorded = m.Layer, m.Below, m.Alone, m.Recorded
 			one.Trusted = err == nil && m.broken(d.Path(one.Name)) == ""
 		}
 		all = append(all, one)

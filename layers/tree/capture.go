@@ -42,6 +42,8 @@ type CaptureResult struct {
 	Whiteouts int64 `json:"whiteouts"`
 	Bytes     int64 `json:"bytes"`  // content of regular files
 	Pruned    int64 `json:"pruned"` // files that overlayfs had copied up and that did not change
+	// Recorded: the directory has owners or devices that only records tell.
+	Recorded bool `json:"recorded,omitempty"`
 	// Skipped names what no layer can hold (at most 1000): sockets, xattrs with a "=" in their name.
 	Skipped []Note `json:"skipped,omitempty"`
 }

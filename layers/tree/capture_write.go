@@ -119,6 +119,9 @@ func (w *treeWriter) entry(h inode.Handle, m *inode.Meta) error {
 		}
 		w.links[id] = m.Path
 	}
+	if m.IsDevice() || m.UID != m.Disk.Stat.Uid || m.GID != m.Disk.Stat.Gid {
+		w.c.res.Recorded = true
+	}
 	if err := w.member(&m.Member); err != nil || !m.IsRegular() {
 		return err
 	}

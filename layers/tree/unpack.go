@@ -51,6 +51,8 @@ type UnpackResult struct {
 	Lost []Note `json:"lost,omitempty"`
 	// Outside counts the files whose owner is outside of the map of the user namespace.
 	Outside int64 `json:"outside,omitempty"`
+	// Devices counts the devices that only records tell from empty files, but for those below /dev, which no script sees.
+	Devices int64 `json:"devices,omitempty"`
 	// SeenAs is the user that such files belong to for those in the namespace; 0 where it has one id.
 	SeenAs uint32 `json:"seen_as,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -89,6 +90,9 @@ func (u *unpacker) makeDevice(dir int, name string, m *layers.Member) (int, erro
 	if err := (inode.Handle{FD: fd}).SetXattr(layers.XattrDevice, []byte(inode.StandIn(m))); err != nil {
 		inode.CloseFD(fd)
 		return -1, fmt.Errorf("record device %s: %w", inode.StandIn(m), inode.NoUserXattrs(err))
+	}
+	if !strings.HasPrefix(m.Path, "dev/") {
+		u.res.Devices++
 	}
 	return fd, nil
 }

@@ -35,10 +35,10 @@ func (x *execution) commit(ctx context.Context) (engine.Outcome, error) {
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID}); err != nil {
+	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID, Recorded: res.Recorded}); err != nil {
 		return engine.Outcome{}, err
 	}
-	x.r.dirs.Store(l.DiffID, true)
+	x.r.dirs.Store(l.DiffID, res.Recorded)
 	out.DiffID = l.DiffID
 	return out, nil
 }

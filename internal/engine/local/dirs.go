@@ -33,18 +33,21 @@ func (r *Runner) IDs() int64 {
 
 func idsOf(h *chroot.Host) int64 { return min(h.CountUIDs(), h.CountGIDs()) }
 
-// lowerDirs returns the directories of layers, top first, and unpacks those that are missing.
-func (r *Runner) lowerDirs(ctx context.Context, dirs *store.Dirs, links []engine.Link) ([]string, error) {
-	paths := make([]string, len(links)) // top first
+// lowerDirs returns the directories of layers, top first, and unpacks those that are missing. recorded says that in one of them
+// are owners or devices that scripts see only where records are read back to them.
+func (r *Runner) lowerDirs(ctx context.Context, dirs *store.Dirs, links []engine.Link) (paths []string, recorded bool, err error) {
+	paths = make([]string, len(links)) // top first
 	names := make([]digest.Digest, len(links))
 	for i, l := range links {
 		at := len(links) - 1 - i
-		if err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:]), paths[at+1:]); err != nil {
-			return nil, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
+		has, err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:]), paths[at+1:])
+		if err != nil {
+			return nil, false, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 		}
+		recorded = recorded || has
 		paths[at], names[at] = dirs.Path(l.Dir), l.Dir
 	}
-	return paths, nil
+	return paths, recorded, nil
 }
 
 // layerDir is the directory of a link that lies on others, top first. One that is named by its diff id is the same on all.
@@ -56,39 +59,43 @@ func layerDir(l engine.Link, below []digest.Digest) store.LayerDir {
 	return d
 }
 
-// ensureDir unpacks one layer if its directory is missing or not to be trusted. Two builds never unpack the same one.
-// While a build runs nobody removes a directory, so that each is looked at once.
-func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
-	if _, ok := r.dirs.Load(l.Name); ok {
-		return nil
+// ensureDir unpacks one layer if its directory is missing or not to be trusted, and says whether it has records that scripts have
+// to be shown. Two builds never unpack the same one. While a build runs nobody removes a directory, so that each is looked at once.
+func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) (recorded bool, err error) {
+	if known, ok := r.dirs.Load(l.Name); ok {
+		recorded, _ := known.(bool) // nothing else is ever stored
+		return recorded, nil
 	}
-	if !dirs.Has(l.Name) {
+	found, ok, _ := dirs.Look(l.Name)
+	if !ok {
 		unlock, err := r.o.Store.Lock(ctx, "dir "+dirs.Path(l.Name), nil)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if err := errors.Join(r.makeDir(ctx, dirs, l, lowers), unlock()); err != nil {
-			return err
+		found, err = r.makeDir(ctx, dirs, l, lowers)
+		if err := errors.Join(err, unlock()); err != nil {
+			return false, err
 		}
 	}
-	r.dirs.Store(l.Name, true)
-	return nil
+	r.dirs.Store(l.Name, found.Recorded)
+	return found.Recorded, nil
 }
 
-func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) error {
-	ok, changed := dirs.Look(l.Name)
+func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) (store.LayerDir, error) {
+	found, ok, changed := dirs.Look(l.Name)
 	if ok {
-		return nil // somebody else did it meanwhile
+		return found, nil // somebody else did it meanwhile
 	}
 	if changed != "" {
 		r.o.Events(engine.Event{Kind: engine.EventWarning, Text: changed + " was changed by somebody: its layer is unpacked anew"})
 	}
 	u, err := r.unpackLayer(ctx, l.Layer, unpackArgs{Lowers: slices.Clone(lowers), Whole: true})
 	if err != nil {
-		return err
+		return l, err
 	}
 	defer u.Abort(ctx)
-	return dirs.Adopt(u.holder, l)
+	l.Recorded = u.recorded
+	return l, dirs.Adopt(u.holder, l)
 }
 
 // unpackLayer unpacks a layer of the store. The caller calls Abort.

@@ -29,6 +29,7 @@ type execution struct {
 	emulation chroot.Emulation
 	lowers    []string    // top first
 	ran       []tree.Span // when the script ran
+	readBack  bool        // see chroot.Node
 	// holder is the directory that becomes a layer's.
 	holder string
 }
@@ -43,13 +44,19 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 		return engine.Outcome{}, err
 	}
 	x := &execution{r: r, host: host, dirs: r.dirsOf(host), job: j, site: at}
-	if x.lowers, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
+	if x.lowers, x.readBack, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
 	out, err := x.run(ctx)
+	if errors.Is(err, errUnread) {
+		x.readBack = true
+		if _, err = fmt.Fprintf(at.Output, "xtoo: this script %v: it is begun anew, with these shown to it\n", errUnread); err == nil {
+			out, err = x.run(ctx)
+		}
+	}
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -86,6 +93,9 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
+	if exit.Unread {
+		return out, errUnread
+	}
 	if exit.Code != 0 {
 		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String(), Notes: exit.Notes}, nil
 	}
@@ -115,7 +125,7 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
 		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
 		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
-		Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
+		ReadBack: x.readBack, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {
 		node.Network = chroot.NetworkNone
@@ -134,6 +144,9 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	}
 	return x.host.Run(ctx, node)
 }
+
+// errUnread says that a script has made what it could not read back.
+var errUnread = errors.New("makes device nodes, or gives files to ids that this user does not have")
 
 // errLate ends a script that takes longer than its timeout.
 var errLate = errors.New("the script takes too long")

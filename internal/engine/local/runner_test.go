@@ -147,7 +147,7 @@ func TestStaleDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	dirs := r.dirsOf(host)
-	if _, err := r.lowerDirs(t.Context(), dirs, c.Layers); err != nil {
+	if _, _, err := r.lowerDirs(t.Context(), dirs, c.Layers); err != nil {
 		t.Fatal(err)
 	}
 	holder := filepath.Dir(dirs.Path(c.Layers[0].Dir))
@@ -159,12 +159,12 @@ func TestStaleDirectory(t *testing.T) {
 	}
 	again := New(r.o)
 	defer again.Close()
-	paths, err := again.lowerDirs(t.Context(), dirs, c.Layers)
+	paths, _, err := again.lowerDirs(t.Context(), dirs, c.Layers)
 	if err != nil || len(paths) != 1 || !dirs.Has(c.Layers[0].Dir) {
 		t.Errorf("%v, %v", paths, err)
 	}
 	missing := engine.Link{DiffID: digest.FromString("missing"), Dir: digest.FromString("missing")}
-	if _, err := again.lowerDirs(t.Context(), dirs, []engine.Link{missing}); err == nil || !strings.Contains(err.Error(), "unpack layer") {
+	if _, _, err := again.lowerDirs(t.Context(), dirs, []engine.Link{missing}); err == nil || !strings.Contains(err.Error(), "unpack layer") {
 		t.Errorf("a layer that nobody has: %v", err)
 	}
 }

@@ -29,6 +29,8 @@ type Unpacking struct {
 	done   bool
 	err    error
 	what   string // is unpacked, in words
+
+	recorded bool // of what was unpacked only records tell something: once it has finished
 }
 
 // Unpack starts to unpack a layer that lies on nothing. The caller calls Adopt when all is written, and Abort in any case.
@@ -79,6 +81,7 @@ func (u *Unpacking) Finish() error {
 	var res tree.UnpackResult
 	u.err = errors.Join(u.p.Wait(&res), err)
 	if u.err == nil {
+		u.recorded = res.Outside+res.Devices > 0
 		u.warn(res)
 	}
 	return u.err
@@ -88,7 +91,7 @@ func (u *Unpacking) Finish() error {
 func (u *Unpacking) warn(res tree.UnpackResult) {
 	if res.Outside > 0 && res.SeenAs != 0 { // with one id scripts see the recorded owners
 		u.r.o.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s: %d of its files belong to users or groups that this user's ids do not reach "+
-			"(`xtoo doctor` says which they are): to scripts they are %d's; images keep the owners", u.what, res.Outside, res.SeenAs)})
+			"(`xtoo doctor` says which they are): scripts are shown them, and images keep them, but to the kernel the files are %d's", u.what, res.Outside, res.SeenAs)})
 	}
 	lost := slices.DeleteFunc(res.Lost, func(n tree.Note) bool { return strings.HasPrefix(n.What, "owner ") }) // counted above
 	if len(lost) > 0 {
@@ -101,7 +104,7 @@ func (u *Unpacking) Adopt(diffID digest.Digest) error {
 	if err := u.Finish(); err != nil {
 		return err
 	}
-	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID, Alone: true})
+	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID, Alone: true, Recorded: u.recorded})
 }
 
 // Explain returns what the stage says if it ended early: the writer only saw a broken pipe.

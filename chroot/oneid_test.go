@@ -174,6 +174,24 @@ func TestOwnersOfTheHost(t *testing.T) {
 	}
 }
 
+// TestVolumesMountedAgain: a volume that a script mounts elsewhere is still the host's, whatever was mounted there before.
+func TestVolumesMountedAgain(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := ownerRoot(t, h)
+		r.mkdir("volume")
+		must(t, os.WriteFile(filepath.Join(r.dir, "volume/file"), nil, 0o644))
+		before := testutil.Dump(t, filepath.Join(r.dir, "volume"))
+		r.node.Spec.Mounts = []specs.Mount{{Type: "bind", Source: filepath.Join(r.dir, "volume"), Destination: "/volume"}}
+		round := `mount tmpfs /m ; write /m/f x ; chown /m/f 4000000005 6 ; unmount /m ;
+			mount /volume /m ; chown /m/file 4000000005 6 ; setxattr /m/file trusted.x y ; mknod /m/null c 666 1 3 ; unmount /m ; `
+		refused := []string{"setxattr /m/file trusted.x y: error: operation not permitted", "mknod /m/null c 666 1 3: error: operation not permitted"}
+		// The other way about: what is its own after that is recorded.
+		r.lines("mkdir /m ; "+round+round+"mount tmpfs /m ; write /m/f x ; chown /m/f 4000000005 6 ; setxattr /m/f trusted.x y ; getxattr /m/f trusted.x",
+			append(append(refused, refused...), `trusted.x "y"`)...)
+		testutil.SameTrees(t, "the volume", testutil.Dump(t, filepath.Join(r.dir, "volume")), before)
+	})
+}
+
 // TestHostileCalls: nothing that a script does with its calls reaches beyond its root, or stops init.
 func TestHostileCalls(t *testing.T) {
 	eachTier(t, func(t *testing.T, h *Host) {

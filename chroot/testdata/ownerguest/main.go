@@ -72,6 +72,13 @@ func do(verb string, a []string) error {
 		return syscall.Fchownat(int(f.Fd()), a[1], num(2), num(3), 0x100)
 	case "cd":
 		return os.Chdir(a[0])
+	case "mount": // in memory, or what is elsewhere
+		if a[0] == "tmpfs" {
+			return syscall.Mount(a[0], a[1], a[0], 0, "")
+		}
+		return syscall.Mount(a[0], a[1], "", syscall.MS_BIND, "")
+	case "unmount":
+		return syscall.Unmount(a[0], 0)
 	case "chroot": // everything after it is done there
 		return syscall.Chroot(a[0])
 	case "mknod": // path kind mode major minor

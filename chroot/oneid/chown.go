@@ -118,6 +118,9 @@ func (f *file) chown(uid, gid uint32) answer {
 	if err := f.mayGive(uid, gid); err != nil {
 		return failed(err)
 	}
+	if f.st.Mode&(unix.S_IFMT|unix.S_ISGID) == unix.S_IFDIR|unix.S_ISGID && gid != keepID && f.r.w.o.Mode.Single() {
+		f.r.settled(f.settleAll(f.passing()))
+	}
 	err = retry(func() error { return inode.Chown(f.handle(), &f.st, uid, gid, inode.AnyDirectory()) })
 	switch {
 	case errors.Is(err, unix.EROFS): // mounted by init

@@ -171,6 +171,7 @@ func TestGroupsStay(t *testing.T) {
 		stat /c/m /c/g /a/y /c/d /c/d/h`,
 		"/c/m 104755 0:33 rdev 0 size 1 links 1", "/c/g 100644 0:33 rdev 0 size 1 links 2", "/a/y 100644 0:0 rdev 0 size 1 links 1",
 		"/c/d 42755 0:33 rdev 0 size 0 links 2", "/c/d/h 100644 0:33 rdev 0 size 1 links 1")
+	r.lines(`unnamed /a /a/u ; stat /a/u`, "/a/u 100644 0:33 rdev 0 size 0 links 1")
 }
 
 // TestOwnersOfTheHost: files of the host that are mounted are not touched, and a chown of them succeeds.

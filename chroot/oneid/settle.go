@@ -114,7 +114,7 @@ func (r *request) beforeMove(from, fromPath, to, toPath, flags int) answer {
 		return proceed()
 	}
 	defer f.close()
-	if o, err := inode.OwnerOf(f.handle(), &f.st); err != nil || !o.Open() {
+	if o, err := inode.OwnerOf(f.handle(), &f.st); err != nil || !o.Open() || f.st.Nlink == 0 { // or it gets its first name
 		return proceed()
 	}
 	at, _, err := r.openParent(to, trimSlashes(path))

@@ -43,6 +43,18 @@ func do(verb string, a []string) error {
 		return os.Symlink(a[0], a[1])
 	case "link":
 		return os.Link(a[0], a[1])
+	case "unnamed": // made without a name in a directory, then given one
+		fd, err := syscall.Open(a[0], 0o20000000|syscall.O_DIRECTORY|syscall.O_RDWR, 0o644) // O_TMPFILE
+		if err != nil {
+			return err
+		}
+		from, _ := syscall.BytePtrFromString(fmt.Sprintf("/proc/self/fd/%d", fd))
+		to, _ := syscall.BytePtrFromString(a[1])
+		// From and to AT_FDCWD, with AT_SYMLINK_FOLLOW.
+		if _, _, e := syscall.Syscall6(syscall.SYS_LINKAT, ^uintptr(99), uintptr(unsafe.Pointer(from)), ^uintptr(99), uintptr(unsafe.Pointer(to)), 0x400, 0); e != 0 {
+			return e
+		}
+		return syscall.Close(fd)
 	case "rename":
 		return os.Rename(a[0], a[1])
 	case "remove":

@@ -176,6 +176,22 @@ func TestOwnersInDirectories(t *testing.T) {
 		"chown /proc/1/root/f 2 2: error: permission denied", "/f 100644 1:1 rdev 0 size 1 links 1")
 }
 
+// TestGroupsStay: what a file was passed on it keeps, and what it was not it does not get, whatever becomes of its directory.
+func TestGroupsStay(t *testing.T) {
+	r := ownerRoot(t, single(t))
+	r.lines(`mkdir /a ; write /a/f x ; mkdir /a/d ; symlink f /a/l ; chown /a/f 7 -1 ; chown /a 0 33 ; chmod /a 2775 ; write /a/g x ; stat /a/f /a/d /a/g`,
+		"/a/f 100644 7:0 rdev 0 size 1 links 1", "/a/d 40755 0:0 rdev 0 size 0 links 2", "/a/g 100644 0:33 rdev 0 size 1 links 1")
+	r.lines(`mkdir /b ; chmod /b 2775 ; write /b/f x ; chown /b 0 33 ; write /b/g x ; mkdir /b/d ; write /b/d/h x ; chown /b 0 8 ; write /b/i x ;
+		stat /b/f /b/g /b/d/h /b/i`,
+		"/b/f 100644 0:0 rdev 0 size 1 links 1", "/b/g 100644 0:33 rdev 0 size 1 links 1", "/b/d/h 100644 0:33 rdev 0 size 1 links 1",
+		"/b/i 100644 0:8 rdev 0 size 1 links 1")
+	r.lines(`mkdir /c ; write /c/x x ; write /a/m x ; chmod /a/m 4755 ; rename /a/m /c/m ; link /a/g /c/g ; rename /c/x /a/x ; rename /b/d /c/d ; rename /a/x /a/y ;
+		stat /c/m /c/g /a/y /c/d /c/d/h`,
+		"/c/m 104755 0:33 rdev 0 size 1 links 1", "/c/g 100644 0:33 rdev 0 size 1 links 2", "/a/y 100644 0:0 rdev 0 size 1 links 1",
+		"/c/d 42755 0:33 rdev 0 size 0 links 2", "/c/d/h 100644 0:33 rdev 0 size 1 links 1")
+	r.lines(`unnamed /a /a/u ; stat /a/u`, "/a/u 100644 0:33 rdev 0 size 0 links 1")
+}
+
 // TestOwnersOfTheHost: files of the host that are mounted are not touched, and a chown of them succeeds.
 func TestOwnersOfTheHost(t *testing.T) {
 	h := single(t)
@@ -190,6 +206,24 @@ func TestOwnersOfTheHost(t *testing.T) {
 	if n, err := unix.Llistxattr(filepath.Join(r.dir, "volume/file"), nil); n != 0 || err != nil {
 		t.Errorf("%d bytes of attributes, %v", n, err)
 	}
+}
+
+// TestVolumesMountedAgain: a volume that a script mounts elsewhere is still the host's, whatever was mounted there before.
+func TestVolumesMountedAgain(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := ownerRoot(t, h)
+		r.mkdir("volume")
+		must(t, os.WriteFile(filepath.Join(r.dir, "volume/file"), nil, 0o644))
+		before := testutil.Dump(t, filepath.Join(r.dir, "volume"))
+		r.node.Spec.Mounts = []specs.Mount{{Type: "bind", Source: filepath.Join(r.dir, "volume"), Destination: "/volume"}}
+		round := `mount tmpfs /m ; write /m/f x ; chown /m/f 4000000005 6 ; unmount /m ;
+			mount /volume /m ; chown /m/file 4000000005 6 ; setxattr /m/file trusted.x y ; mknod /m/null c 666 1 3 ; unmount /m ; `
+		refused := []string{"setxattr /m/file trusted.x y: error: operation not permitted", "mknod /m/null c 666 1 3: error: operation not permitted"}
+		// The other way about: what is its own after that is recorded.
+		r.lines("mkdir /m ; "+round+round+"mount tmpfs /m ; write /m/f x ; chown /m/f 4000000005 6 ; setxattr /m/f trusted.x y ; getxattr /m/f trusted.x",
+			append(append(refused, refused...), `trusted.x "y"`)...)
+		testutil.SameTrees(t, "the volume", testutil.Dump(t, filepath.Join(r.dir, "volume")), before)
+	})
 }
 
 // TestHostileCalls: nothing that a script does with its calls reaches beyond its root, or stops init.

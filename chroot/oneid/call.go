@@ -58,7 +58,7 @@ func (m Mode) calls() []call {
 	}
 	all := slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
 	if m.single() {
-		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls())
+		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls(), m.settleCalls())
 	}
 	return all
 }

@@ -121,6 +121,9 @@ func (f *file) chown(uid, gid uint32) answer {
 	if f.r.w.unread() {
 		return answer{sent: true}
 	}
+	if f.st.Mode&(unix.S_IFMT|unix.S_ISGID) == unix.S_IFDIR|unix.S_ISGID && gid != keepID && f.r.w.o.Mode.single() {
+		f.r.settled(f.settleAll(f.passing()))
+	}
 	err = retry(func() error { return inode.Chown(f.handle(), &f.st, uid, gid, inode.AnyDirectory()) })
 	switch {
 	case errors.Is(err, unix.EROFS): // mounted by init

@@ -185,10 +185,15 @@ func (r *request) mkdir(dirfd, arg int) answer {
 	if err != nil {
 		return proceed()
 	}
+	return r.make(dirfd, trimSlashes(path), r.u32(arg+1)&0o1777, func(m *making) error { return unix.Mkdirat(m.dir.fd, m.name, m.mode) })
+}
+
+// trimSlashes takes slashes off the end of a path, where the kernel allows them.
+func trimSlashes(path string) string {
 	if trimmed := strings.TrimRight(path, "/"); trimmed != "" {
-		path = trimmed
+		return trimmed
 	}
-	return r.make(dirfd, path, r.u32(arg+1)&0o1777, func(m *making) error { return unix.Mkdirat(m.dir.fd, m.name, m.mode) })
+	return path
 }
 
 // symlink is symlink(2).

@@ -32,6 +32,18 @@ func (f *file) passedOn() inode.Inheritance {
 	return inode.Inheritance{}
 }
 
+// passing is what the directory f passes on itself.
+func (f *file) passing() inode.Inheritance {
+	in, above, err := inode.PassedOn(f.handle(), &f.st)
+	if err != nil {
+		return inode.Inheritance{}
+	}
+	if above {
+		return f.passedOn()
+	}
+	return in
+}
+
 // passes says what a directory passes on; more, that it is what its own directory does.
 func (r *request) passes(dir string) (in inode.Inheritance, more bool) {
 	var st unix.Stat_t

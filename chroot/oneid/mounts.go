@@ -18,7 +18,7 @@ type mounts struct {
 	root    mount
 	foreign []uint64 // the host's file systems
 	mu      sync.Mutex
-	known   map[uint64]bool // by the number of the mount
+	known   map[uint64]bool // by the number of the mount, see remember
 }
 
 // A mount is a line of mountinfo (proc(5)).
@@ -56,45 +56,75 @@ func (m *mounts) init(o Options) error {
 
 // own says that a file is the node's own, in its root or on what the script has mounted itself.
 func (r *request) own(fd int) (bool, error) {
-	var st unix.Statx_t
-	if err := retry(func() error { return unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st) }); err != nil {
+	id, unique, err := mountOf(fd, unix.STATX_MNT_ID|unix.STATX_MNT_ID_UNIQUE)
+	if err != nil || id == 0 {
 		return false, err
-	}
-	if st.Mask&unix.STATX_MNT_ID == 0 {
-		return false, nil
 	}
 	m := &r.w.mounts
 	m.mu.Lock()
-	own, ok := m.known[st.Mnt_id]
+	own, ok := m.known[id]
 	m.mu.Unlock()
 	if ok {
 		return own, nil
 	}
-	own, err := m.judge(r, st.Mnt_id)
+	short := id
+	if unique { // mountinfo has the other
+		if short, _, err = mountOf(fd, unix.STATX_MNT_ID); err != nil {
+			return false, err
+		}
+	}
+	one, err := m.find(r, short)
 	if err != nil {
 		return false, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.known) >= maxKnown {
-		clear(m.known)
+	own = m.isOwn(one)
+	if unique || r.w.o.Mode.single() && one.at == "/" {
+		m.remember(id, unique, own)
 	}
-	m.known[st.Mnt_id] = own
 	return own, nil
 }
 
-// judge looks a mount up in the mount namespace of the process.
-func (m *mounts) judge(r *request, id uint64) (bool, error) {
+// remember keeps what was found out. A number that is not unique is given to another mount as soon as this one is taken off,
+// and a script that mounts a volume again would have it taken for its own: then only the first is kept, the root of the node's first
+// process, whose execve asks for it before there is any script, and which lasts.
+func (m *mounts) remember(id uint64, unique, own bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !unique && len(m.known) > 0 {
+		return
+	}
+	if len(m.known) >= maxKnown {
+		clear(m.known)
+	}
+	m.known[id] = own
+}
+
+// mountOf is the number of the mount through which a file was opened; 0: the kernel does not say. Since Linux 6.8 there is one that
+// no other mount will ever have.
+func mountOf(fd, mask int) (id uint64, unique bool, err error) {
+	var st unix.Statx_t
+	if err := retry(func() error { return unix.Statx(fd, "", unix.AT_EMPTY_PATH, mask, &st) }); err != nil {
+		return 0, false, err
+	}
+	if int(st.Mask)&mask == 0 {
+		return 0, false, nil
+	}
+	return st.Mnt_id, st.Mask&unix.STATX_MNT_ID_UNIQUE != 0, nil
+}
+
+// find looks a mount up in the mount namespace of the process. One that was taken off, or is of another namespace, has no kind:
+// it is nobody's any more.
+func (m *mounts) find(r *request, id uint64) (mount, error) {
 	data, err := r.mountinfo()
 	if err != nil {
-		return false, err
+		return mount{}, err
 	}
 	for _, one := range parseMounts(data) {
 		if one.id == id {
-			return m.isOwn(one), nil
+			return one, nil
 		}
 	}
-	return false, nil // taken off, or of another namespace: nobody's any more
+	return mount{}, nil
 }
 
 // mountinfo is what is mounted where the process is. Its own file of that name lacks what is outside of its root, so a
@@ -136,6 +166,9 @@ func mountsOf(proc, tid int) (string, error) {
 }
 
 func (m *mounts) isOwn(one mount) bool {
+	if one.kind == "" {
+		return false
+	}
 	if one.dev == m.root.dev {
 		return m.root.dir == "/" || one.dir == m.root.dir || strings.HasPrefix(one.dir, m.root.dir+"/")
 	}

@@ -28,7 +28,8 @@ import (
 // that a layer puts there and that is of that group in earnest carries a record saying so, and a file that was
 // copied up from a lower layer (overlayfs marks it) is never taken to have inherited anything.
 // What cannot be told apart: a file that was moved there from another directory is taken to have inherited, and
-// where the same build step sets or clears the directory's setgid bit its last state counts.
+// where the same build step sets or clears the directory's setgid bit its last state counts. Who watches the step
+// calls [KeepGroup] before.
 
 // noID in a record leaves the id to the file itself (rootlesscontainers.NoopID).
 const noID = 0xffffffff

@@ -75,6 +75,31 @@ func (o *Owner) Inherit(in Inheritance) {
 	}
 }
 
+// Open reports that nothing says that the group is the file's own: it may be one that its directory has passed on.
+func (o Owner) Open() bool { return o.open }
+
+// KeepGroup records the group of a file that has none of its own, but what its directory passes on: the file keeps that, whatever becomes of
+// the directory. Nothing else of the file changes. It does nothing where the file has a group of its own.
+func KeepGroup(h Handle, st *unix.Stat_t, in Inheritance) error {
+	o, err := OwnerOf(h, st)
+	if err != nil || !o.open {
+		return err
+	}
+	rec, ok, err := h.recorded()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		rec.uid = noID
+	}
+	o.Inherit(in)
+	rec.gid = o.GID
+	if err := h.record(rec); err != nil {
+		return fmt.Errorf("record group %d: %w", o.GID, NoUserXattrs(err))
+	}
+	return nil
+}
+
 // PassedOn returns what a directory passes on to what is made in it: its group, where it has the setgid bit and
 // the group stands in a record, so that the kernel cannot pass it on. above says that it is what its own directory passes on:
 // nothing says that it has a group of its own. It costs reading one xattr where it has that bit, else nothing.

@@ -43,6 +43,18 @@ func do(verb string, a []string) error {
 		return os.Symlink(a[0], a[1])
 	case "link":
 		return os.Link(a[0], a[1])
+	case "unnamed": // made without a name in a directory, then given one
+		fd, err := syscall.Open(a[0], 0o20000000|syscall.O_DIRECTORY|syscall.O_RDWR, 0o644) // O_TMPFILE
+		if err != nil {
+			return err
+		}
+		from, _ := syscall.BytePtrFromString(fmt.Sprintf("/proc/self/fd/%d", fd))
+		to, _ := syscall.BytePtrFromString(a[1])
+		// From and to AT_FDCWD, with AT_SYMLINK_FOLLOW.
+		if _, _, e := syscall.Syscall6(syscall.SYS_LINKAT, ^uintptr(99), uintptr(unsafe.Pointer(from)), ^uintptr(99), uintptr(unsafe.Pointer(to)), 0x400, 0); e != 0 {
+			return e
+		}
+		return syscall.Close(fd)
 	case "rename":
 		return os.Rename(a[0], a[1])
 	case "remove":
@@ -72,6 +84,13 @@ func do(verb string, a []string) error {
 		return syscall.Fchownat(int(f.Fd()), a[1], num(2), num(3), 0x100)
 	case "cd":
 		return os.Chdir(a[0])
+	case "mount": // in memory, or what is elsewhere
+		if a[0] == "tmpfs" {
+			return syscall.Mount(a[0], a[1], a[0], 0, "")
+		}
+		return syscall.Mount(a[0], a[1], "", syscall.MS_BIND, "")
+	case "unmount":
+		return syscall.Unmount(a[0], 0)
 	case "chroot": // everything after it is done there
 		return syscall.Chroot(a[0])
 	case "mknod": // path kind mode major minor

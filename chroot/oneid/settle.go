@@ -1,0 +1,137 @@
+package oneid
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers/inode"
+)
+
+// A group that a directory passes on is not recorded with each file that is made there: it follows from where the file is. So before
+// that changes, by another group or setgid bit of the directory, or by another place of the file, the group that a file has is recorded.
+
+// settleCalls are those before which that is done. The kernel then executes them.
+func (m Mode) settleCalls() []call {
+	setgid := func(arg int) [][]test { return [][]test{{is(arg, unix.S_ISGID, unix.S_ISGID)}} }
+	const cwd, nofollow = unix.AT_FDCWD, unix.AT_SYMLINK_NOFOLLOW
+	return []call{
+		{name: "chmod", nr: numbers{90, 15, none, 15}, when: setgid(1), do: func(r *request) answer { return r.beforeSetgid(r.named(cwd, 0, 0)) }},
+		{name: "fchmod", nr: numbers{91, 94, 52, 94}, when: setgid(1), do: func(r *request) answer { return r.beforeSetgid(r.numbered(r.fd(0))) }},
+		{name: "fchmodat", nr: numbers{268, 306, 53, 333}, when: setgid(2), do: func(r *request) answer { return r.beforeSetgid(r.named(r.fd(0), 1, 0)) }},
+		{name: "fchmodat2", nr: everywhere(452), when: setgid(2), do: func(r *request) answer { return r.beforeSetgid(r.named(r.fd(0), 1, int(r.u32(3)))) }},
+		{name: "rename", nr: numbers{82, 38, none, 38}, do: func(r *request) answer { return r.beforeMove(cwd, 0, cwd, 1, nofollow) }},
+		{name: "renameat", nr: numbers{264, 302, 38, 329}, do: func(r *request) answer { return r.beforeMove(r.fd(0), 1, r.fd(2), 3, nofollow) }},
+		{name: "renameat2", nr: numbers{316, 353, 276, 382}, do: func(r *request) answer {
+			if r.u32(4)&unix.RENAME_EXCHANGE != 0 {
+				_ = r.beforeMove(r.fd(2), 3, r.fd(0), 1, nofollow)
+			}
+			return r.beforeMove(r.fd(0), 1, r.fd(2), 3, nofollow)
+		}},
+		{name: "link", nr: numbers{86, 9, none, 9}, do: func(r *request) answer { return r.beforeMove(cwd, 0, cwd, 1, nofollow) }},
+		{name: "linkat", nr: numbers{265, 303, 37, 330}, do: func(r *request) answer {
+			flags := int(r.u32(4))
+			if flags&unix.AT_SYMLINK_FOLLOW == 0 {
+				flags |= nofollow
+			}
+			return r.beforeMove(r.fd(0), 1, r.fd(2), 3, flags&(nofollow|unix.AT_EMPTY_PATH))
+		}},
+	}
+}
+
+// beforeSetgid is before a chmod that sets the bit: what is in the directory has not been passed on its group.
+func (r *request) beforeSetgid(f *file, err error) answer {
+	if err != nil {
+		return proceed()
+	}
+	defer f.close()
+	if f.st.Mode&unix.S_IFMT == unix.S_IFDIR && f.st.Mode&unix.S_ISGID == 0 {
+		r.settled(f.settleAll(inode.Inheritance{}))
+	}
+	return proceed()
+}
+
+// settled notes what could not be done: the call goes on all the same.
+func (r *request) settled(err error) {
+	if err != nil && !errors.Is(err, errProceed) {
+		r.w.lost.add("the group of files in a directory with the setgid bit")
+		r.w.o.Log.Debug("groups are not settled", "error", err)
+	}
+}
+
+// settleAll records the groups of all that is in the directory f, which passes on what in says.
+func (f *file) settleAll(in inode.Inheritance) error {
+	if mine, err := f.mine(); err != nil || !mine {
+		return err
+	}
+	fd, err := openAt(unix.AT_FDCWD, f.name())
+	if err != nil {
+		return err
+	}
+	dir := os.NewFile(uintptr(fd), "directory")
+	for {
+		names, err := dir.Readdirnames(1024)
+		for _, name := range names {
+			if err := f.settleIn(name, in); err != nil && !errors.Is(err, unix.ENOENT) {
+				return errors.Join(err, dir.Close())
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return dir.Close()
+		}
+		if err != nil {
+			return errors.Join(err, dir.Close())
+		}
+	}
+}
+
+func (f *file) settleIn(name string, in inode.Inheritance) error {
+	fd, err := openPath(f.fd, name, unix.O_NOFOLLOW)
+	if err != nil {
+		return err
+	}
+	one, err := f.r.opened(fd)
+	if err != nil {
+		return err
+	}
+	defer one.close()
+	if mine, err := one.mine(); err != nil || !mine { // something may be mounted on it
+		return err
+	}
+	return retry(func() error { return inode.KeepGroup(one.handle(), &one.st, in) })
+}
+
+// beforeMove is before a file gets another name, which may be in a directory that passes on another group.
+func (r *request) beforeMove(from, fromPath, to, toPath, flags int) answer {
+	path, err := r.pathArg(toPath)
+	if err != nil {
+		return proceed()
+	}
+	f, err := r.named(from, fromPath, flags)
+	if err != nil {
+		return proceed()
+	}
+	defer f.close()
+	if o, err := inode.OwnerOf(f.handle(), &f.st); err != nil || !o.Open() || f.st.Nlink == 0 { // or it gets its first name
+		return proceed()
+	}
+	at, _, err := r.openParent(to, trimSlashes(path))
+	if err != nil {
+		return proceed()
+	}
+	dir, err := r.opened(at)
+	if err != nil {
+		return proceed()
+	}
+	defer dir.close()
+	was := f.passedOn()
+	if was == dir.passing() {
+		return proceed()
+	}
+	if mine, err := f.mine(); err == nil && mine {
+		r.settled(retry(func() error { return inode.KeepGroup(f.handle(), &f.st, was) }))
+	}
+	return proceed()
+}

@@ -50,13 +50,7 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
-	out, err := x.run(ctx)
-	if errors.Is(err, errUnread) {
-		x.readBack = true
-		if _, err = fmt.Fprintf(at.Output, "xtoo: this script %v: it is begun anew, with these shown to it\n", errUnread); err == nil {
-			out, err = x.run(ctx)
-		}
-	}
+	out, err := x.runReading(ctx)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -68,8 +62,20 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return out, err
 	}
-	out, err = x.run(ctx)
-	return out, err
+	return x.runReading(ctx)
+}
+
+// runReading is run, begun anew with records read back to the script if it turns out to need that.
+func (x *execution) runReading(ctx context.Context) (engine.Outcome, error) {
+	out, err := x.run(ctx)
+	if !errors.Is(err, errUnread) {
+		return out, err
+	}
+	if _, err := fmt.Fprintf(x.site.Output, "xtoo: this script %v: it is begun anew, with these shown to it\n", errUnread); err != nil {
+		return out, err
+	}
+	x.readBack = true
+	return x.run(ctx)
 }
 
 // run executes the script and commits what it changed.

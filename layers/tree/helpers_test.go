@@ -224,7 +224,7 @@ func (o *overlay) unmount(t *testing.T) {
 // run runs a shell script with the merged directory as its working directory.
 func (o *overlay) run(t *testing.T, script string) {
 	t.Helper()
-	for _, program := range []string{"dd", "mkfifo", "setfattr", "truncate"} { // the basic utilities are taken for granted
+	for _, program := range []string{"chgrp", "chown", "dd", "mkfifo", "setfattr", "truncate"} { // the basic utilities are taken for granted
 		if regexp.MustCompile(`\b` + program + ` `).MatchString(script) {
 			testutil.Need(t, program)
 		}

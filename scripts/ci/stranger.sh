@@ -14,6 +14,7 @@ ln -s "$(command -v "$GO")" "$bin/go"
 ln -s "$(dirname "$(readlink -f "$(command -v "$GO")")")/gofmt" "$bin/gofmt"
 
 cd "$src"
+lend_cache xtoo-one
 AS_PATH=$bin
 as xtoo-one make demo
 ls -l out/sif/*.sif out/oci/index.json

@@ -23,6 +23,8 @@ const (
 	// XattrImplied on the root of a layer directory says that the layer does not have the root itself, so that
 	// its mode, owner, time and xattrs mean nothing and those of the next lower layer hold.
 	XattrImplied = "user.xtoo.implied"
+	// XattrCopied on a file says what overlayfs says with [XattrOrigin], where there is no overlay: that a lower layer has it.
+	XattrCopied = "user.xtoo.copied"
 )
 
 // overlayfs's own xattrs, of a mount with the option userxattr.
@@ -54,7 +56,7 @@ func IsLabel(name string) bool {
 
 // IsOurs reports whether an xattr is part of the format of a layer directory and not of the file.
 func IsOurs(name string) bool {
-	return name == XattrOwner || name == XattrDevice || name == XattrMode || name == XattrImplied || strings.HasPrefix(name, XattrKept) ||
+	return name == XattrOwner || name == XattrDevice || name == XattrMode || name == XattrImplied || name == XattrCopied || strings.HasPrefix(name, XattrKept) ||
 		strings.HasPrefix(name, XattrOverlay) || strings.HasPrefix(name, "trusted.overlay.")
 }
 

@@ -108,8 +108,8 @@ func ReadNames(dir int) ([]string, error) {
 	return names, errors.Join(err, f.Close())
 }
 
-// readLink returns the target of the symbolic link name in dir.
-func readLink(dir int, name string) (string, error) {
+// ReadLink returns the target of the symbolic link name in dir.
+func ReadLink(dir int, name string) (string, error) {
 	for size := 256; ; size *= 2 {
 		buf := make([]byte, size)
 		n, err := unix.Readlinkat(dir, name, buf)

@@ -30,7 +30,7 @@ type diskState struct {
 	GroupRecorded bool     // and it names a group
 	modeRecorded  bool     // a directory's mode stands in a record
 	modeDue       bool     // it does not, and is to
-	copiedUp      bool     // overlayfs copied it up from a lower layer
+	copiedUp      bool     // overlayfs copied it up from a lower layer, or it is a copy of a lower layer's
 	Opaque        bool     // it hides the lower directories of the same path
 	Implied       bool     // a root that the layer does not have
 	nobodys       bool     // its group is the one of files whose own is outside of the map
@@ -72,7 +72,7 @@ func ReadMeta(h Handle, st *unix.Stat_t) (*Meta, error) {
 	case unix.S_IFREG:
 		m.Size = st.Size
 	case unix.S_IFLNK:
-		if m.Target, err = readLink(h.Dir, h.Name); err != nil {
+		if m.Target, err = ReadLink(h.Dir, h.Name); err != nil {
 			return nil, fmt.Errorf("read link: %w", err)
 		}
 	case unix.S_IFCHR, unix.S_IFBLK:
@@ -117,7 +117,7 @@ func (m *Meta) readXattr(h Handle, name string) error {
 		m.Disk.Extra = append(m.Disk.Extra, name)
 	case name == layers.XattrImplied:
 		m.Disk.Implied = true
-	case name == layers.XattrOrigin:
+	case name == layers.XattrOrigin, name == layers.XattrCopied:
 		m.Disk.copiedUp = true
 		m.Disk.Extra = append(m.Disk.Extra, name)
 	case strings.HasPrefix(name, layers.XattrOverlay):

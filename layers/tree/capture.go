@@ -26,6 +26,8 @@ type CaptureOptions struct {
 	// Ran is when the script ran that made the change, by the clock that gave the files their times: what lies in it
 	// is set to Epoch, too, so that a clock that is behind Epoch changes nothing.
 	Ran []Span
+	// Copied: no overlay made upper, but [TakeChanges], and what becomes of it is copied from, and never mounted.
+	Copied bool
 }
 
 // A Span is a time from one instant to another, both included.
@@ -68,7 +70,7 @@ type CaptureResult struct {
 //
 // After an error upper is in no defined state and w has a part of a stream: both are thrown away.
 func Capture(ctx context.Context, w io.Writer, upper string, lowers []string, o CaptureOptions) (CaptureResult, error) {
-	c := &capturer{ctx: ctx, epoch: o.Epoch, ran: o.Ran, groups: map[inodeID]*group{}}
+	c := &capturer{ctx: ctx, epoch: o.Epoch, ran: o.Ran, copied: o.Copied, groups: map[inodeID]*group{}}
 	if err := c.capture(w, upper, lowers); err != nil {
 		return c.res, fmt.Errorf("capture %s: %w", upper, err)
 	}
@@ -84,6 +86,7 @@ type capturer struct {
 	ctx    context.Context // lives as long as one call
 	epoch  time.Time       // zero: none
 	ran    []Span
+	copied bool
 	groups map[inodeID]*group
 	res    CaptureResult
 	bufs   [2][]byte
@@ -131,7 +134,7 @@ func (c *capturer) fixRoot(root int, low *stack) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.fixDir(root, "", place{low.root(), m.Disk.Opaque, m.PassesOn()}); err != nil {
+	if _, err := c.fixDir(root, "", place{low.root(), m.Disk.Opaque && !c.copied, m.PassesOn()}); err != nil {
 		return err
 	}
 	if m.Disk.Implied || (inode.SameMeta(m, was) && c.sameTime(m, was)) {

@@ -50,7 +50,7 @@ func (c *capturer) fixDir(dir int, path string, at place) (left int, err error) 
 		if _, there := slices.BinarySearch(names, name); there {
 			continue // equal, or in its place
 		}
-		if err := inode.MakeWhiteout(dir, name); err != nil {
+		if err := inode.MakeWhiteout(dir, name, whiteouts(c.copied)); err != nil {
 			return 0, fmt.Errorf("%s: %w", path, err)
 		}
 		left++
@@ -69,15 +69,15 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	switch {
-	case inode.IsWhiteout(&st):
+	case inode.IsDeviceWhiteout(&st), c.copied && inode.IsSocket(&st):
 		if !had {
 			err = unix.Unlinkat(dir, name, 0)
 		}
 		return had, wrapPath(path, err)
-	case st.Mode&unix.S_IFMT == unix.S_IFSOCK:
+	case inode.IsSocket(&st):
 		c.skip(path, "socket")
 		if err = unix.Unlinkat(dir, name, 0); err == nil && had {
-			err = inode.MakeWhiteout(dir, name)
+			err = inode.MakeWhiteout(dir, name, whiteouts(c.copied))
 		}
 		return had, wrapPath(path, err)
 	case strings.HasPrefix(name, layers.WhiteoutPrefix):
@@ -93,6 +93,9 @@ func (c *capturer) fixChild(dir int, name, path string, at place) (kept bool, er
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, x := range m.Disk.Extra {
+		if c.copied {
+			break // whoever wrote it, it was no overlay
+		}
 		if x == layers.XattrRedirect || x == layers.XattrMetacopy {
 			return false, fmt.Errorf("%s: %w", path, errOverlay)
 		}
@@ -133,7 +136,7 @@ func (c *capturer) fixSubdir(h inode.Handle, path string, m *inode.Meta, at plac
 		}
 		defer below.close()
 	}
-	left, err := c.fixDir(h.FD, path, place{below, at.hidden || m.Disk.Opaque, m.PassesOn()})
+	left, err := c.fixDir(h.FD, path, place{below, at.hidden || m.Disk.Opaque && !c.copied, m.PassesOn()})
 	if err != nil {
 		return false, err
 	}

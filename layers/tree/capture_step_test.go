@@ -38,6 +38,7 @@ func step(t *testing.T, lowers []string, script string, do ...func(o *overlay)) 
 	o.unmount(t)
 	c := capture(t, o.upper, lowers, CaptureOptions{Epoch: epoch})
 	checkCaptured(t, c, lowers, saw)
+	sameInCopy(t, c, lowers, script, do...)
 	return c
 }
 

@@ -75,6 +75,8 @@ func (c *comparer) differ(a, b *inode.Meta) string {
 	switch {
 	case a.Mode != b.Mode:
 		return "mode or type"
+	case inode.IsWhiteout(&x.Stat) && inode.IsWhiteout(&y.Stat):
+		return "" // whose it is depends on who made it, overlayfs or we; and several may be one file
 	case a.UID != b.UID || a.GID != b.GID || x.Stat.Uid != y.Stat.Uid || x.Stat.Gid != y.Stat.Gid || x.HasRecord != y.HasRecord:
 		return "owner"
 	case !maps.Equal(a.Xattrs, b.Xattrs) || !slices.Equal(x.Extra, y.Extra) || x.Opaque != y.Opaque || x.Implied != y.Implied:
@@ -83,10 +85,10 @@ func (c *comparer) differ(a, b *inode.Meta) string {
 		return "size, target or device"
 	case x.Stat.Mode&unix.S_IFMT != y.Stat.Mode&unix.S_IFMT || x.Stat.Rdev != y.Stat.Rdev:
 		return "what stands for a device"
-	case !a.ModTime.Equal(b.ModTime) && !inode.IsWhiteout(&x.Stat):
+	case !a.ModTime.Equal(b.ModTime):
 		return "time"
 	}
-	if a.IsDir() || inode.IsWhiteout(&x.Stat) { // whiteouts may be one file on the disk
+	if a.IsDir() {
 		return ""
 	}
 	if x.Stat.Nlink != y.Stat.Nlink {

@@ -29,6 +29,17 @@ type UnpackOptions struct {
 	// Whole says that Lowers are all there is below. Whiteouts in directories that nothing below has are left out then:
 	// they hide nothing, and overlayfs would list them.
 	Whole bool
+	// Copied says that the directory will be copied from ([CopyRoot]) and never mounted: its whiteouts are sockets, which can be made
+	// where overlayfs cannot be used.
+	Copied bool
+}
+
+// whiteouts is the form of whiteouts in directories that are copied from, or mounted.
+func whiteouts(copied bool) inode.Whiteouts {
+	if copied {
+		return inode.SocketWhiteouts
+	}
+	return inode.DeviceWhiteouts
 }
 
 // A Note names something of a file that could not be kept.

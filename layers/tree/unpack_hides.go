@@ -88,7 +88,7 @@ func (u *unpacker) whiteout(m *layers.Member) error {
 func (u *unpacker) makeWhiteout(dir *openedDir, name, path string) error {
 	parent, _ := layers.Split(path)
 	u.hides.gone[path], u.hides.holding[parent] = true, true
-	return inode.MakeWhiteout(dir.fd, name)
+	return inode.MakeWhiteout(dir.fd, name, whiteouts(u.o.Copied))
 }
 
 func (u *unpacker) makeOpaque(fd int, path string) error {

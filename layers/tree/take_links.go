@@ -1,0 +1,144 @@
+package tree
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/layers"
+	"xtoo/layers/inode"
+)
+
+// checkLinks looks after the files of lower layers that have several names. Where one was changed, or has a name that it did not have, nobody
+// can tell what an overlay would have made of that: [ErrLinked]. It returns the names that came with a directory which was moved: what moves a
+// directory in an overlay copies it, and so makes one file of those below it, which the others have no part in.
+func (t *taker) checkLinks(root int, low *stack) (split [][]string, err error) {
+	if t.state.Apart {
+		return nil, nil
+	}
+	for ino, paths := range t.links {
+		origins := t.origins[ino]
+		stray := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return slices.Contains(origins, p) })
+		same, err := t.untouched(root, low, paths[0], origins[0], len(stray) > 0)
+		if err != nil {
+			return nil, wrapPath(paths[0], err)
+		}
+		if !same {
+			return nil, wrapPath(paths[0], ErrLinked)
+		}
+		moved := map[string][]string{}
+		for _, p := range stray {
+			dir, ok := t.movedWith(p, origins)
+			if !ok {
+				return nil, wrapPath(p, ErrLinked)
+			}
+			moved[dir] = append(moved[dir], p)
+		}
+		for _, names := range moved {
+			split = append(split, names)
+		}
+	}
+	return split, nil
+}
+
+// movedWith returns the directory that a name came with, from where it was.
+func (t *taker) movedWith(path string, origins []string) (dir string, ok bool) {
+	for dir := path; dir != ""; {
+		dir, _ = layers.Split(dir)
+		if was, ok := t.moved[dir]; ok && slices.Contains(origins, was+strings.TrimPrefix(path, dir)) {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// untouched reports whether a file of the copy is still what the lower layers have. Only one that something was done to is looked at.
+func (t *taker) untouched(root int, low *stack, path, origin string, look bool) (bool, error) {
+	dir, name, err := openIn(root, path)
+	if err != nil {
+		return false, err
+	}
+	defer inode.CloseFD(dir)
+	id, _, err := identify(dir, name)
+	if err != nil || id.Changed == t.state.Files[origin].Changed && !look {
+		return err == nil, err
+	}
+	st, err := inode.StatAt(dir, name)
+	if err != nil {
+		return false, err
+	}
+	h, err := inode.Open(dir, name, &st)
+	if err != nil {
+		return false, err
+	}
+	defer h.Close()
+	m, err := inode.ReadMeta(h, &st)
+	if err != nil {
+		return false, err
+	}
+	e, ok, done, err := low.find(origin)
+	defer func() { done() }()
+	if err != nil || !ok {
+		return false, errors.Join(err, unix.ENOENT)
+	}
+	was, lh, err := e.meta()
+	if err != nil {
+		return false, err
+	}
+	defer lh.Close()
+	if !inode.SameMeta(m, was) || !m.ModTime.Equal(was.ModTime) {
+		return false, nil
+	}
+	if !m.IsRegular() {
+		return true, nil
+	}
+	var bufs [2][]byte
+	return inode.SameContent(t.ctx, h.FD, lh.FD, &bufs)
+}
+
+// split makes one file of its own of some names in the upper directory.
+func (t *taker) split(upper int, names []string) error {
+	slices.Sort(names)
+	for i, path := range names {
+		dir, name, err := openIn(upper, path)
+		if err == nil {
+			err = t.splitOne(upper, dir, name, names[0], i == 0)
+			inode.CloseFD(dir)
+		}
+		if err != nil {
+			return wrapPath(path, err)
+		}
+	}
+	return nil
+}
+
+func (t *taker) splitOne(upper, dir int, name, first string, isFirst bool) error {
+	const beside = ".xtoo-apart" // no script works here any more
+	parent, err := inode.StatAt(dir, ".")
+	if err != nil {
+		return err
+	}
+	if isFirst {
+		var st unix.Stat_t
+		if st, err = inode.StatAt(dir, name); err != nil {
+			return err
+		}
+		var h inode.Handle
+		if h, err = inode.Open(dir, name, &st); err == nil {
+			err = (&copier{ctx: t.ctx}).clone(h, dir, beside, &st)
+			h.Close()
+		}
+	} else {
+		err = linkIn(upper, first, dir, beside)
+	}
+	if err == nil {
+		err = unix.Renameat(dir, beside, dir, name)
+	}
+	if err != nil {
+		return err
+	}
+	return inode.RootHandle(dir).Chtimes(time.Unix(parent.Mtim.Unix()))
+}

@@ -46,7 +46,7 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 	}
 	found := []host.Finding{
 		tried("owners", host.StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
-		tried("overlayfs", host.StateBad, "layers can be stacked", tryOverlay(dir)),
+		rootsFinding(dir),
 		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
 		tried("records", host.StateWarn, "what the kernel refuses to scripts is recorded (docs/one-id.md)", tryAnswers()),
 		tried("root", host.StateBad, "it can be changed for a script's", tryPivot(dir)),
@@ -100,7 +100,7 @@ func tryOverlay(dir string) error {
 		err = os.RemoveAll(at("upper/d"))
 	}
 	if err != nil {
-		err = &host.Error{Err: fmt.Errorf("%w: remove and make a directory in it: %w", errNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
+		err = &host.Error{Err: fmt.Errorf("%w: remove and make a directory in it: %w", ErrNoOverlay, err), Hint: "keep the store on a local file system such as ext4, xfs or btrfs"}
 	}
 	return errors.Join(err, unix.Unmount(at("upper"), unix.MNT_DETACH))
 }

@@ -7,9 +7,10 @@ import (
 
 // Kinds of errors; what is exported callers tell apart with errors.Is. All of them cross the border between a process and its client.
 var (
-	// errNoOverlay: the overlay cannot be mounted in a user namespace here (a kernel before 5.11, an upper
-	// directory on a file system without user xattrs or on a network). It comes in a [host.Error] that says what to do.
-	errNoOverlay = errors.New("overlayfs cannot be used")
+	// ErrNoOverlay says that an overlay cannot be mounted in a user namespace here: a kernel before 5.11 or without overlayfs, a file system
+	// that it does not take (a network's, FUSE, an overlay, one without user xattrs), a filter of a container's. It comes in a [host.Error]
+	// that says what to do. A node can then be executed in a copy: see [RootsCopy].
+	ErrNoOverlay = errors.New("overlayfs cannot be used")
 
 	// errTooManyLayers: more Lowers than [MaxLayers].
 	errTooManyLayers = errors.New("too many layers")
@@ -28,7 +29,7 @@ var (
 
 // sentinels are those errors.
 func sentinels() []error {
-	return []error{errNoOverlay, errTooManyLayers, errNotExecutable, errUnsupported, ErrNoEmulation}
+	return []error{ErrNoOverlay, errTooManyLayers, errNotExecutable, errUnsupported, ErrNoEmulation}
 }
 
 // unsupported is the error for a part of a runtime specification.

@@ -10,6 +10,7 @@ const (
 	stageNode     = "chroot.node"
 	stageEmulate  = "chroot.emulate"
 	stageDiagnose = "chroot.diagnose"
+	stageOverlay  = "chroot.overlay"
 )
 
 // A Host executes nodes on this machine, and functions of this program in its namespaces (Start). It may be used by
@@ -43,6 +44,7 @@ func Probe() (*Host, error) {
 func Main() {
 	stage.RegisterAlone(stageNode, runNode, sentinels()...)
 	stage.RegisterAlone(stageEmulate, emulateInside, sentinels()...)
+	stage.RegisterAlone(stageOverlay, overlayInside, sentinels()...)
 	stage.Register(stageDiagnose, diagnoseInside, sentinels()...)
 	stage.Main()
 }

@@ -375,7 +375,7 @@ func TestNodeNoOverlay(t *testing.T) {
 	h := probed(t)
 	r := newRoot(t, h)
 	r.node.Lowers = []string{filepath.Join(r.dir, "missing")}
-	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoOverlay) {
+	if _, _, err := r.try("print"); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoOverlay) {
 		t.Errorf("a missing layer: %v", err)
 	}
 	r.node.Lowers = []string{r.Lower}
@@ -386,10 +386,10 @@ func TestNodeNoOverlay(t *testing.T) {
 	// mqueue is a file system that has no xattrs and is there everywhere.
 	p, err := h.Start(context.Background(), stage.Command{Stage: "test.noxattrs", Args: r.dir, Namespaces: syscall.CLONE_NEWIPC})
 	must(t, err)
-	if err = p.Wait(nil); !errors.Is(err, errNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
+	if err = p.Wait(nil); !errors.Is(err, ErrNoOverlay) || !errors.Is(err, syscall.EOPNOTSUPP) || host.Hint(err) == "" {
 		t.Errorf("no user xattrs: %v (%s)", err, host.Hint(err))
 	}
-	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, errNoOverlay) || host.Hint(err) == "" {
+	if err := explainOverlay(syscall.EINVAL, r.dir, 3); !errors.Is(err, ErrNoOverlay) || host.Hint(err) == "" {
 		t.Errorf("refused: %v (%s)", err, host.Hint(err))
 	}
 }

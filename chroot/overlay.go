@@ -149,7 +149,7 @@ func explainOverlay(err error, upper string, layers int) error {
 		hint = "the store is itself on an overlay (inside a container?): put it on a volume"
 	}
 	return &host.Error{
-		Err:  fmt.Errorf("%w: mount an overlay of %d layers on %s (%s): %w", errNoOverlay, layers, upper, host.FilesystemName(upper), err),
+		Err:  fmt.Errorf("%w: mount an overlay of %d layers on %s (%s): %w", ErrNoOverlay, layers, upper, host.FilesystemName(upper), err),
 		Hint: hint,
 	}
 }
@@ -164,7 +164,7 @@ func checkUserXattrs(dir string) error {
 	}
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return &host.Error{
-			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", errNoOverlay, dir, host.FilesystemName(dir), err),
+			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", ErrNoOverlay, dir, host.FilesystemName(dir), err),
 			Hint: "keep the store on a file system with user xattrs, such as ext4, xfs or btrfs (tmpfs since Linux 6.6): " +
 				"set XTOO_SCRATCH to a directory on one",
 		}

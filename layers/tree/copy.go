@@ -99,7 +99,7 @@ type copier struct {
 	low   *stack
 	root  int
 	apart bool
-	stale bool // it has directories already
+	stale bool               // it has directories already
 	links map[inodeID]string // of lower files with several names, the first one that was copied
 	// linked are the files that are kept apart from others which lower layers have in one with them.
 	linked []string

@@ -38,7 +38,7 @@ func (x *execution) commit(ctx context.Context) (engine.Outcome, error) {
 	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID, Recorded: res.Recorded}); err != nil {
 		return engine.Outcome{}, err
 	}
-	x.r.dirs.Store(l.DiffID, res.Recorded)
+	x.r.dirs.Store(x.dirs.Path(l.DiffID), res.Recorded)
 	out.DiffID = l.DiffID
 	return out, nil
 }
@@ -52,7 +52,7 @@ func (x *execution) capture(ctx context.Context, w *store.LayerWriter) (res tree
 	defer pr.Close() // read only
 	p, err := x.host.Start(ctx, stage.Command{
 		Stage: stageCapture,
-		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Lowers: x.lowers, Epoch: x.job.Epoch, Ran: x.ran},
+		Args:  captureArgs{Upper: x.upper(), Work: x.work(), Copy: x.copy, Lowers: x.lowers, Epoch: x.job.Epoch, Ran: x.ran},
 		Files: []*os.File{pw},
 		Log:   x.r.o.Log,
 	})

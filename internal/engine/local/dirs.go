@@ -14,9 +14,19 @@ import (
 	"xtoo/layers/store"
 )
 
-// dirsOf are the layer directories of the store as this host's map of ids has them.
-func (r *Runner) dirsOf(h *chroot.Host) *store.Dirs {
-	return r.o.Store.Dirs(fmt.Sprintf("%s tier, users %v, groups %v", h.Tier, h.UIDs, h.GIDs))
+// layerDirs are layer directories that are mounted, or only copied from.
+type layerDirs struct {
+	*store.Dirs
+	copied bool
+}
+
+// dirsOf are the layer directories of the store as this host's map of ids has them; copied: those that are never mounted.
+func (r *Runner) dirsOf(h *chroot.Host, copied bool) layerDirs {
+	ids := fmt.Sprintf("%s tier, users %v, groups %v", h.Tier, h.UIDs, h.GIDs)
+	if copied {
+		ids += ", for roots that are copies"
+	}
+	return layerDirs{r.o.Store.Dirs(ids), copied}
 }
 
 // MaxLayers implements [engine.Runner].
@@ -35,7 +45,7 @@ func idsOf(h *chroot.Host) int64 { return min(h.CountUIDs(), h.CountGIDs()) }
 
 // lowerDirs returns the directories of layers, top first, and unpacks those that are missing. recorded says that in one of them
 // are owners or devices that scripts see only where records are read back to them.
-func (r *Runner) lowerDirs(ctx context.Context, dirs *store.Dirs, links []engine.Link) (paths []string, recorded bool, err error) {
+func (r *Runner) lowerDirs(ctx context.Context, dirs layerDirs, links []engine.Link) (paths []string, recorded bool, err error) {
 	paths = make([]string, len(links)) // top first
 	names := make([]digest.Digest, len(links))
 	for i, l := range links {
@@ -61,8 +71,8 @@ func layerDir(l engine.Link, below []digest.Digest) store.LayerDir {
 
 // ensureDir unpacks one layer if its directory is missing or not to be trusted, and says whether it has records that scripts have
 // to be shown. Two builds never unpack the same one. While a build runs nobody removes a directory, so that each is looked at once.
-func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) (recorded bool, err error) {
-	if known, ok := r.dirs.Load(l.Name); ok {
+func (r *Runner) ensureDir(ctx context.Context, dirs layerDirs, l store.LayerDir, lowers []string) (recorded bool, err error) {
+	if known, ok := r.dirs.Load(dirs.Path(l.Name)); ok {
 		recorded, _ := known.(bool) // nothing else is ever stored
 		return recorded, nil
 	}
@@ -77,11 +87,11 @@ func (r *Runner) ensureDir(ctx context.Context, dirs *store.Dirs, l store.LayerD
 			return false, err
 		}
 	}
-	r.dirs.Store(l.Name, found.Recorded)
+	r.dirs.Store(dirs.Path(l.Name), found.Recorded)
 	return found.Recorded, nil
 }
 
-func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir, lowers []string) (store.LayerDir, error) {
+func (r *Runner) makeDir(ctx context.Context, dirs layerDirs, l store.LayerDir, lowers []string) (store.LayerDir, error) {
 	found, ok, changed := dirs.Look(l.Name)
 	if ok {
 		return found, nil // somebody else did it meanwhile
@@ -89,7 +99,12 @@ func (r *Runner) makeDir(ctx context.Context, dirs *store.Dirs, l store.LayerDir
 	if changed != "" {
 		r.o.Events(engine.Event{Kind: engine.EventWarning, Text: changed + " was changed by somebody: its layer is unpacked anew"})
 	}
-	u, err := r.unpackLayer(ctx, l.Layer, unpackArgs{Lowers: slices.Clone(lowers), Whole: true})
+	if !dirs.copied {
+		if err := r.tryOverlay(ctx); err != nil {
+			return l, err
+		}
+	}
+	u, err := r.unpackLayer(ctx, l.Layer, unpackArgs{Lowers: slices.Clone(lowers), Whole: true, Copied: dirs.copied})
 	if err != nil {
 		return l, err
 	}

@@ -23,7 +23,7 @@ import (
 type execution struct {
 	r         *Runner
 	host      *chroot.Host
-	dirs      *store.Dirs
+	dirs      layerDirs
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
@@ -32,6 +32,8 @@ type execution struct {
 	readBack  bool        // see chroot.Node
 	// holder is the directory that becomes a layer's.
 	holder string
+	copy   string // of the root; "": it is an overlay
+	apart  bool   // the names of one file are files of their own in the copy: see tree.ErrLinked
 }
 
 func (x *execution) upper() string { return store.DirIn(x.holder) }
@@ -43,14 +45,24 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	x := &execution{r: r, host: host, dirs: r.dirsOf(host), job: j, site: at}
+	out, err := r.runOn(ctx, host, r.roots.copied.Load(), j, at)
+	if r.roots.fallBack(err, r.o.Events) {
+		out, err = r.runOn(ctx, host, true, j, at)
+	}
+	return out, err
+}
+
+// runOn executes a job in an overlay, or in a copy of its root.
+func (r *Runner) runOn(ctx context.Context, host *chroot.Host, copied bool, j engine.Job, at engine.Site) (engine.Outcome, error) {
+	x := &execution{r: r, host: host, dirs: r.dirsOf(host, copied), job: j, site: at}
+	var err error
 	if x.lowers, x.readBack, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
-	out, err := x.runReading(ctx)
+	out, err := x.runAgain(ctx)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
 	}
@@ -62,20 +74,26 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return out, err
 	}
-	return x.runReading(ctx)
+	return x.runAgain(ctx)
 }
 
-// runReading is run, begun anew with records read back to the script if it turns out to need that.
-func (x *execution) runReading(ctx context.Context) (engine.Outcome, error) {
-	out, err := x.run(ctx)
-	if !errors.Is(err, errUnread) {
-		return out, err
+// runAgain is run, begun anew with records read back to the script, or with the names of one file apart, if it turns out to need that.
+func (x *execution) runAgain(ctx context.Context) (engine.Outcome, error) {
+	for {
+		out, err := x.run(ctx)
+		var text string
+		switch {
+		case errors.Is(err, errUnread) && !x.readBack:
+			x.readBack, text = true, fmt.Sprintf("this script %v: it is begun anew, with these shown to it", errUnread)
+		case errors.Is(err, tree.ErrLinked) && !x.apart:
+			x.apart, text = true, fmt.Sprintf("this script %v: it is begun anew, with each name a file of its own, as changing one makes it in an overlay", tree.ErrLinked)
+		default:
+			return out, err
+		}
+		if _, err := fmt.Fprintf(x.site.Output, "xtoo: %s\n", text); err != nil {
+			return out, err
+		}
 	}
-	if _, err := fmt.Fprintf(x.site.Output, "xtoo: this script %v: it is begun anew, with these shown to it\n", errUnread); err != nil {
-		return out, err
-	}
-	x.readBack = true
-	return x.run(ctx)
 }
 
 // run executes the script and commits what it changed.
@@ -88,6 +106,12 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return out, err
 		}
+	}
+	if x.dirs.copied {
+		if err := x.takeRoot(ctx); err != nil {
+			return out, err
+		}
+		defer func() { x.leaveRoot(ctx, out, err) }()
 	}
 	begun := time.Now()
 	exit, err := x.script(ctx)
@@ -140,7 +164,9 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	if node.Files, err = x.files(); err != nil {
 		return chroot.Exit{}, err
 	}
-	if err := x.prepare(ctx); err != nil {
+	if x.copy != "" {
+		node.Lowers, node.Upper, node.Work = nil, tree.CopiedRoot(x.copy), ""
+	} else if err := x.prepare(ctx); err != nil {
 		return chroot.Exit{}, err
 	}
 	if t := x.job.Limits.Timeout; t > 0 {

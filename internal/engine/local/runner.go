@@ -1,5 +1,6 @@
 // Package local executes jobs on this machine: it fills the socket [engine.Runner] with an overlay of layer directories, which
-// package chroot executes the script on and package layers/tree captures. It must not know what a plan is, or why a job
+// package chroot executes the script on and package layers/tree captures. Where no overlay can be mounted a job has a copy of its
+// root instead (roots.go). It must not know what a plan is, or why a job
 // is to be executed.
 //
 // What it writes, in the store: layer directories (layers/IDS/HEX, from work in progress in tmp/), the layers themselves,
@@ -39,7 +40,8 @@ type Runner struct {
 	o     Options
 	host  func() (*chroot.Host, error) // finds out once what this user may do, when that is first needed
 	found *chroot.Host                 // by host; nil: nothing was asked for
-	dirs  sync.Map                     // names of layer directories that are there
+	dirs  sync.Map                     // paths of layer directories that are there
+	roots roots
 
 	emulating  sync.Mutex
 	emulations map[qemu.Arch]emulationResult
@@ -59,6 +61,10 @@ func New(o Options) *Runner {
 		if err != nil {
 			return nil, fmt.Errorf("find out what this user may do: %w", err)
 		}
+		if r.roots.wanted, err = chroot.WantedRoots(); err != nil {
+			return nil, err
+		}
+		r.roots.copied.Store(r.roots.wanted == chroot.RootsCopy)
 		r.found = h
 		return h, nil
 	})

@@ -146,7 +146,7 @@ func TestStaleDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dirs := r.dirsOf(host)
+	dirs := r.dirsOf(host, false)
 	if _, _, err := r.lowerDirs(t.Context(), dirs, c.Layers); err != nil {
 		t.Fatal(err)
 	}

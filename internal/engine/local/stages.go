@@ -17,6 +17,7 @@ const (
 	stageUnpack  = "unpack"
 	stagePrepare = "prepare"
 	stageCapture = "capture"
+	stageCopy    = "copy"
 	stageRemove  = "remove"
 	stageCompare = "compare"
 )
@@ -25,7 +26,8 @@ const (
 func RegisterStages() {
 	stage.Register(stageUnpack, runUnpack)
 	stage.Register(stagePrepare, runPrepare)
-	stage.Register(stageCapture, runCapture)
+	stage.Register(stageCapture, runCapture, tree.ErrLinked)
+	stage.Register(stageCopy, runCopy)
 	stage.Register(stageRemove, runRemove)
 	stage.Register(stageCompare, runCompare)
 }
@@ -34,7 +36,8 @@ func RegisterStages() {
 type unpackArgs struct {
 	Dir    string   `json:"dir"`
 	Lowers []string `json:"lowers,omitempty"`
-	Whole  bool     `json:"whole"` // lowers are all there is below
+	Whole  bool     `json:"whole"`  // lowers are all there is below
+	Copied bool     `json:"copied"` // see tree.UnpackOptions
 }
 
 func runUnpack(ctx context.Context, s *stage.Stage) error {
@@ -42,7 +45,7 @@ func runUnpack(ctx context.Context, s *stage.Stage) error {
 	if err := s.Args(&a); err != nil {
 		return err
 	}
-	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: a.Whole})
+	res, err := tree.Unpack(ctx, s.File(0), a.Dir, tree.UnpackOptions{Lowers: a.Lowers, Whole: a.Whole, Copied: a.Copied})
 	if errors.Is(err, tree.ErrNoUserXattrs) {
 		return &host.Error{Err: err, Hint: "set XTOO_SCRATCH to a directory on ext4, xfs, btrfs or (Linux 6.6 or newer) tmpfs"}
 	}
@@ -69,6 +72,7 @@ func runPrepare(_ context.Context, s *stage.Stage) error {
 type captureArgs struct {
 	Upper  string    `json:"upper"`
 	Work   string    `json:"work"`
+	Copy   string    `json:"copy"` // of the root, where the change is; "": it is in Upper
 	Lowers []string  `json:"lowers"`
 	Epoch  time.Time `json:"epoch"`
 	// Ran is when the script ran.
@@ -84,11 +88,19 @@ func runCapture(ctx context.Context, s *stage.Stage) error {
 	if err := tree.RemoveAll(ctx, a.Work); err != nil {
 		return err
 	}
+	var skipped []tree.Note
+	if a.Copy != "" {
+		var err error
+		if skipped, err = tree.TakeChanges(ctx, a.Copy, a.Upper, a.Lowers); err != nil {
+			return err
+		}
+	}
 	out := s.File(0)
-	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch, Ran: a.Ran})
+	res, err := tree.Capture(ctx, out, a.Upper, a.Lowers, tree.CaptureOptions{Epoch: a.Epoch, Ran: a.Ran, Copied: a.Copy != ""})
 	if err != nil {
 		return err
 	}
+	res.Skipped = append(skipped, res.Skipped...)
 	if err := out.Close(); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 type Unpacking struct {
 	r      *Runner
 	host   *chroot.Host
-	dirs   *store.Dirs
+	dirs   layerDirs
 	holder string // what becomes a layer's directory
 	w      *os.File
 	p      *stage.Process
@@ -35,7 +35,11 @@ type Unpacking struct {
 
 // Unpack starts to unpack a layer that lies on nothing. The caller calls Adopt when all is written, and Abort in any case.
 func (r *Runner) Unpack(ctx context.Context) (*Unpacking, error) {
-	return r.unpackOn(ctx, "the base", unpackArgs{Whole: true})
+	copied, err := r.copies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.unpackOn(ctx, "the base", unpackArgs{Whole: true, Copied: copied})
 }
 
 // unpackOn starts to unpack a layer, which what names, onto the directories that args names. Where it is unpacked to
@@ -65,7 +69,7 @@ func (r *Runner) unpackOn(ctx context.Context, what string, args unpackArgs) (*U
 	if err != nil {
 		return nil, errors.Join(err, pw.Close())
 	}
-	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host), holder: holder, w: pw, p: p, what: what}, nil
+	return &Unpacking{r: r, host: host, dirs: r.dirsOf(host, args.Copied), holder: holder, w: pw, p: p, what: what}, nil
 }
 
 // Write takes the next bytes of the layer's tar stream. Its error may be that of a stage that has ended: see Explain.

@@ -27,14 +27,22 @@ func (r *Runner) Verify(ctx context.Context, tell func(text string)) (Verified, 
 	if err != nil {
 		return v, err
 	}
-	dirs := r.dirsOf(host)
+	for _, copied := range []bool{false, true} {
+		if err := r.verifyAll(ctx, r.dirsOf(host, copied), &v, tell); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+func (r *Runner) verifyAll(ctx context.Context, dirs layerDirs, v *Verified, tell func(text string)) error {
 	list, err := dirs.List()
 	if err != nil {
-		return v, err
+		return err
 	}
 	for _, l := range list {
 		if err := ctx.Err(); err != nil {
-			return v, err
+			return err
 		}
 		what, err := r.verify(ctx, dirs, l)
 		switch {
@@ -49,15 +57,15 @@ func (r *Runner) Verify(ctx context.Context, tell func(text string)) (Verified, 
 			v.Compared++
 		}
 		if err != nil {
-			return v, fmt.Errorf("verify layer directory %s: %w", l.Name, err)
+			return fmt.Errorf("verify layer directory %s: %w", l.Name, err)
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // verify unpacks the layer of a directory beside it, and puts that in its place if it is not the same. It says what is not.
-func (r *Runner) verify(ctx context.Context, dirs *store.Dirs, l store.Listed) (what string, err error) {
-	on := unpackArgs{Whole: l.Alone || len(l.Below) > 0}
+func (r *Runner) verify(ctx context.Context, dirs layerDirs, l store.Listed) (what string, err error) {
+	on := unpackArgs{Whole: l.Alone || len(l.Below) > 0, Copied: dirs.copied}
 	for _, name := range l.Below {
 		if !dirs.Has(name) {
 			return "", store.ErrNoLayer // and it cannot be unpacked on nothing

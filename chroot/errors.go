@@ -3,6 +3,8 @@ package chroot
 import (
 	"errors"
 	"fmt"
+
+	"xtoo/layers/inode"
 )
 
 // Kinds of errors; what is exported callers tell apart with errors.Is. All of them cross the border between a process and its client.
@@ -29,7 +31,7 @@ var (
 
 // sentinels are those errors.
 func sentinels() []error {
-	return []error{ErrNoOverlay, errTooManyLayers, errNotExecutable, errUnsupported, ErrNoEmulation}
+	return []error{ErrNoOverlay, inode.ErrNoUserXattrs, errTooManyLayers, errNotExecutable, errUnsupported, ErrNoEmulation}
 }
 
 // unsupported is the error for a part of a runtime specification.

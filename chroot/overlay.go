@@ -164,7 +164,7 @@ func checkUserXattrs(dir string) error {
 	}
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return &host.Error{
-			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", ErrNoOverlay, dir, host.FilesystemName(dir), err),
+			Err: fmt.Errorf("%w: %s (%s) does not hold user xattrs: %w", ErrNoOverlay, dir, host.FilesystemName(dir), &noXattrsError{err}),
 			Hint: "keep the store on a file system with user xattrs, such as ext4, xfs or btrfs (tmpfs since Linux 6.6): " +
 				"set XTOO_SCRATCH to a directory on one",
 		}
@@ -174,6 +174,11 @@ func checkUserXattrs(dir string) error {
 	}
 	return nil
 }
+
+// noXattrsError is an error that is [inode.ErrNoUserXattrs] without saying it once more.
+type noXattrsError struct{ error }
+
+func (e *noXattrsError) Unwrap() []error { return []error{e.error, inode.ErrNoUserXattrs} }
 
 // openPath opens a file for its name only, whatever it is.
 func openPath(path string, flags int) (*os.File, error) {

@@ -33,19 +33,27 @@ func isLocalDisk(name, release string) bool {
 }
 
 // Scratch finds a directory for layer directories where the file system of a store cannot hold them: one of this user's own,
-// and for this store alone, on a disk of this machine. It makes the directory that holds it. "" where the store's own will do, or there is none.
+// and for this store alone, on a disk of this machine; or, where there is none, on an overlay. It makes the directory that holds it. "" where the store's own will do, or there is none.
 func Scratch(storeDir string) string {
 	near, err := NearestDir(storeDir)
-	if err != nil || holdsLayers(FilesystemName(near), KernelRelease()) {
+	if err != nil {
 		return ""
 	}
-	return scratchIn([]string{os.TempDir(), "/var/tmp", "/tmp"}, storeDir)
+	name, release, places := FilesystemName(near), KernelRelease(), []string{os.TempDir(), "/var/tmp", "/tmp"}
+	if holdsLayers(name, release) {
+		return ""
+	}
+	dir := scratchIn(places, storeDir, func(name string) bool { return isLocalDisk(name, release) })
+	if dir == "" && name != "overlay" { // on an overlay roots can be copied, at least, and faster than over a network
+		dir = scratchIn(places, storeDir, func(name string) bool { return name == "overlay" })
+	}
+	return dir
 }
 
-func scratchIn(places []string, storeDir string) string {
+func scratchIn(places []string, storeDir string, will func(filesystem string) bool) string {
 	sum := sha256.Sum256([]byte(storeDir))
 	for _, place := range places {
-		if !filepath.IsAbs(place) || !isLocalDisk(FilesystemName(place), KernelRelease()) {
+		if !filepath.IsAbs(place) || !will(FilesystemName(place)) {
 			continue
 		}
 		if dir := filepath.Join(place, "xtoo-"+ownName()); makeOwn(dir) == nil {

@@ -38,25 +38,26 @@ func TestScratch(t *testing.T) {
 	if !isLocalDisk(FilesystemName(place), KernelRelease()) {
 		testutil.SkipOrFail(t, "the temporary directory is on %s", FilesystemName(place))
 	}
-	one, other := scratchIn([]string{"relative", "/proc", place}, "/a/store"), scratchIn([]string{place}, "/b/store")
+	onDisk := func(name string) bool { return isLocalDisk(name, KernelRelease()) }
+	one, other := scratchIn([]string{"relative", "/proc", place}, "/a/store", onDisk), scratchIn([]string{place}, "/b/store", onDisk)
 	if filepath.Dir(filepath.Dir(one)) != place || one == other || filepath.Dir(one) != filepath.Dir(other) {
 		t.Fatalf("%q, %q", one, other)
 	}
 	if info, err := os.Stat(filepath.Dir(one)); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if again := scratchIn([]string{place}, "/a/store"); again != one {
+	if again := scratchIn([]string{place}, "/a/store", onDisk); again != one {
 		t.Errorf("%q, then %q", one, again)
 	}
 	// What anybody could write to, or a link, is not taken.
 	must(t, os.Chmod(filepath.Dir(one), 0o777))
-	if dir := scratchIn([]string{place}, "/a/store"); dir != "" {
+	if dir := scratchIn([]string{place}, "/a/store", onDisk); dir != "" {
 		t.Errorf("took %q", dir)
 	}
 	must(t, os.Rename(filepath.Dir(one), place+"/elsewhere"))
 	must(t, os.Chmod(place+"/elsewhere", 0o700))
 	must(t, os.Symlink(place+"/elsewhere", filepath.Dir(one)))
-	if dir := scratchIn([]string{place}, "/a/store"); dir != "" {
+	if dir := scratchIn([]string{place}, "/a/store", onDisk); dir != "" {
 		t.Errorf("took %q", dir)
 	}
 	if dir := Scratch(place); dir != "" {

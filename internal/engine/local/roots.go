@@ -57,7 +57,7 @@ func (r *Runner) tryOverlay(ctx context.Context) error {
 			defer r.discard(ctx, dir)
 			err = h.TryOverlay(ctx, dir)
 		}
-		if errors.Is(err, chroot.ErrNoOverlay) {
+		if errors.Is(err, chroot.ErrNoOverlay) && !errors.Is(err, tree.ErrNoUserXattrs) {
 			r.roots.why = err
 		} else if err != nil {
 			r.o.Log.Debug("cannot try to mount an overlay", "error", err) // what needs one will say it
@@ -72,20 +72,19 @@ func (r *Runner) copies(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if !r.roots.copied.Load() {
-		if err := r.tryOverlay(ctx); !r.roots.fallBack(err, r.o.Events) && err != nil {
-			return false, err
-		}
+		r.roots.fallBack(r.tryOverlay(ctx), r.o.Events)
 	}
 	return r.roots.copied.Load(), nil
 }
 
 // fallBack makes the roots copies from now on if err says that they have to be, and reports whether it does.
 func (s *roots) fallBack(err error, tell engine.Sink) bool {
-	if !errors.Is(err, chroot.ErrNoOverlay) || s.wanted == chroot.RootsOverlay || s.wanted == chroot.RootsCopy {
+	// Without user xattrs there are no layer directories to copy from either.
+	if s.wanted != chroot.RootsAuto || !errors.Is(err, chroot.ErrNoOverlay) || errors.Is(err, tree.ErrNoUserXattrs) {
 		return false
 	}
 	if !s.copied.Swap(true) {
-		text := fmt.Sprintf("%v: scripts are executed in copies of their roots, with the same result. The first of each chain waits for the copy, which takes as much of the disk as the root", err)
+		text := fmt.Sprintf("%v: scripts are executed in copies of their roots, with the same result. A copy takes its time, and as much of the disk as the root", err)
 		if hint := host.Hint(err); hint != "" {
 			text += ". To do without: " + hint
 		}

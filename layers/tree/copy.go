@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -14,12 +15,14 @@ import (
 // Where no overlay can be mounted a script changes a copy of what one would show. A directory holds such a copy:
 //
 //	AT/root     the copy, which becomes the root of a script
+//	AT/names    other names of files, see below
 //	AT/state    what [CopyRoot] has made: for each path the file's inode number and its times of change and birth, by which
 //	            [TakeChanges] sees what a script has touched without reading anything, and then what is out of date in the copy
 //
 // In an overlay a lower layer's hard links come apart when one of their names is changed, and are one file until then. In the copy they
 // are one file in earnest, so that whoever looks sees the same; a script that changes one has changed all, which [ErrLinked] says: it
-// has to be begun anew on a copy in which they are files of their own.
+// has to be begun anew on a copy in which they are files of their own. There each has one more name out of the script's reach, so that it
+// is not told from one of several names by their number, as cp does; what compares inode numbers sees the difference.
 
 // ErrLinked says that a script has changed a file that has several names in lower layers, and that nobody can tell by which of them.
 var ErrLinked = errors.New("changes files that have several names")
@@ -30,6 +33,9 @@ type CopyResult struct {
 	Bytes  int64 `json:"bytes"`  // of regular files
 	Shared bool  `json:"shared"` // the file system shares the data of copies with what they were copied from
 }
+
+// otherNames is a directory beside the copy.
+const otherNames = "names"
 
 // CopiedRoot returns the copy in a directory that [CopyRoot] was given.
 func CopiedRoot(at string) string { return filepath.Join(at, "root") }
@@ -55,7 +61,16 @@ func copyRoot(ctx context.Context, at string, lowers []string, apart bool) (Copy
 		return CopyResult{}, err
 	}
 	defer c.close()
-	c.apart = apart
+	if c.apart = apart; apart {
+		names := filepath.Join(at, otherNames)
+		if err := unix.Mkdir(names, 0o700); err != nil {
+			return c.res, fmt.Errorf("make %s: %w", names, err)
+		}
+		if c.names, err = inode.OpenRoot(names); err != nil {
+			return c.res, err
+		}
+		defer inode.CloseFD(c.names)
+	}
 	if err := c.dir(c.low.root(), c.root, "", nil); err != nil {
 		return c.res, err
 	}
@@ -63,7 +78,7 @@ func copyRoot(ctx context.Context, at string, lowers []string, apart bool) (Copy
 }
 
 // RefreshCopy brings a copy from which [TakeChanges] has taken what a script changed to what an overlay mount of lowers would show:
-// those of before, or with the layer that [Capture] made of the changes on top. It costs that of the changes, and a look at each file.
+// those of before, or with the layer that [Capture] made of the changes on top. A copy that was made with apart cannot be brought there. It costs that of the changes, and a look at each file.
 // After an error at is fit for [RemoveAll] only.
 func RefreshCopy(ctx context.Context, at string, lowers []string) (CopyResult, error) {
 	res, err := refreshCopy(ctx, at, lowers)
@@ -78,12 +93,14 @@ func refreshCopy(ctx context.Context, at string, lowers []string) (CopyResult, e
 	if err != nil {
 		return CopyResult{}, err
 	}
+	if s.Apart {
+		return CopyResult{}, errors.New("it has files of their own for the names of one")
+	}
 	c, err := newCopier(ctx, CopiedRoot(at), lowers)
 	if err != nil {
 		return CopyResult{}, err
 	}
 	defer c.close()
-	c.apart = s.Apart
 	c.stale = true
 	if s.Changed != nil {
 		if err := c.dir(c.low.root(), c.root, "", s.Changed); err != nil {
@@ -100,6 +117,7 @@ type copier struct {
 	root  int
 	apart bool
 	stale bool               // it has directories already
+	names int                // directory for other names, when apart
 	links map[inodeID]string // of lower files with several names, the first one that was copied
 	// linked are the files that are kept apart from others which lower layers have in one with them.
 	linked []string
@@ -148,7 +166,7 @@ func (c *copier) finish(at string, lowers []string) error {
 
 // dir copies what is in a merged directory; with only, the names in that, where there is nothing in their places but directories.
 func (c *copier) dir(low *mergedDir, fd int, path string, only *changed) error {
-	names, err := c.names(low, only)
+	names, err := namesOf(low, only)
 	if err != nil {
 		return wrapPath(path, err)
 	}
@@ -181,7 +199,7 @@ func (c *copier) dir(low *mergedDir, fd int, path string, only *changed) error {
 	return nil
 }
 
-func (c *copier) names(low *mergedDir, only *changed) ([]string, error) {
+func namesOf(low *mergedDir, only *changed) ([]string, error) {
 	if only == nil {
 		return low.names()
 	}
@@ -222,7 +240,8 @@ func (c *copier) subdir(low *mergedDir, e mergedEntry, fd int, path string, only
 // file copies what is no directory.
 func (c *copier) file(e mergedEntry, fd int, path string) error {
 	id := inodeID{e.st.Dev, e.st.Ino}
-	if e.st.Nlink > 1 && c.apart {
+	apart := e.st.Nlink > 1 && c.apart
+	if apart {
 		c.linked = append(c.linked, path)
 	} else if e.st.Nlink > 1 {
 		if first, ok := c.links[id]; ok {
@@ -236,7 +255,11 @@ func (c *copier) file(e mergedEntry, fd int, path string) error {
 	}
 	defer from.Close()
 	c.res.Files++
-	return wrapPath(path, c.clone(from, fd, e.name, &e.st))
+	err = c.clone(from, fd, e.name, &e.st)
+	if err == nil && apart {
+		err = unix.Linkat(fd, e.name, c.names, strconv.Itoa(len(c.linked)), 0)
+	}
+	return wrapPath(path, err)
 }
 
 // clone makes a copy of a file under a name where there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -63,9 +64,14 @@ func (t *taker) take(at, upper string, lowers []string) error {
 	if err := t.scan(fds[0], ".", "", top); err != nil {
 		return err
 	}
-	split, err := t.checkLinks(fds[0], low)
+	split, err := t.checkLinks(fds[0])
 	if err != nil {
 		return err
+	}
+	if t.state.Apart {
+		if err := RemoveAll(t.ctx, filepath.Join(at, otherNames)); err != nil {
+			return err
+		}
 	}
 	if err := t.dir(top, fds, "", low.root()); err != nil {
 		return err

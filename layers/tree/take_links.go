@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -12,17 +11,17 @@ import (
 	"xtoo/layers/inode"
 )
 
-// checkLinks looks after the files of lower layers that have several names. Where one was changed, or has a name that it did not have, nobody
+// checkLinks looks after the files of lower layers that have several names. Where one was touched, or has a name that it did not have, nobody
 // can tell what an overlay would have made of that: [ErrLinked]. It returns the names that came with a directory which was moved: what moves a
 // directory in an overlay copies it, and so makes one file of those below it, which the others have no part in.
-func (t *taker) checkLinks(root int, low *stack) (split [][]string, err error) {
+func (t *taker) checkLinks(root int) (split [][]string, err error) {
 	if t.state.Apart {
 		return nil, nil
 	}
 	for ino, paths := range t.links {
 		origins := t.origins[ino]
 		stray := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return slices.Contains(origins, p) })
-		same, err := t.untouched(root, low, paths[0], origins[0], len(stray) > 0)
+		same, err := t.untouched(root, paths[0], origins[0])
 		if err != nil {
 			return nil, wrapPath(paths[0], err)
 		}
@@ -55,48 +54,16 @@ func (t *taker) movedWith(path string, origins []string) (dir string, ok bool) {
 	return "", false
 }
 
-// untouched reports whether a file of the copy is still what the lower layers have. Only one that something was done to is looked at.
-func (t *taker) untouched(root int, low *stack, path, origin string, look bool) (bool, error) {
+// untouched reports whether nothing was done to a file since it was copied: not even that one of its names went, which cannot be told from
+// what was done by one name and undone by another.
+func (t *taker) untouched(root int, path, origin string) (bool, error) {
 	dir, name, err := openIn(root, path)
 	if err != nil {
 		return false, err
 	}
 	defer inode.CloseFD(dir)
 	id, _, err := identify(dir, name)
-	if err != nil || id.Changed == t.state.Files[origin].Changed && !look {
-		return err == nil, err
-	}
-	st, err := inode.StatAt(dir, name)
-	if err != nil {
-		return false, err
-	}
-	h, err := inode.Open(dir, name, &st)
-	if err != nil {
-		return false, err
-	}
-	defer h.Close()
-	m, err := inode.ReadMeta(h, &st)
-	if err != nil {
-		return false, err
-	}
-	e, ok, done, err := low.find(origin)
-	defer func() { done() }()
-	if err != nil || !ok {
-		return false, errors.Join(err, unix.ENOENT)
-	}
-	was, lh, err := e.meta()
-	if err != nil {
-		return false, err
-	}
-	defer lh.Close()
-	if !inode.SameMeta(m, was) || !m.ModTime.Equal(was.ModTime) {
-		return false, nil
-	}
-	if !m.IsRegular() {
-		return true, nil
-	}
-	var bufs [2][]byte
-	return inode.SameContent(t.ctx, h.FD, lh.FD, &bufs)
+	return err == nil && id.Changed == t.state.Files[origin].Changed, err
 }
 
 // split makes one file of its own of some names in the upper directory.

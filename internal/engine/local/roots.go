@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"xtoo/chroot"
 	"xtoo/chroot/host"
@@ -107,6 +108,18 @@ func (x *execution) takeRoot(ctx context.Context) error {
 		}
 		x.r.o.Log.Debug("a copy of a root is made anew", "error", err)
 	}
+	err := x.newRoot(ctx)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		if idle := x.r.roots.shrink(0); len(idle) > 0 {
+			x.r.discard(ctx, idle...)
+			err = x.newRoot(ctx)
+		}
+	}
+	return err
+}
+
+// newRoot makes a new copy.
+func (x *execution) newRoot(ctx context.Context) error {
 	at, err := x.r.o.Store.MakeTemp("root")
 	if err != nil {
 		return err
@@ -127,7 +140,8 @@ func (x *execution) leaveRoot(ctx context.Context, out engine.Outcome, err error
 		x.r.discard(ctx, at)
 		return
 	}
-	x.r.discard(ctx, x.r.roots.keep(idleRoot{at, x.rootKey(out.DiffID)})...)
+	x.r.roots.keep(idleRoot{at, x.rootKey(out.DiffID)})
+	x.r.discard(ctx, x.r.roots.shrink(maxIdle)...)
 }
 
 // rootKey names what the layer directories of the execution show, with the layer on top, which may be "".
@@ -152,12 +166,17 @@ func (s *roots) take(key string) string {
 	return at
 }
 
-// keep keeps a copy, and returns those that the caller is to remove for it.
-func (s *roots) keep(one idleRoot) (gone []string) {
+func (s *roots) keep(one idleRoot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle = append(s.idle, one)
-	for len(s.idle) > maxIdle {
+}
+
+// shrink leaves so many copies, those used last, and returns the others for the caller to remove.
+func (s *roots) shrink(left int) (gone []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.idle) > left {
 		gone = append(gone, s.idle[0].at)
 		s.idle = slices.Delete(s.idle, 0, 1)
 	}

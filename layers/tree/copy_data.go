@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -92,6 +91,3 @@ func openIn(root int, path string) (dir int, base string, err error) {
 	}
 	return fd, base, nil
 }
-
-// isGone reports whether there is nothing of a name.
-func isGone(err error) bool { return errors.Is(err, unix.ENOENT) }

@@ -189,6 +189,13 @@ func TestGroupsStay(t *testing.T) {
 		stat /c/m /c/g /a/y /c/d /c/d/h`,
 		"/c/m 104755 0:33 rdev 0 size 1 links 1", "/c/g 100644 0:33 rdev 0 size 1 links 2", "/a/y 100644 0:0 rdev 0 size 1 links 1",
 		"/c/d 42755 0:33 rdev 0 size 0 links 2", "/c/d/h 100644 0:33 rdev 0 size 1 links 1")
+	// Without the bit: what is there keeps its group, what comes does not get it.
+	r.lines(`mkdir /s ; chown /s 0 33 ; chmod /s 2775 ; write /s/f x ; symlink f /s/l ; mkdir /s/d ; write /s/d/g x ; chown /s/f 7 -1 ; chmod /s 755 ; write /s/n x ;
+		write /s/d/h x ; stat /s/f /s/l /s/d /s/d/g /s/d/h /s/n ; chmod /s/d 700 ; write /s/d/n x ; stat /s/d/g /s/d/h /s/d/n ; chmod /s 2755 ; write /s/o x ; stat /s/f /s/n /s/o`,
+		"/s/f 100644 7:33 rdev 0 size 1 links 1", "/s/l 120777 0:33 rdev 0 size 1 links 1", "/s/d 42755 0:33 rdev 0 size 0 links 2",
+		"/s/d/g 100644 0:33 rdev 0 size 1 links 1", "/s/d/h 100644 0:33 rdev 0 size 1 links 1", "/s/n 100644 0:0 rdev 0 size 1 links 1",
+		"/s/d/g 100644 0:33 rdev 0 size 1 links 1", "/s/d/h 100644 0:33 rdev 0 size 1 links 1", "/s/d/n 100644 0:0 rdev 0 size 1 links 1",
+		"/s/f 100644 7:33 rdev 0 size 1 links 1", "/s/n 100644 0:0 rdev 0 size 1 links 1", "/s/o 100644 0:33 rdev 0 size 1 links 1")
 	r.lines(`unnamed /a /a/u ; stat /a/u`, "/a/u 100644 0:33 rdev 0 size 0 links 1")
 }
 

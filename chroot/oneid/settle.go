@@ -15,13 +15,12 @@ import (
 
 // settleCalls are those before which that is done. The kernel then executes them.
 func (m Mode) settleCalls() []call {
-	setgid := func(arg int) [][]test { return [][]test{{is(arg, unix.S_ISGID, unix.S_ISGID)}} }
 	const cwd, nofollow = unix.AT_FDCWD, unix.AT_SYMLINK_NOFOLLOW
 	return []call{
-		{name: "chmod", nr: numbers{90, 15, none, 15}, when: setgid(1), do: func(r *request) answer { return r.beforeSetgid(r.named(cwd, 0, 0)) }},
-		{name: "fchmod", nr: numbers{91, 94, 52, 94}, when: setgid(1), do: func(r *request) answer { return r.beforeSetgid(r.numbered(r.fd(0))) }},
-		{name: "fchmodat", nr: numbers{268, 306, 53, 333}, when: setgid(2), do: func(r *request) answer { return r.beforeSetgid(r.named(r.fd(0), 1, 0)) }},
-		{name: "fchmodat2", nr: everywhere(452), when: setgid(2), do: func(r *request) answer { return r.beforeSetgid(r.named(r.fd(0), 1, int(r.u32(3)))) }},
+		{name: "chmod", nr: numbers{90, 15, none, 15}, do: func(r *request) answer { return r.beforeChmod(r.u32(1))(r.named(cwd, 0, 0)) }},
+		{name: "fchmod", nr: numbers{91, 94, 52, 94}, do: func(r *request) answer { return r.beforeChmod(r.u32(1))(r.numbered(r.fd(0))) }},
+		{name: "fchmodat", nr: numbers{268, 306, 53, 333}, do: func(r *request) answer { return r.beforeChmod(r.u32(2))(r.named(r.fd(0), 1, 0)) }},
+		{name: "fchmodat2", nr: everywhere(452), do: func(r *request) answer { return r.beforeChmod(r.u32(2))(r.named(r.fd(0), 1, int(r.u32(3)))) }},
 		{name: "rename", nr: numbers{82, 38, none, 38}, do: func(r *request) answer { return r.beforeMove(cwd, 0, cwd, 1, nofollow) }},
 		{name: "renameat", nr: numbers{264, 302, 38, 329}, do: func(r *request) answer { return r.beforeMove(r.fd(0), 1, r.fd(2), 3, nofollow) }},
 		{name: "renameat2", nr: numbers{316, 353, 276, 382}, do: func(r *request) answer {
@@ -41,16 +40,23 @@ func (m Mode) settleCalls() []call {
 	}
 }
 
-// beforeSetgid is before a chmod that sets the bit: what is in the directory has not been passed on its group.
-func (r *request) beforeSetgid(f *file, err error) answer {
-	if err != nil {
+// beforeChmod is before a chmod. Where it sets the bit, what is in the directory has not been passed on its group; where it takes the
+// bit away, what is there has.
+func (r *request) beforeChmod(mode uint32) func(f *file, err error) answer {
+	return func(f *file, err error) answer {
+		if err != nil {
+			return proceed()
+		}
+		defer f.close()
+		if f.st.Mode&unix.S_IFMT != unix.S_IFDIR || (f.st.Mode^mode)&unix.S_ISGID == 0 {
+			return proceed()
+		}
+		none := inode.Inheritance{}
+		if in := f.passing(); mode&unix.S_ISGID != 0 || in != none {
+			r.settled(f.settleAll(in)) // in is none where the bit is not there
+		}
 		return proceed()
 	}
-	defer f.close()
-	if f.st.Mode&unix.S_IFMT == unix.S_IFDIR && f.st.Mode&unix.S_ISGID == 0 {
-		r.settled(f.settleAll(inode.Inheritance{}))
-	}
-	return proceed()
 }
 
 // settled notes what could not be done: the call goes on all the same.

@@ -47,7 +47,7 @@ func newAnswers(a *nodeArgs, g *guest, giveUp func(), log *slog.Logger) (*answer
 		given.unread.Store(true)
 		giveUp()
 	}
-	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Unread: unread, Log: log})
+	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Lists: a.Lists, Unread: unread, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}

@@ -87,6 +87,10 @@ type Node struct {
 	// asks for it; with one id it is always done.
 	ReadBack bool
 
+	// Lists: directories of Lowers have default access control lists. With one id what these say of other ids is given to what is
+	// made there, which costs some microseconds for each.
+	Lists bool
+
 	// Emulation says how the root's programs are executed: what [Host.Emulate] found for their architecture. The
 	// zero value executes them as this machine's own.
 	Emulation Emulation
@@ -137,6 +141,7 @@ type nodeArgs struct {
 	Grace       time.Duration
 	OwnResolver bool
 	ReadBack    bool
+	Lists       bool
 	Group       groupArgs  // files from 1 on
 	Trees       trees      // the files behind those
 	TTYGid      bool       // group 5 (tty) is mapped
@@ -236,7 +241,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Lists: n.Lists,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

@@ -128,6 +128,34 @@ func TestAttributesAreAnswered(t *testing.T) {
 	})
 }
 
+// TestDefaultLists: what is made below a directory with a default list of access has the list that the kernel would give it, in each tier.
+func TestDefaultLists(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		if h.Tier == host.TierMapped && !h.HasUID(1000) {
+			t.Skip("needs a range of ids that has 1000")
+		}
+		r := ownerRoot(t, h)
+		list := func(name, owner, mask, other string) string {
+			return name + ` "\x02\x00\x00\x00\x01\x00` + owner + `\x00\xff\xff\xff\xff\x02\x00\a\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00` +
+				mask + `\x00\xff\xff\xff\xff \x00` + other + `\x00\xff\xff\xff\xff"`
+		}
+		const access, def = "system.posix_acl_access", "system.posix_acl_default"
+		r.lines(`umask 077 ; mkdir /d ; chmod /d 777 ; default /d 1000 ; make /d/f 666 ; make /d/g 640 ; mkdir /d/e ; symlink f /d/l ; stat /d/f /d/g /d/e /d/l ;
+			getxattr /d/f system.posix_acl_access ; getxattr /d/g system.posix_acl_access ; getxattr /d/e system.posix_acl_access ; getxattr /d/e system.posix_acl_default`,
+			"/d/f 100664 0:0 rdev 0 size 0 links 1", "/d/g 100640 0:0 rdev 0 size 0 links 1", "/d/e 40654 0:0 rdev 0 size 0 links 2", "/d/l 120777 0:0 rdev 0 size 1 links 1",
+			list(access, `\x06`, `\x06`, `\x04`), list(access, `\x06`, `\x04`, `\x00`), list(access, `\x06`, `\x05`, `\x04`), list(def, `\x06`, `\a`, `\x04`))
+		// In the next node, from the lower layer; then as another user.
+		r.node.Lowers, r.node.Lists = append([]string{r.node.Upper}, r.node.Lowers...), true
+		r.node.Upper = r.dir + "/upper2"
+		r.mkdir("upper2")
+		r.lines(`make /d/e/h 666 ; getxattr /d/e/h system.posix_acl_access ; rename /d/e/h /h ; getxattr /h system.posix_acl_access ; make /i 666 ; getxattr /i system.posix_acl_access ;
+			mknod /d/null c 666 1 3 ; stat /d/null ; getxattr /d/null system.posix_acl_access ; as 7 ; make /d/j 666 ; stat /d/j ; getxattr /d/j system.posix_acl_access`,
+			list(access, `\x06`, `\x06`, `\x04`), list(access, `\x06`, `\x06`, `\x04`), "getxattr /i system.posix_acl_access: error: no data available",
+			"/d/null 20664 0:0 rdev 259 size 0 links 1", list(access, `\x06`, `\x06`, `\x04`),
+			"/d/j 100664 7:0 rdev 0 size 0 links 1", list(access, `\x06`, `\x06`, `\x04`))
+	})
+}
+
 // TestEveryABI: programs of 32 bits are answered as others are.
 func TestEveryABI(t *testing.T) {
 	if runtime.GOARCH != "amd64" {

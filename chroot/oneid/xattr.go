@@ -192,7 +192,10 @@ func (f *file) setACL(name string, value []byte) answer {
 		if f.st.Mode&unix.S_IFMT != unix.S_IFDIR {
 			return answer{errno: unix.EACCES}
 		}
-		f.r.w.lost.add("what a directory's default list of access, with ids that this user does not have, gives to new files")
+		if !m.single() {
+			f.r.w.lost.add("what a directory's default list of access, with ids that this user does not have, gives to new files")
+		}
+		f.r.w.lists.Store(true)
 	} else if err := unix.Chmod(f.name(), f.st.Mode&0o7000|perm); err != nil {
 		return fail(err)
 	}

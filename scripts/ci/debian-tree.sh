@@ -79,7 +79,7 @@ scripts:
     run: |
       #!/bin/bash -ex
       # Roots below this one, other mounts, other owners of a package's files.
-      mkdir -p /srv/root; tar -C / -c --one-file-system bin lib lib64 usr/bin usr/sbin usr/lib etc/passwd etc/group etc/shadow etc/gshadow etc/login.defs etc/nsswitch.conf etc/pam.d 2>/dev/null | tar -C /srv/root -xp
+      mkdir -p /srv/root; tar -C / -c --one-file-system bin lib lib64 usr/bin usr/sbin usr/lib usr/lib64 etc/passwd etc/group etc/shadow etc/gshadow etc/login.defs etc/nsswitch.conf etc/pam.d 2>/dev/null | tar -C /srv/root -xp
       useradd -R /srv/root -m -u 1600 -U -d /home/below below; mkdir -p /srv/root/home /srv/root/srv
       chroot /srv/root install -d -o below -g mail -m 2775 /srv/of; chroot /srv/root install -o 499 -g 8 -m 4755 /usr/bin/true /srv/of/true
       chroot --userspec=below:mail /srv/root sh -c 'id -u > /srv/of/id; mkdir /srv/of/dir'

@@ -2,6 +2,7 @@ package oneid
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -111,6 +112,25 @@ func (t *credTable) set(pid int, c cred) error {
 	_, err = locksLimit(pid, &limit)
 	return err
 }
+
+// Begin has the process that this one starts next begin as another user than 0, as if it had become that before it was executed. It
+// is called before the filter is installed. Until [Supervisor.Begun] all that is started does.
+func (s *Supervisor) Begin(uid, gid uint32, groupIDs []uint32) error {
+	c, errno := s.creds.root.setGroups(groupIDs)
+	if errno == 0 {
+		c, errno = c.setID(groups, gid)
+	}
+	if errno == 0 {
+		c, errno = c.setID(users, uid)
+	}
+	if errno != 0 {
+		return errno
+	}
+	return s.creds.set(os.Getpid(), c)
+}
+
+// Begun ends what [Supervisor.Begin] began. It is not called on a thread with the filter.
+func (s *Supervisor) Begun() error { return s.creds.set(os.Getpid(), s.creds.root) }
 
 // locksLimit reads and, where next is not nil, sets a process's RLIMIT_LOCKS.
 func locksLimit(pid int, next *unix.Rlimit) (unix.Rlimit, error) {

@@ -48,6 +48,9 @@ func (r *request) stat(dirfd, pathArg, flags, result int, encode encoder) answer
 	if flags&^statFlags != 0 {
 		return proceed()
 	}
+	if err := r.unreachable(dirfd, pathArg); err != nil {
+		return fail(err)
+	}
 	fd, err := r.openArg(dirfd, pathArg, flags)
 	if err != nil {
 		return proceed() // with the kernel's own word for it
@@ -140,6 +143,9 @@ func (r *request) statx() answer {
 	const sync = unix.AT_STATX_FORCE_SYNC | unix.AT_STATX_DONT_SYNC
 	if flags&^(statFlags|sync) != 0 {
 		return proceed()
+	}
+	if err := r.unreachable(r.fd(0), 1); err != nil {
+		return fail(err)
 	}
 	fd, err := r.openArg(r.fd(0), 1, flags)
 	if err != nil {

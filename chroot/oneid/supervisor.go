@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"xtoo/layers/inode"
 )
@@ -18,6 +19,8 @@ type Options struct {
 	// Own are the file systems, as stat(2) numbers them, beside the root's own that the node may record on: its own in memory.
 	// On others that are mounted when Serve is called, nothing is ever recorded: they are the host's.
 	Own []uint64
+	// Lists: directories of the node may have default access control lists that only records tell.
+	Lists bool
 	// Unread is called when an owner or a device is to be recorded in a mode that would not read it back. The call is then never
 	// answered: what the script does is good for nothing, and has to be ended.
 	Unread func()
@@ -36,8 +39,9 @@ type Supervisor struct {
 	age      age
 	creds    credTable
 
-	crew crew
-	lost lost
+	lists atomic.Bool // see Options
+	crew  crew
+	lost  lost
 }
 
 // A table finds a call by its number in one ABI.
@@ -52,6 +56,7 @@ func New(o Options) (*Supervisor, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Supervisor{o: o}
+	s.lists.Store(o.Lists)
 	calls := o.Mode.calls()
 	for i, a := range abis() {
 		s.tables[i] = newTable(a, calls)

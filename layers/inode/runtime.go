@@ -216,26 +216,27 @@ func ForgetXattr(h Handle, name string) error {
 }
 
 // ShownXattrs is listxattr(2) with the records put back: the file's own names and those that are kept, without xtoo's. A
-// security.capability that is the record of an owner is left out.
-func ShownXattrs(h Handle) ([]string, error) {
+// security.capability that is the record of an owner is left out. differ says that these are not the names that the kernel lists.
+func ShownXattrs(h Handle) (shown []string, differ bool, err error) {
 	names, err := h.listXattrs()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	shown := make([]string, 0, len(names))
+	shown = make([]string, 0, len(names))
 	seen := map[string]bool{}
 	for _, name := range names {
-		name = strings.TrimPrefix(name, layers.XattrKept)
+		name, kept := strings.CutPrefix(name, layers.XattrKept)
 		record, err := IsRecord(h, name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		differ = differ || kept || record
 		if !record && !seen[name] {
 			seen[name] = true
 			shown = append(shown, name)
 		}
 	}
-	return shown, nil
+	return shown, differ, nil
 }
 
 // IsRecord reports whether an xattr is one that xtoo keeps records in, which a script must neither see nor write: its own

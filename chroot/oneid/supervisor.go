@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"xtoo/layers/inode"
 )
 
@@ -37,6 +39,7 @@ type Supervisor struct {
 	mounts   mounts
 	home     home
 	age      age
+	world    world
 	creds    credTable
 
 	lists atomic.Bool // see Options
@@ -55,7 +58,7 @@ func New(o Options) (*Supervisor, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Supervisor{o: o}
+	s := &Supervisor{o: o, world: world{watched: o.Mode.single()}}
 	s.lists.Store(o.Lists)
 	calls := o.Mode.calls()
 	for i, a := range abis() {
@@ -73,6 +76,7 @@ func New(o Options) (*Supervisor, error) {
 func (s *Supervisor) Serve(l *os.File) error {
 	s.listener, s.file = listener(l.Fd()), l
 	s.listener.syncWakeUp()
+	s.world.starter = unix.Gettid()
 	start := func() error {
 		err := s.startWorker()
 		if err != nil {

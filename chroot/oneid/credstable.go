@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +29,7 @@ type credTable struct {
 
 	changing sync.Mutex // held by who reads credentials to write others
 
+	some   atomic.Bool // there are others than root's
 	mu     sync.Mutex
 	list   []cred
 	number map[cred]uint64
@@ -59,6 +61,7 @@ func (t *credTable) numberOf(c cred) (uint64, error) {
 	if len(t.list) >= maxCreds || t.bytes+len(c.groups) > maxGroupBytes {
 		return 0, errCredsFull
 	}
+	t.some.Store(true)
 	t.bytes += len(c.groups)
 	if t.number == nil {
 		t.number = map[cred]uint64{}
@@ -70,14 +73,13 @@ func (t *credTable) numberOf(c cred) (uint64, error) {
 }
 
 // used reports whether any process ever had other credentials than root's.
-func (t *credTable) used() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.list) > 0
-}
+func (t *credTable) used() bool { return t.some.Load() }
 
 // of returns the credentials of a process; changed says that they are in the table.
 func (t *credTable) of(pid int) (c cred, changed bool, err error) {
+	if !t.used() {
+		return t.root, false, nil // which most scripts leave it at
+	}
 	limit, err := locksLimit(pid, nil)
 	if err != nil {
 		return cred{}, false, err

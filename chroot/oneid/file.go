@@ -8,9 +8,10 @@ import (
 
 // A file is what a call is about: open for its name only, so that it stays what it is while it is worked on.
 type file struct {
-	r  *request
-	fd int
-	st unix.Stat_t // as the kernel has it
+	r   *request
+	fd  int
+	st  unix.Stat_t // as the kernel has it
+	via mountID
 }
 
 // named finds the file of a call by a path among the arguments.
@@ -40,12 +41,21 @@ func (r *request) numbered(fd int) (*file, error) {
 
 func (r *request) opened(fd int) (*file, error) {
 	f := &file{r: r, fd: fd}
-	err := retry(func() error { return unix.Fstatat(fd, "", &f.st, unix.AT_EMPTY_PATH) })
-	if err != nil {
+	if err := f.read(); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// read looks at the file.
+func (f *file) read() error {
+	var x unix.Statx_t
+	err := retry(func() error {
+		return unix.Statx(f.fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID_UNIQUE, &x)
+	})
+	f.st, f.via = statFrom(&x), mountFrom(&x)
+	return err
 }
 
 func (f *file) close() { closeFD(f.fd) }
@@ -58,7 +68,7 @@ func (f *file) mine() (bool, error) {
 	if home, err := f.r.atHome(); err != nil || !home {
 		return false, errProceed
 	}
-	own, err := f.r.own(f.fd)
+	own, err := f.r.own(f.fd, f.via)
 	if err != nil {
 		return false, err
 	}

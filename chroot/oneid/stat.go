@@ -107,12 +107,15 @@ func (r *request) statOf(fd, result int, encode encoder) answer {
 // seen is what a file looks like with what is recorded; false where that is what the kernel says.
 func (f *file) seen() (unix.Stat_t, bool) {
 	st := f.st
+	if f.r.w.mounts.foreignMount(f.via) {
+		return st, false
+	}
 	h := f.handle()
 	o, err := inode.OwnerOf(h, &st)
 	if err != nil {
 		return st, false
 	}
-	if o.GID == st.Gid { // nothing is recorded of it
+	if o.Open() && f.madeHere() { // nothing is recorded of it
 		o.Inherit(f.passedOn())
 	}
 	kind, major, minor, device, err := inode.DeviceOf(h, &st)

@@ -145,6 +145,10 @@ func Chown(h Handle, st *unix.Stat_t, uid, gid uint32, in Inheritance) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil
 	}
+	_, kept, err := h.Xattr(layers.XattrKept + layers.XattrCapability)
+	if err != nil || !kept {
+		return err // to look costs less than to remove what is not there
+	}
 	return h.RemoveXattr(layers.XattrKept + layers.XattrCapability)
 }
 

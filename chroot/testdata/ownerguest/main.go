@@ -14,22 +14,12 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"../steps"
 )
 
 func main() {
-	var one []string
-	for _, a := range append(os.Args[1:], ";") {
-		if a != ";" {
-			one = append(one, a)
-			continue
-		}
-		if len(one) > 0 {
-			if err := do(one[0], one[1:]); err != nil {
-				fmt.Printf("%s: error: %v\n", strings.Join(one, " "), err)
-			}
-		}
-		one = nil
-	}
+	steps.All(os.Args[1:], do, func(one []string) string { return strings.Join(one, " ") })
 }
 
 func do(verb string, a []string) error {

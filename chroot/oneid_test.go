@@ -156,6 +156,16 @@ func TestDefaultLists(t *testing.T) {
 	})
 }
 
+// TestPassedCreds: a node in which messages say who sent them is exact as long as everybody is user 0.
+func TestPassedCreds(t *testing.T) {
+	r := ownerRoot(t, single(t))
+	for script, exact := range map[string]bool{"passcred": true, "as 7": true, "passcred ; as 7": false} {
+		if _, exit := r.run(strings.Fields(script)...); exit.Exact != exact || len(exit.Inexact) == 0 != exact {
+			t.Errorf("%s: %+v", script, exit)
+		}
+	}
+}
+
 // TestEveryABI: programs of 32 bits are answered as others are.
 func TestEveryABI(t *testing.T) {
 	if runtime.GOARCH != "amd64" {

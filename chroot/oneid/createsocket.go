@@ -11,6 +11,7 @@ import (
 // The numbers of calls in socketcall(2) (linux/net.h): on i386 the calls of sockets may come as one.
 const (
 	socketcallBind       = 2
+	socketcallSetsockopt = 14
 	socketcallGetsockopt = 15
 )
 
@@ -18,7 +19,7 @@ const (
 func (r *request) socketcall() answer {
 	var b [20]byte
 	n := 12
-	if r.u32(0) == socketcallGetsockopt {
+	if r.u32(0) != socketcallBind {
 		n = len(b)
 	}
 	if r.read(r.args[1], b[:n]) != nil {
@@ -28,6 +29,10 @@ func (r *request) socketcall() answer {
 	switch {
 	case n == 12:
 		return r.bind(int(int32(word(0))), uint64(word(1)), word(2))
+	case r.u32(0) == socketcallSetsockopt:
+		if word(1) == unix.SOL_SOCKET && word(2) == unix.SO_PASSCRED {
+			return r.passCreds()
+		}
 	case word(1) == unix.SOL_SOCKET && word(2) == unix.SO_PEERCRED:
 		return r.peer(int(int32(word(0))), uint64(word(3)), uint64(word(4)))
 	}

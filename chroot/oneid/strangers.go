@@ -49,7 +49,7 @@ func (f *file) mayMode(mode uint32) (uint32, error) {
 	}
 	as, err := f.r.look(f.fd)
 	if err != nil || !as.own {
-		return mode, nil
+		return mode, err
 	}
 	if c.uid.fs != as.uid && !c.caps.effective.has(unix.CAP_FOWNER) {
 		return mode, unix.EPERM

@@ -42,9 +42,10 @@ type Supervisor struct {
 	world    world
 	creds    credTable
 
-	lists atomic.Bool // see Options
-	crew  crew
-	lost  lost
+	crew   crew
+	lists  atomic.Bool // see Options
+	passed atomic.Bool // somebody wanted to know who sends messages
+	lost   lost
 }
 
 // A table finds a call by its number in one ABI.
@@ -119,6 +120,9 @@ func (s *Supervisor) Close() ([]string, error) {
 		return nil, nil
 	}
 	s.crew.end()
+	if s.passed.Load() && s.creds.used() {
+		s.lost.add("who sent a message, by SO_PASSCRED: all are user 0")
+	}
 	return s.lost.all(), s.file.Close()
 }
 

@@ -14,22 +14,12 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"../steps"
 )
 
 func main() {
-	var one []string
-	for _, a := range append(os.Args[1:], ";") {
-		if a != ";" {
-			one = append(one, a)
-			continue
-		}
-		if len(one) > 0 {
-			if err := do(one[0], one[1:]); err != nil {
-				fmt.Printf("%s: error: %v\n", strings.Join(one, " "), err)
-			}
-		}
-		one = nil
-	}
+	steps.All(os.Args[1:], do, func(one []string) string { return strings.Join(one, " ") })
 }
 
 func do(verb string, a []string) error {
@@ -131,6 +121,12 @@ func do(verb string, a []string) error {
 			return err
 		}
 		return f.Close()
+	case "passcred":
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		return syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
 	case "as": // another user from here on
 		return syscall.Setresuid(num(0), num(0), num(0))
 	case "cat":

@@ -41,9 +41,22 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 			one.State = host.StateWarn
 			one.Hint += " (only projects with network: none need it)"
 		})...)
+	if can, exact := whole(findings); can {
+		findings = append(findings, scriptFinding(ctx, h, dir, exact))
+	}
 	findings = append(findings, controlGroupFinding())
 	findings = append(findings, archFindings(ctx, h, emulators)...)
 	return append(findings, host.StoreFindings(dir, storeDir)...)
+}
+
+// whole says whether all that was tried so far works, and with it what is recorded.
+func whole(findings []host.Finding) (can, exact bool) {
+	can, exact = true, true
+	for _, f := range findings {
+		can = can && f.State != host.StateBad
+		exact = exact && (f.Name != nameRecords || f.State == host.StateOK)
+	}
+	return can, exact
 }
 
 // nobodyFinding says which ids scripts have when real root builds.

@@ -2,6 +2,7 @@ package chroot
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,11 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	if h == nil {
 		var err error
 		if h, err = Probe(); err != nil {
-			return append(findings, host.Failed("user namespaces", host.StateBad, err))
+			name := "user namespaces"
+			if errors.Is(err, unix.EAGAIN) {
+				name = "processes"
+			}
+			return append(findings, host.Failed(name, host.StateBad, err))
 		}
 		defer h.Close()
 	}

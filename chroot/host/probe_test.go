@@ -72,6 +72,8 @@ func TestExplainStart(t *testing.T) {
 	}{
 		{aa, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", true},
 		{inside, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", false}, // where everybody is root
+		{aa, syscall.EPERM, "apparmor_parser -r /etc/apparmor.d/xtoo", true},
+		{fakeHost(t, map[string]string{"/sys/fs/selinux/enforce": "1"}), syscall.EACCES, "audit2allow", false},
 		{root, syscall.EPERM, "seccomp=unconfined", false},
 		{nothing, syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false},
 		{fakeHost(t, map[string]string{"/proc/sys/user/max_mnt_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_mnt_namespaces", false},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,7 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	findings = append(findings, trial(ctx, h, host.Finding{Name: "network namespace", Detail: "network: none has a loopback interface of its own"}, diagnoseArgs{Loopback: true}, unix.CLONE_NEWNET,
 		func(one *host.Finding) {
 			one.State = host.StateWarn
-			one.Hint += " (only projects with network: none need it)"
+			one.Hint = strings.TrimSpace(one.Hint + " (only projects with network: none need it)")
 		})...)
 	if can, exact := whole(findings); can {
 		findings = append(findings, scriptFinding(ctx, h, dir, exact))

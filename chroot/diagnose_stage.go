@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
@@ -52,6 +53,7 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 		tried("overlayfs", host.StateBad, "layers can be stacked", tryOverlay(dir)),
 		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
 		tried(nameRecords, host.StateWarn, "what the kernel refuses to scripts is recorded (docs/one-id.md)", tryAnswers()),
+		tried("host name", host.StateBad, "a script has one of its own", setNames(&specs.Spec{})),
 		tried("root", host.StateBad, "it can be changed for a script's", tryPivot(dir)),
 		tried("/dev", host.StateBad, "the devices that scripts need are there", tryDevices()),
 	}

@@ -72,7 +72,7 @@ func TestDiagnoseRefused(t *testing.T) {
 		"affinity":      {unix.SYS_SCHED_SETAFFINITY, unix.EPERM, "", ""},
 		"personality":   {unix.SYS_PERSONALITY, unix.EPERM, "", ""},
 		"prlimit":       {unix.SYS_PRLIMIT64, unix.EPERM, "script", "seccomp=unconfined"},
-		"sethostname":   {unix.SYS_SETHOSTNAME, unix.EPERM, "script", "seccomp=unconfined"},
+		"sethostname":   {unix.SYS_SETHOSTNAME, unix.EPERM, "host name", "seccomp=unconfined"},
 		"openat2":       {unix.SYS_OPENAT2, unix.ENOSYS, "", ""},
 		"pidfd_open":    {unix.SYS_PIDFD_OPEN, unix.EPERM, "", ""},
 		"close_range":   {unix.SYS_CLOSE_RANGE, unix.ENOSYS, "", ""},

@@ -93,6 +93,9 @@ func TestExplainStart(t *testing.T) {
 	if err := explainStart(nothing, syscall.EAGAIN, 0); !strings.Contains(Hint(err), "ulimit -u") || !errors.Is(err, syscall.EAGAIN) || errors.Is(err, ErrNoNamespaces) {
 		t.Errorf("no more processes: %v (%s)", err, Hint(err))
 	}
+	for errno, hint := range map[syscall.Errno]string{syscall.EDQUOT: "quota", syscall.EFBIG: "ulimit -f", syscall.EMFILE: "ulimit -n"} {
+		contains(t, Failed("x", StateBad, fmt.Errorf("write: %w", errno)).Hint, hint)
+	}
 	if err := explainStart(nothing, syscall.ENOMEM, 0); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
 		t.Errorf("ENOMEM was explained: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -46,7 +47,7 @@ func newAnswers(a *nodeArgs, g *guest, giveUp func(), log *slog.Logger) (*answer
 		given.unread.Store(true)
 		giveUp()
 	}
-	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Unread: unread, Log: log})
+	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Lists: a.Lists, Unread: unread, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
@@ -71,6 +72,7 @@ func ranges(m []specs.LinuxIDMapping) []oneid.Range {
 // begin is called on the thread that starts the process of the node.
 func (a *answers) begin() error {
 	if a.by == nil {
+		_ = oneid.InstallPlain(a.mode) // where that is forbidden, init goes without
 		return nil
 	}
 	listener, err := oneid.Install(a.mode)
@@ -85,6 +87,19 @@ func (a *answers) begin() error {
 		return fmt.Errorf("answer the calls of a node: %w", err)
 	}
 	return nil
+}
+
+// become has the process that is started next begin as a user: what it returns is the kernel's part of that. With one id the
+// kernel has none, and done is called when the process is there.
+func (a *answers) become(u specs.User) (kernel *syscall.Credential, done func() error, err error) {
+	kernel = credential(u)
+	if kernel == nil || a.by == nil || !a.mode.Exact() {
+		return kernel, func() error { return nil }, nil
+	}
+	if err := a.by.Begin(u.UID, u.GID, u.AdditionalGids); err != nil {
+		return nil, nil, fmt.Errorf("run as user %d: %w", u.UID, err)
+	}
+	return nil, a.by.Begun, nil
 }
 
 // tryAnswers installs a filter with a listener on a thread that ends then.

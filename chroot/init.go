@@ -63,6 +63,9 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 // execute starts the process and is its init until everything has ended.
 func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error {
 	unignoreSignals()
+	if err := dropForged(); err != nil {
+		return err
+	}
 	out := s.File(0)
 	running, giveUp := context.WithCancel(ctx)
 	defer giveUp()

@@ -27,9 +27,9 @@ type execution struct {
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
-	lowers    []string    // top first
-	ran       []tree.Span // when the script ran
-	readBack  bool        // see chroot.Node
+	lowers    []string      // top first
+	ran       []tree.Span   // when the script ran
+	records   store.Records // of the layers below
 	// holder is the directory that becomes a layer's.
 	holder string
 }
@@ -44,7 +44,7 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 		return engine.Outcome{}, err
 	}
 	x := &execution{r: r, host: host, dirs: r.dirsOf(host), job: j, site: at}
-	if x.lowers, x.readBack, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
+	if x.lowers, x.records, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
@@ -74,7 +74,7 @@ func (x *execution) runReading(ctx context.Context) (engine.Outcome, error) {
 	if _, err := fmt.Fprintf(x.site.Output, "xtoo: this script %v: it is begun anew, with these shown to it\n", errUnread); err != nil {
 		return out, err
 	}
-	x.readBack = true
+	x.records.Recorded = true
 	return x.run(ctx)
 }
 
@@ -131,7 +131,7 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
 		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
 		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
-		ReadBack: x.readBack, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
+		ReadBack: x.records.Recorded, Lists: x.records.Lists, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {
 		node.Network = chroot.NetworkNone

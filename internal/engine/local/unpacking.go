@@ -30,7 +30,7 @@ type Unpacking struct {
 	err    error
 	what   string // is unpacked, in words
 
-	recorded bool // of what was unpacked only records tell something: once it has finished
+	records store.Records // of what was unpacked: once it has finished
 }
 
 // Unpack starts to unpack a layer that lies on nothing. The caller calls Adopt when all is written, and Abort in any case.
@@ -81,7 +81,7 @@ func (u *Unpacking) Finish() error {
 	var res tree.UnpackResult
 	u.err = errors.Join(u.p.Wait(&res), err)
 	if u.err == nil {
-		u.recorded = res.Outside+res.Devices > 0
+		u.records = store.Records{Recorded: res.Outside+res.Devices > 0, Lists: res.Lists}
 		u.warn(res)
 	}
 	return u.err
@@ -104,7 +104,7 @@ func (u *Unpacking) Adopt(diffID digest.Digest) error {
 	if err := u.Finish(); err != nil {
 		return err
 	}
-	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID, Alone: true, Recorded: u.recorded})
+	return u.dirs.Adopt(u.holder, store.LayerDir{Name: diffID, Layer: diffID, Alone: true, Records: u.records})
 }
 
 // Explain returns what the stage says if it ended early: the writer only saw a broken pipe.

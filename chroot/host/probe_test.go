@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -221,7 +222,22 @@ func TestDoctor(t *testing.T) {
 	if _, err := NearestDir(filepath.Join(program, "store")); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("a store in a file: %v", err)
 	}
-	for _, f := range append(StoreFindings(dir, dir), KernelFinding()) {
+	if found := LockFindings(filepath.Join(dir, "store")); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+	locked := make(chan []Finding)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the filter is the thread's
+		if err := testutil.RefuseCall(syscall.SYS_FLOCK, syscall.ENOSYS, false); err != nil {
+			t.Error(err)
+		}
+		locked <- LockFindings(dir)
+	}()
+	without := <-locked
+	if len(without) != 1 || without[0].State != StateWarn {
+		t.Errorf("without locks: %+v", without)
+	}
+	for _, f := range append(append(StoreFindings(dir, dir), KernelFinding()), without...) {
 		if f.Name == "" || f.Detail == "" || (f.State == StateOK) != (f.Hint == "") {
 			t.Errorf("%+v", f)
 		}

@@ -116,7 +116,8 @@ func tryAnswers() error {
 	err := <-done
 	if errors.Is(err, oneid.ErrNoNotification) {
 		return &host.Error{Err: err, Hint: "images are built, but owners outside of this user's ids, device nodes and trusted attributes that scripts ask for are not in them, " +
-			"and they get the label xtoo.inexact: it needs Linux 5.0 or later, and containers must let seccomp(2) pass (`--security-opt seccomp=unconfined`)"}
+			"and they get the label xtoo.inexact: it needs Linux 5.8 or later, kernel.yama.ptrace_scope below 3, " +
+			"and containers must let seccomp, process_vm_readv, setns, statx and unshare pass (`--security-opt seccomp=unconfined`)"}
 	}
 	return err
 }

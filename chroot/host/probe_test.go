@@ -72,6 +72,8 @@ func TestExplainStart(t *testing.T) {
 	}{
 		{aa, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", true},
 		{inside, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", false}, // where everybody is root
+		{aa, syscall.EPERM, "apparmor_parser -r /etc/apparmor.d/xtoo", true},
+		{fakeHost(t, map[string]string{"/sys/fs/selinux/enforce": "1"}), syscall.EACCES, "audit2allow", false},
 		{root, syscall.EPERM, "seccomp=unconfined", false},
 		{nothing, syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false},
 		{fakeHost(t, map[string]string{"/proc/sys/user/max_mnt_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_mnt_namespaces", false},
@@ -90,6 +92,9 @@ func TestExplainStart(t *testing.T) {
 	}
 	if err := explainStart(nothing, syscall.EAGAIN, 0); !strings.Contains(Hint(err), "ulimit -u") || !errors.Is(err, syscall.EAGAIN) || errors.Is(err, ErrNoNamespaces) {
 		t.Errorf("no more processes: %v (%s)", err, Hint(err))
+	}
+	for errno, hint := range map[syscall.Errno]string{syscall.EDQUOT: "quota", syscall.EFBIG: "ulimit -f", syscall.EMFILE: "ulimit -n"} {
+		contains(t, Failed("x", StateBad, fmt.Errorf("write: %w", errno)).Hint, hint)
 	}
 	if err := explainStart(nothing, syscall.ENOMEM, 0); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
 		t.Errorf("ENOMEM was explained: %v", err)

@@ -63,7 +63,7 @@ func (m Mode) calls() []call {
 	}
 	all := slices.Concat(refusedCalls(), m.guardCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
 	if m.single() {
-		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls(), m.settleCalls())
+		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls(), m.settleCalls(), worldCalls())
 	}
 	return all
 }

@@ -100,7 +100,7 @@ func (r *request) chown(dirfd, pathArg, flags int, uid, gid uint32) answer {
 
 // fchown is fchown(2).
 func (r *request) fchown(uid, gid uint32) answer {
-	f, err := r.numbered(r.fd(0))
+	f, err := r.same(r.fd(0))
 	if err != nil {
 		return proceed()
 	}

@@ -88,24 +88,6 @@ func (r *request) bind(socket int, addr uint64, size uint32) answer {
 	return succeed(0)
 }
 
-// take is a copy of a descriptor of the process.
-func (r *request) take(fd int) (int, error) {
-	tgid, err := r.tgid()
-	if err != nil {
-		return -1, err
-	}
-	p, err := unix.PidfdOpen(tgid, 0)
-	if err != nil {
-		return -1, errProceed
-	}
-	defer closeFD(p)
-	own, err := unix.PidfdGetfd(p, fd, 0)
-	if errors.Is(err, unix.EPERM) {
-		return -1, errProceed
-	}
-	return own, err
-}
-
 // bindFrom binds a socket from the working directory of the process, with that of the worker's put back.
 func (r *request) bindFrom(socket int, address []byte, umask int) (err error) {
 	if err := r.enter(); err != nil {
@@ -116,7 +98,7 @@ func (r *request) bindFrom(socket int, address []byte, umask int) (err error) {
 	}
 	defer func() {
 		unix.Umask(0)
-		err = errors.Join(err, unix.Fchdir(int(r.w.o.Proc.Fd())))
+		err = errors.Join(err, unix.Fchdir(r.w.files))
 	}()
 	unix.Umask(umask)
 	if err := r.valid(); err != nil {

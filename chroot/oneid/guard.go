@@ -36,7 +36,7 @@ func (r *request) prlimit() answer {
 	if same, err := r.sameProcesses(); err != nil || !same {
 		return proceed() // init is out of sight there
 	}
-	tgid, err := statusOf(itoa(r.fd(0)), "Tgid:", 10)
+	tgid, err := statusOf(r.fd(0), "Tgid:", 10)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return proceed() // ESRCH

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoNotification says that this kernel, or what this program runs in, does not let calls be answered.
+// ErrNoNotification says that this kernel, or what this program runs in, does not let calls be answered, or not as they must be.
 var ErrNoNotification = errors.New("the kernel lets nobody answer system calls (seccomp user notification)")
 
 // Install puts the filter of a mode on the calling thread, which must be locked: what the thread starts inherits it, and
@@ -23,6 +23,9 @@ func Install(m Mode) (*os.File, error) {
 	}
 	if len(abis()) == 0 {
 		return nil, fmt.Errorf("%w: not on %s", ErrNoNotification, runtime.GOARCH)
+	}
+	if err := able(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoNotification, err)
 	}
 	const killable = unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV // else a call that a signal interrupts is restarted after its effect
 	fd, errno := install(program, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|killable)

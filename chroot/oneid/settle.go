@@ -18,7 +18,7 @@ func (m Mode) settleCalls() []call {
 	const cwd, nofollow = unix.AT_FDCWD, unix.AT_SYMLINK_NOFOLLOW
 	return []call{
 		{name: "chmod", nr: numbers{90, 15, none, 15}, do: func(r *request) answer { return r.beforeChmodAt(cwd, 0, r.u32(1), 0) }},
-		{name: "fchmod", nr: numbers{91, 94, 52, 94}, do: func(r *request) answer { return r.beforeChmod(r.u32(1))(r.numbered(r.fd(0))) }},
+		{name: "fchmod", nr: numbers{91, 94, 52, 94}, do: func(r *request) answer { return r.beforeChmod(r.u32(1))(r.same(r.fd(0))) }},
 		{name: "fchmodat", nr: numbers{268, 306, 53, 333}, do: func(r *request) answer { return r.beforeChmodAt(r.fd(0), 1, r.u32(2), 0) }},
 		{name: "fchmodat2", nr: everywhere(452), do: func(r *request) answer { return r.beforeChmodAt(r.fd(0), 1, r.u32(2), int(r.u32(3))) }},
 		{name: "rename", nr: numbers{82, 38, none, 38}, do: func(r *request) answer { return r.rename(cwd, 0, cwd, 1) }},

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"xtoo/layers/inode"
 )
 
@@ -37,6 +39,7 @@ type Supervisor struct {
 	mounts   mounts
 	home     home
 	age      age
+	world    world
 	creds    credTable
 
 	crew   crew
@@ -56,7 +59,7 @@ func New(o Options) (*Supervisor, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Supervisor{o: o}
+	s := &Supervisor{o: o, world: world{watched: o.Mode.single()}}
 	s.lists.Store(o.Lists)
 	calls := o.Mode.calls()
 	for i, a := range abis() {
@@ -74,6 +77,7 @@ func New(o Options) (*Supervisor, error) {
 func (s *Supervisor) Serve(l *os.File) error {
 	s.listener, s.file = listener(l.Fd()), l
 	s.listener.syncWakeUp()
+	s.world.starter = unix.Gettid()
 	start := func() error {
 		err := s.startWorker()
 		if err != nil {

@@ -7,11 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A worker answers one call at a time, on a thread with a root of its own and the working directory in /proc.
+// A worker answers one call at a time, on a thread with a root of its own, and with a working directory in which names are
+// numbers of open files.
 type worker struct {
 	*Supervisor
 	n notification
 	r request
+
+	taken taken
+
+	files   int  // the working directory: this process's open files, in /proc
+	entered bool // the thread's root was that of a process
+	atHome  bool // the last process that was looked at was
 }
 
 // startWorker starts one thread that answers.
@@ -32,16 +39,23 @@ func (s *Supervisor) newWorker() (*worker, error) {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return nil, fmt.Errorf("give a thread a root of its own: %w", err)
 	}
-	if err := unix.Fchdir(int(s.o.Proc.Fd())); err != nil {
-		return nil, fmt.Errorf("go to /proc: %w", err)
+	files, err := openPath(int(s.o.Proc.Fd()), "self/fd", unix.O_DIRECTORY)
+	if err != nil {
+		return nil, fmt.Errorf("open /proc/self/fd: %w", err)
+	}
+	if err := unix.Fchdir(files); err != nil {
+		closeFD(files)
+		return nil, fmt.Errorf("go to /proc/self/fd: %w", err)
 	}
 	unix.Umask(0)
-	return &worker{Supervisor: s}, nil
+	return &worker{Supervisor: s, files: files}, nil
 }
 
 // work answers until the listener's processes are gone, or until others are enough. On kernels before 6.11 it then waits in vain, and
 // ends with init.
 func (w *worker) work() {
+	defer closeFD(w.files)
+	defer w.taken.close()
 	var p pace
 	for !w.crew.receive(w.listener, &w.n, &p) {
 		w.handle()

@@ -24,6 +24,9 @@ func FDHandle(fd int, st *unix.Stat_t) Handle {
 	return Handle{Dir: fd, FD: -1, user: holdsUserXattrs(st.Mode)}
 }
 
+// OpenHandle returns the handle of an open regular file or directory, not opened for its name only. It borrows fd, like [FDHandle].
+func OpenHandle(fd int) Handle { return Handle{Dir: fd, FD: fd} }
+
 // Under returns a handle of the same file for a thread that has this process's descriptors elsewhere than in /proc/self/fd/: in
 // fds, which ends with a slash, and may begin in the thread's working directory.
 func (h Handle) Under(fds string) Handle {

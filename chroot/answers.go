@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -46,7 +47,7 @@ func newAnswers(a *nodeArgs, g *guest, giveUp func(), log *slog.Logger) (*answer
 		given.unread.Store(true)
 		giveUp()
 	}
-	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Unread: unread, Log: log})
+	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Lists: a.Lists, Unread: unread, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
@@ -71,6 +72,7 @@ func ranges(m []specs.LinuxIDMapping) []oneid.Range {
 // begin is called on the thread that starts the process of the node.
 func (a *answers) begin() error {
 	if a.by == nil {
+		_ = oneid.InstallPlain(a.mode) // where that is forbidden, init goes without
 		return nil
 	}
 	listener, err := oneid.Install(a.mode)
@@ -87,6 +89,19 @@ func (a *answers) begin() error {
 	return nil
 }
 
+// become has the process that is started next begin as a user: what it returns is the kernel's part of that. With one id the
+// kernel has none, and done is called when the process is there.
+func (a *answers) become(u specs.User) (kernel *syscall.Credential, done func() error, err error) {
+	kernel = credential(u)
+	if kernel == nil || a.by == nil || !a.mode.Exact() {
+		return kernel, func() error { return nil }, nil
+	}
+	if err := a.by.Begin(u.UID, u.GID, u.AdditionalGids); err != nil {
+		return nil, nil, fmt.Errorf("run as user %d: %w", u.UID, err)
+	}
+	return nil, a.by.Begun, nil
+}
+
 // tryAnswers installs a filter with a listener on a thread that ends then.
 func tryAnswers() error {
 	done := make(chan error)
@@ -101,7 +116,8 @@ func tryAnswers() error {
 	err := <-done
 	if errors.Is(err, oneid.ErrNoNotification) {
 		return &host.Error{Err: err, Hint: "images are built, but owners outside of this user's ids, device nodes and trusted attributes that scripts ask for are not in them, " +
-			"and they get the label xtoo.inexact: it needs Linux 5.0 or later, and containers must let seccomp(2) pass (`--security-opt seccomp=unconfined`)"}
+			"and they get the label xtoo.inexact: it needs Linux 5.8 or later, kernel.yama.ptrace_scope below 3, " +
+			"and containers must let seccomp, process_vm_readv, setns, statx and unshare pass (`--security-opt seccomp=unconfined`)"}
 	}
 	return err
 }

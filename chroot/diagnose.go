@@ -2,7 +2,9 @@ package chroot
 
 import (
 	"context"
+	"errors"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +21,11 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	if h == nil {
 		var err error
 		if h, err = Probe(); err != nil {
-			return append(findings, host.Failed("user namespaces", host.StateBad, err))
+			name := "user namespaces"
+			if errors.Is(err, unix.EAGAIN) {
+				name = "processes"
+			}
+			return append(findings, host.Failed(name, host.StateBad, err))
 		}
 		defer h.Close()
 	}
@@ -39,11 +45,24 @@ func Diagnose(ctx context.Context, h *Host, storeDir string, emulators []string)
 	findings = append(findings, trial(ctx, h, host.Finding{Name: "network namespace", Detail: "network: none has a loopback interface of its own"}, diagnoseArgs{Loopback: true}, unix.CLONE_NEWNET,
 		func(one *host.Finding) {
 			one.State = host.StateWarn
-			one.Hint += " (only projects with network: none need it)"
+			one.Hint = strings.TrimSpace(one.Hint + " (only projects with network: none need it)")
 		})...)
+	if can, exact := whole(findings); can {
+		findings = append(findings, scriptFinding(ctx, h, dir, exact))
+	}
 	findings = append(findings, controlGroupFinding())
 	findings = append(findings, archFindings(ctx, h, emulators)...)
 	return append(findings, host.StoreFindings(dir, storeDir)...)
+}
+
+// whole says whether all that was tried so far works, and with it what is recorded.
+func whole(findings []host.Finding) (can, exact bool) {
+	can, exact = true, true
+	for _, f := range findings {
+		can = can && f.State != host.StateBad
+		exact = exact && (f.Name != nameRecords || f.State == host.StateOK)
+	}
+	return can, exact
 }
 
 // nobodyFinding says which ids scripts have when real root builds.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/host"
@@ -19,8 +20,11 @@ type diagnoseArgs struct {
 	Dir      string // try mounts and files here; "": none
 	Groups   bool   // supplementary groups must be gone
 	LastUID  uint32 // the highest id of the map
-	Loopback bool   // bring up the loopback interface
+	Loopback bool   // prepare a network namespace as a node's
 }
+
+// nameRecords is the name of the finding about what is answered in place of the kernel.
+const nameRecords = "records"
 
 // diagnoseInside is the stage of Diagnose: it does what a build does, on almost nothing.
 func diagnoseInside(_ context.Context, s *stage.Stage) error {
@@ -32,7 +36,7 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 		return fmt.Errorf("%w: id %d:%d in the namespace, not 0:0", host.ErrNoNamespaces, os.Getuid(), os.Getgid())
 	}
 	if a.Loopback {
-		return upLoopback()
+		return errors.Join(upLoopback(), openPorts())
 	}
 	if a.Dir == "" {
 		return nil
@@ -48,7 +52,8 @@ func diagnoseInside(_ context.Context, s *stage.Stage) error {
 		tried("owners", host.StateBad, fmt.Sprintf("a file can be given to user %d", a.LastUID), tryChown(dir, a.LastUID)),
 		rootsFinding(dir),
 		tried("/proc", host.StateBad, "a fresh one can be mounted", tryMount(dir, "proc")),
-		tried("records", host.StateWarn, "what the kernel refuses to scripts is recorded (docs/one-id.md)", tryAnswers()),
+		tried(nameRecords, host.StateWarn, "what the kernel refuses to scripts is recorded (docs/one-id.md)", tryAnswers()),
+		tried("host name", host.StateBad, "a script has one of its own", setNames(&specs.Spec{})),
 		tried("root", host.StateBad, "it can be changed for a script's", tryPivot(dir)),
 		tried("/dev", host.StateBad, "the devices that scripts need are there", tryDevices()),
 	}

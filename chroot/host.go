@@ -42,6 +42,7 @@ func Probe() (*Host, error) {
 // Main makes the functions of this package known and calls [stage.Main]: it is the first thing that a main does when
 // it has registered its own functions.
 func Main() {
+	beScript()
 	stage.RegisterAlone(stageNode, runNode, sentinels()...)
 	stage.RegisterAlone(stageEmulate, emulateInside, sentinels()...)
 	stage.RegisterAlone(stageOverlay, overlayInside, sentinels()...)

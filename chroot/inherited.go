@@ -107,7 +107,7 @@ func resetThread() error {
 	for i := range all {
 		all[i] = 0xff
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, 0, uintptr(len(all)), uintptr(unsafe.Pointer(&all[0]))); errno != 0 {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, 0, uintptr(len(all)), uintptr(unsafe.Pointer(&all[0]))); errno != 0 && errno != unix.EPERM { // a filter's
 		return fmt.Errorf("use all processors: %w", errno)
 	}
 	usual := unix.SchedAttr{Size: unix.SizeofSchedAttr}
@@ -124,7 +124,10 @@ func resetThread() error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_IOPRIO_SET, ofThread, 0, unset); errno != 0 && errno != unix.EPERM && errno != unix.ENOSYS {
 		return fmt.Errorf("set the usual priority of input and output: %w", errno)
 	}
-	return setPersonality(perLinux)
+	if err := setPersonality(perLinux); !errors.Is(err, unix.EPERM) { // a filter's: then it is the usual one
+		return err
+	}
+	return nil
 }
 
 // unignoreSignals gives every signal that this process was started to ignore (by nohup, or as a job in the

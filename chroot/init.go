@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"xtoo/chroot/host"
 	"xtoo/chroot/stage"
 )
 
@@ -62,6 +63,9 @@ func runNode(ctx context.Context, s *stage.Stage) error {
 // execute starts the process and is its init until everything has ended.
 func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error {
 	unignoreSignals()
+	if err := dropForged(); err != nil {
+		return err
+	}
 	out := s.File(0)
 	running, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -86,14 +90,14 @@ func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error 
 // setNames gives the namespace its names, which are never the host's.
 func setNames(s *specs.Spec) error {
 	if err := unix.Sethostname([]byte(hostname(s))); err != nil {
-		return fmt.Errorf("set the hostname to %q: %w", hostname(s), err)
+		return host.ExplainStart(fmt.Errorf("set the hostname to %q: %w", hostname(s), err), 0)
 	}
 	domain := s.Domainname
 	if domain == "" {
 		domain = "(none)" // the kernel's own word
 	}
 	if err := unix.Setdomainname([]byte(domain)); err != nil {
-		return fmt.Errorf("set the domain name to %q: %w", domain, err)
+		return host.ExplainStart(fmt.Errorf("set the domain name to %q: %w", domain, err), 0)
 	}
 	return nil
 }

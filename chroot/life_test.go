@@ -12,12 +12,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"xtoo/chroot/stage"
 	"xtoo/internal/testutil"
@@ -111,6 +113,23 @@ func TestNodeSignals(t *testing.T) {
 	if out != "lives\n" || exit.Code != 0 {
 		t.Errorf("SIGKILL to init: %q, %+v", out, exit)
 	}
+}
+
+// TestInitIsImmune: no signal of a script's reaches init, nor do its limits, in any tier.
+func TestInitIsImmune(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := newRoot(t, h, ordinary()...)
+		out, exit := r.run("barrage", ";", "sleep", "20ms", ";", "print", "lives")
+		if out != "all sent\nlives\n" || exit.Code != 0 {
+			t.Errorf("signals: %q, %+v", out, exit)
+		}
+		// Of files, of memory; its own and a child's are a script's to set.
+		out, exit = r.run("prlimits", "1", strconv.Itoa(unix.RLIMIT_NOFILE), "3", ";", "prlimits", "1", strconv.Itoa(unix.RLIMIT_AS), "4096", ";", "prlimit", "0", "7", "100", ";",
+			"limit", "7", ";", "wait", "print", "lives")
+		if out != "tried true\ntried true\n100 100\nlives\n" || exit.Code != 0 {
+			t.Errorf("limits: %q, %+v", out, exit)
+		}
+	})
 }
 
 func TestNodeCancel(t *testing.T) {

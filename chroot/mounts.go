@@ -55,12 +55,12 @@ func (g *guest) mountProc(guard bool) error {
 		path.Join(at, "driver"), path.Join(at, "dynamic_debug"), path.Join(at, "mtrr"))
 }
 
-// explainProc words why a fresh /proc is refused.
+// explainProc words why a fresh /proc is refused, or a setting in the one of a container.
 func explainProc(err error) error {
-	if !errors.Is(err, unix.EPERM) {
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EROFS) {
 		return err
 	}
-	return &host.Error{Err: err, Hint: "parts of this machine's /proc are hidden, as in most containers, and then the kernel lets nobody mount a whole one: " +
+	return &host.Error{Err: err, Hint: "parts of this machine's /proc are hidden or read-only, as in most containers, and then the kernel lets nobody mount a whole one: " +
 		"start the container with `--security-opt unmask=ALL` (podman), `--security-opt systempaths=unconfined` (docker) or `--privileged`"}
 }
 
@@ -137,7 +137,7 @@ func setReadonly(at string) error {
 	if err == nil {
 		return nil
 	}
-	if !errors.Is(err, unix.ENOSYS) { // before Linux 5.12
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) { // before Linux 5.12, or where a filter does not know it
 		return &os.PathError{Op: "make read-only", Path: at, Err: err}
 	}
 	points, err := mountsBelow(at)

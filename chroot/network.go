@@ -35,7 +35,7 @@ func openPorts() error {
 	for name, value := range map[string]string{"ip_unprivileged_port_start": "0", "ping_group_range": "0 0"} {
 		err := os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("open the network of the node: %w", err)
+			return explainProc(fmt.Errorf("open the network of the node: %w", err))
 		}
 	}
 	return nil

@@ -128,6 +128,44 @@ func TestAttributesAreAnswered(t *testing.T) {
 	})
 }
 
+// TestDefaultLists: what is made below a directory with a default list of access has the list that the kernel would give it, in each tier.
+func TestDefaultLists(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		if h.Tier == host.TierMapped && !h.HasUID(1000) {
+			t.Skip("needs a range of ids that has 1000")
+		}
+		r := ownerRoot(t, h)
+		list := func(name, owner, mask, other string) string {
+			return name + ` "\x02\x00\x00\x00\x01\x00` + owner + `\x00\xff\xff\xff\xff\x02\x00\a\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00` +
+				mask + `\x00\xff\xff\xff\xff \x00` + other + `\x00\xff\xff\xff\xff"`
+		}
+		const access, def = "system.posix_acl_access", "system.posix_acl_default"
+		r.lines(`umask 077 ; mkdir /d ; chmod /d 777 ; default /d 1000 ; make /d/f 666 ; make /d/g 640 ; mkdir /d/e ; symlink f /d/l ; stat /d/f /d/g /d/e /d/l ;
+			getxattr /d/f system.posix_acl_access ; getxattr /d/g system.posix_acl_access ; getxattr /d/e system.posix_acl_access ; getxattr /d/e system.posix_acl_default`,
+			"/d/f 100664 0:0 rdev 0 size 0 links 1", "/d/g 100640 0:0 rdev 0 size 0 links 1", "/d/e 40654 0:0 rdev 0 size 0 links 2", "/d/l 120777 0:0 rdev 0 size 1 links 1",
+			list(access, `\x06`, `\x06`, `\x04`), list(access, `\x06`, `\x04`, `\x00`), list(access, `\x06`, `\x05`, `\x04`), list(def, `\x06`, `\a`, `\x04`))
+		// In the next node, from the lower layer; then as another user.
+		r.node.Lowers, r.node.Lists = append([]string{r.node.Upper}, r.node.Lowers...), true
+		r.node.Upper = r.dir + "/upper2"
+		r.mkdir("upper2")
+		r.lines(`make /d/e/h 666 ; getxattr /d/e/h system.posix_acl_access ; rename /d/e/h /h ; getxattr /h system.posix_acl_access ; make /i 666 ; getxattr /i system.posix_acl_access ;
+			mknod /d/null c 666 1 3 ; stat /d/null ; getxattr /d/null system.posix_acl_access ; as 7 ; make /d/j 666 ; stat /d/j ; getxattr /d/j system.posix_acl_access`,
+			list(access, `\x06`, `\x06`, `\x04`), list(access, `\x06`, `\x06`, `\x04`), "getxattr /i system.posix_acl_access: error: no data available",
+			"/d/null 20664 0:0 rdev 259 size 0 links 1", list(access, `\x06`, `\x06`, `\x04`),
+			"/d/j 100664 7:0 rdev 0 size 0 links 1", list(access, `\x06`, `\x06`, `\x04`))
+	})
+}
+
+// TestPassedCreds: a node in which messages say who sent them is exact as long as everybody is user 0.
+func TestPassedCreds(t *testing.T) {
+	r := ownerRoot(t, single(t))
+	for script, exact := range map[string]bool{"passcred": true, "as 7": true, "passcred ; as 7": false} {
+		if _, exit := r.run(strings.Fields(script)...); exit.Exact != exact || len(exit.Inexact) == 0 != exact {
+			t.Errorf("%s: %+v", script, exit)
+		}
+	}
+}
+
 // TestEveryABI: programs of 32 bits are answered as others are.
 func TestEveryABI(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
@@ -189,6 +227,13 @@ func TestGroupsStay(t *testing.T) {
 		stat /c/m /c/g /a/y /c/d /c/d/h`,
 		"/c/m 104755 0:33 rdev 0 size 1 links 1", "/c/g 100644 0:33 rdev 0 size 1 links 2", "/a/y 100644 0:0 rdev 0 size 1 links 1",
 		"/c/d 42755 0:33 rdev 0 size 0 links 2", "/c/d/h 100644 0:33 rdev 0 size 1 links 1")
+	// Without the bit: what is there keeps its group, what comes does not get it.
+	r.lines(`mkdir /s ; chown /s 0 33 ; chmod /s 2775 ; write /s/f x ; symlink f /s/l ; mkdir /s/d ; write /s/d/g x ; chown /s/f 7 -1 ; chmod /s 755 ; write /s/n x ;
+		write /s/d/h x ; stat /s/f /s/l /s/d /s/d/g /s/d/h /s/n ; chmod /s/d 700 ; write /s/d/n x ; stat /s/d/g /s/d/h /s/d/n ; chmod /s 2755 ; write /s/o x ; stat /s/f /s/n /s/o`,
+		"/s/f 100644 7:33 rdev 0 size 1 links 1", "/s/l 120777 0:33 rdev 0 size 1 links 1", "/s/d 42755 0:33 rdev 0 size 0 links 2",
+		"/s/d/g 100644 0:33 rdev 0 size 1 links 1", "/s/d/h 100644 0:33 rdev 0 size 1 links 1", "/s/n 100644 0:0 rdev 0 size 1 links 1",
+		"/s/d/g 100644 0:33 rdev 0 size 1 links 1", "/s/d/h 100644 0:33 rdev 0 size 1 links 1", "/s/d/n 100644 0:0 rdev 0 size 1 links 1",
+		"/s/f 100644 7:33 rdev 0 size 1 links 1", "/s/n 100644 0:0 rdev 0 size 1 links 1", "/s/o 100644 0:33 rdev 0 size 1 links 1")
 	r.lines(`unnamed /a /a/u ; stat /a/u`, "/a/u 100644 0:33 rdev 0 size 0 links 1")
 }
 

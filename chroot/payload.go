@@ -38,10 +38,15 @@ func launch(a *nodeArgs, out *os.File, answers *answers) (int, error) {
 		Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
 		Sys:   namespacesOf(s.Process, a.Ids),
 	}
-	attr.Sys.Credential, attr.Sys.AmbientCaps = credential(s.Process.User), ambient
+	attr.Sys.AmbientCaps = ambient
 	if attr.Env == nil {
 		attr.Env = []string{} // nil would mean ours
 	}
+	kernel, begun, err := answers.become(s.Process.User)
+	if err != nil {
+		return 0, errors.Join(err, null.Close())
+	}
+	attr.Sys.Credential = kernel
 	type started struct {
 		pid int
 		err error
@@ -52,6 +57,9 @@ func launch(a *nodeArgs, out *os.File, answers *answers) (int, error) {
 		err := prepareThread(s, a.Network)
 		if err == nil {
 			err = answers.begin()
+		}
+		if err == nil && kernel == nil && answers.why != nil && credential(s.Process.User) != nil {
+			err = fmt.Errorf("run as user %d with one id: %w", s.Process.User.UID, answers.why)
 		}
 		if err != nil {
 			result <- started{err: err}
@@ -64,7 +72,7 @@ func launch(a *nodeArgs, out *os.File, answers *answers) (int, error) {
 		result <- started{pid, err}
 	}()
 	r := <-result
-	if err := errors.Join(r.err, null.Close()); err != nil {
+	if err := errors.Join(r.err, begun(), null.Close()); err != nil {
 		return 0, err
 	}
 	return r.pid, nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -173,9 +174,37 @@ func TestNodeOwners(t *testing.T) {
 	out, _ := r.run(verbs("250")...)
 	contains(t, out, "/f 100644 250:250")
 	r.node.Spec.Process.User.UID = 250
+	r.node.Spec.Process.Capabilities = &specs.LinuxCapabilities{}
 	if _, _, err := r.try("ids"); err == nil || !strings.Contains(err.Error(), "only 1 ids") {
-		t.Errorf("user 250 with one id: %v", err)
+		t.Errorf("user 250 with one id and bounded capabilities: %v", err)
 	}
+}
+
+// TestNodeUser: the process begins as the user that its specification says, in each tier; what it makes is that user's.
+func TestNodeUser(t *testing.T) {
+	eachTier(t, func(t *testing.T, h *Host) {
+		r := newRoot(t, h, ordinary()...)
+		r.run("mkdir", "/open", ";", "chmod", "/open", "777", ";", "mkdir", "/closed")
+		for _, c := range []struct {
+			user specs.User
+			want string
+		}{
+			{specs.User{UID: 1000, GID: 100, AdditionalGids: []uint32{10, 27}}, "1000 100 [10 27]\n/open/1000 40755 1000:100 rdev 0\nmkdir: error: mkdir /closed/1000: permission denied\nsetid: error: operation not permitted\n1000 100 [10 27]\n"},
+			{specs.User{UID: 250}, "250 0 []\n/open/250 40755 250:0 rdev 0\nmkdir: error: mkdir /closed/250: permission denied\nsetid: error: operation not permitted\n250 0 []\n"},
+			{specs.User{GID: 7}, "0 7 []\n/open/0 40755 0:7 rdev 0\n0 0 []\n"},
+		} {
+			r.node.Spec.Process.User = c.user
+			id := strconv.Itoa(int(c.user.UID))
+			out, exit := r.run("ids", ";", "mkdir", "/open/"+id, ";", "stat", "/open/"+id, ";", "mkdir", "/closed/"+id, ";", "setid", "0", "0", ";", "wait", "ids")
+			if out != c.want || exit.Code != 0 || len(exit.Inexact) > 0 {
+				t.Errorf("user %+v: %+v\n got %q\nwant %q", c.user, exit, out, c.want)
+			}
+		}
+		r.node.Spec.Process.User = specs.User{}
+		if out, _ := r.run("ids"); out != "0 0 []\n" {
+			t.Errorf("after them: %q", out)
+		}
+	})
 }
 
 // Paths may be relative to the working directory of the caller, who is elsewhere than init.

@@ -55,7 +55,8 @@ func isDocument(d v1.Descriptor) bool {
 	return d.Size <= maxDocument && (isManifest(d.MediaType) || isIndex(d.MediaType) || isConfig(d.MediaType))
 }
 
-// copyBlob writes the blob d of src as the file name: whole, synced and of the stated size, or not at all.
+// copyBlob writes the blob d of src as the file name: whole, synced and of the stated size, or not at all. The name is synced with
+// the index that comes to refer to it.
 func copyBlob(ctx context.Context, src BlobSource, d v1.Descriptor, name string) (err error) {
 	r, err := src.Open(ctx, d.Digest)
 	if err != nil {
@@ -75,7 +76,7 @@ func copyBlob(ctx context.Context, src BlobSource, d v1.Descriptor, name string)
 	if err != nil {
 		return err
 	}
-	return w.Commit()
+	return w.CommitContent(name)
 }
 
 // copyFile copies a file inside the kernel: a clone where the file system has them, else copy_file_range, which

@@ -160,12 +160,24 @@ func (l *Layout) index() (*indexDoc, error) {
 func (l *Layout) writeIndex(doc *indexDoc) error {
 	data, err := doc.bytes()
 	if err == nil {
+		err = l.syncBlobs()
+	}
+	if err == nil {
 		err = atomicfile.Write(filepath.Join(l.dir, v1.ImageIndexFile), data, 0o644)
 	}
 	if err != nil {
 		return unwritable(l.dir, fmt.Errorf("layout %s: write %s: %w", l.dir, v1.ImageIndexFile, err))
 	}
 	return nil
+}
+
+// syncBlobs makes the names of blobs durable, in which an index may trust then.
+func (l *Layout) syncBlobs() error {
+	err := atomicfile.SyncDir(filepath.Join(l.dir, v1.ImageBlobsDir, digest.SHA256.String()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // unwritable adds to a refusal by the file system what to do about it.

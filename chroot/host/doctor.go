@@ -142,6 +142,26 @@ func StoreFindings(dir, storeDir string) []Finding {
 	return []Finding{kind, space}
 }
 
+// LockFindings say when the file system of a store has no locks, by locking a file there for a moment.
+func LockFindings(storeDir string) []Finding {
+	near, err := NearestDir(storeDir)
+	if err != nil {
+		return nil // others say so
+	}
+	f, err := os.CreateTemp(near, ".xtoo-doctor-")
+	if err != nil {
+		return nil
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if closeErr := errors.Join(f.Close(), os.Remove(f.Name())); err == nil || closeErr != nil {
+		return nil
+	}
+	return []Finding{{
+		Name: "locks", State: StateWarn, Detail: fmt.Sprintf("%s is on %s, which has none here: %v", storeDir, FilesystemName(near), err),
+		Hint: "build and clean in this store on one machine at a time; the mount options flock (Lustre) or the lock daemon (NFS) would mend it",
+	}}
+}
+
 // NearestDir is the directory, or the nearest one above it that exists.
 func NearestDir(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)

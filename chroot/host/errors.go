@@ -1,6 +1,9 @@
 package host
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 // ErrNoNamespaces says that this host does not let this user make the namespaces that are needed. The error is an [Error] whose
 // hint names the setting.
@@ -17,11 +20,18 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns the error without its hint.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint returns the hint of the first [Error] in err's tree, or "" when there is none.
+// Hint returns the hint of the first [Error] in err's tree, or what to do about a limit that was reached, or "".
 func Hint(err error) string {
 	var h *Error
-	if errors.As(err, &h) {
+	switch {
+	case errors.As(err, &h):
 		return h.Hint
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room there (bytes, inodes, or this user's quota), or keep the store elsewhere (--store, XTOO_STORE); xtoo clean removes what it does not need"
+	case errors.Is(err, syscall.EFBIG):
+		return "raise the limit of the size of files (`ulimit -f`, fsize in /etc/security/limits.conf), or keep the store on a file system that takes larger ones"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "raise the limit of open files (`ulimit -n`, nofile in /etc/security/limits.conf)"
 	}
 	return ""
 }

@@ -51,6 +51,9 @@ func probe(f settings, want string) (*Host, error) {
 	if err := namespacesOff(f); err != nil {
 		return nil, err
 	}
+	if err := f.tooFew(); err != nil {
+		return nil, err
+	}
 	var h *Host
 	switch Tier(want) {
 	case "", TierMapped:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,8 @@ func TestExplainStart(t *testing.T) {
 	}{
 		{aa, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", true},
 		{inside, syscall.EACCES, "kernel.apparmor_restrict_unprivileged_userns=0", false}, // where everybody is root
+		{aa, syscall.EPERM, "apparmor_parser -r /etc/apparmor.d/xtoo", true},
+		{fakeHost(t, map[string]string{"/sys/fs/selinux/enforce": "1"}), syscall.EACCES, "audit2allow", false},
 		{root, syscall.EPERM, "seccomp=unconfined", false},
 		{nothing, syscall.ENOSPC, "sysctl -w user.max_user_namespaces", false},
 		{fakeHost(t, map[string]string{"/proc/sys/user/max_mnt_namespaces": "0\n"}), syscall.ENOSPC, "sysctl -w user.max_mnt_namespaces", false},
@@ -90,6 +93,9 @@ func TestExplainStart(t *testing.T) {
 	}
 	if err := explainStart(nothing, syscall.EAGAIN, 0); !strings.Contains(Hint(err), "ulimit -u") || !errors.Is(err, syscall.EAGAIN) || errors.Is(err, ErrNoNamespaces) {
 		t.Errorf("no more processes: %v (%s)", err, Hint(err))
+	}
+	for errno, hint := range map[syscall.Errno]string{syscall.EDQUOT: "quota", syscall.EFBIG: "ulimit -f", syscall.EMFILE: "ulimit -n"} {
+		contains(t, Failed("x", StateBad, fmt.Errorf("write: %w", errno)).Hint, hint)
 	}
 	if err := explainStart(nothing, syscall.ENOMEM, 0); Hint(err) != "" || !errors.Is(err, syscall.ENOMEM) {
 		t.Errorf("ENOMEM was explained: %v", err)
@@ -216,7 +222,22 @@ func TestDoctor(t *testing.T) {
 	if _, err := NearestDir(filepath.Join(program, "store")); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("a store in a file: %v", err)
 	}
-	for _, f := range append(StoreFindings(dir, dir), KernelFinding()) {
+	if found := LockFindings(filepath.Join(dir, "store")); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+	locked := make(chan []Finding)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the filter is the thread's
+		if err := testutil.RefuseCall(syscall.SYS_FLOCK, syscall.ENOSYS, false); err != nil {
+			t.Error(err)
+		}
+		locked <- LockFindings(dir)
+	}()
+	without := <-locked
+	if len(without) != 1 || without[0].State != StateWarn {
+		t.Errorf("without locks: %+v", without)
+	}
+	for _, f := range append(append(StoreFindings(dir, dir), KernelFinding()), without...) {
 		if f.Name == "" || f.Detail == "" || (f.State == StateOK) != (f.Hint == "") {
 			t.Errorf("%+v", f)
 		}

@@ -100,8 +100,14 @@ func ScratchFinding(storeDir, scratch string) Finding {
 	if err != nil {
 		return Failed("store", StateBad, err)
 	}
-	return Finding{
+	name := FilesystemName(near)
+	f := Finding{
 		Name: "scratch", State: StateOK,
-		Detail: fmt.Sprintf("layer directories are in %s: the store %s is on %s, which overlayfs cannot be used on (XTOO_SCRATCH names another directory)", scratch, storeDir, FilesystemName(near)),
+		Detail: fmt.Sprintf("layer directories are in %s: the store %s is on %s, which overlayfs cannot be used on (XTOO_SCRATCH names another directory)", scratch, storeDir, name),
 	}
+	if name == "vfat" || name == "exfat" {
+		f.State = StateWarn
+		f.Hint = name + " has neither owners nor modes: mount it with uid= of this user and umask=077, or keep the store elsewhere (--store, XTOO_STORE)"
+	}
+	return f
 }

@@ -38,7 +38,7 @@ func switchesOff() []switchOff {
 		// Root may make a namespace, but none below it, and each node has one there.
 		{"kernel/unprivileged_userns_clone", "0", persist("kernel.unprivileged_userns_clone", "1"), true},
 		{"kernel/apparmor_restrict_unprivileged_userns", "1",
-			persist("kernel.apparmor_restrict_unprivileged_userns", "0") + "\nor give this program an AppArmor profile that has the rule `userns,`", false},
+			persist("kernel.apparmor_restrict_unprivileged_userns", "0") + "\n" + appArmorProfile(), false},
 	}
 }
 
@@ -47,7 +47,17 @@ func persist(name, value string) string {
 	return fmt.Sprintf("as root: sysctl -w %s=%s, and to keep it: echo '%[1]s = %[2]s' > /etc/sysctl.d/90-xtoo.conf", name, value)
 }
 
-// sysctlName is the name of a setting as sysctl(8) has it.
+// appArmorProfile words how to allow user namespaces to this program alone (as apparmor.d(5) of Ubuntu's packages do it).
+func appArmorProfile() string {
+	program, err := os.Executable()
+	if err != nil {
+		program = "/usr/bin/xtoo"
+	}
+	return fmt.Sprintf(`or, for this program alone, as root: printf 'abi <abi/4.0>,\ninclude <tunables/global>\nprofile xtoo "%s" flags=(unconfined) {\n  userns,\n}\n' `+
+		"> /etc/apparmor.d/xtoo && apparmor_parser -r /etc/apparmor.d/xtoo", program)
+}
+
+// name is the name of a setting as sysctl(8) has it.
 func (s switchOff) name() string { return strings.ReplaceAll(s.file, "/", ".") }
 
 // namespacesOff returns the error for a host that certainly forbids user namespaces. The AppArmor setting does
@@ -104,6 +114,11 @@ func explainStart(f settings, err error, kinds uintptr) error {
 		return &Error{Err: wrapped, Hint: f.limitHint(kinds)}
 	case errors.Is(err, syscall.EINVAL):
 		return &Error{Err: wrapped, Hint: "use a kernel built with CONFIG_USER_NS, CONFIG_PID_NS, CONFIG_NET_NS, CONFIG_IPC_NS and CONFIG_UTS_NS"}
+	}
+	if f.value("/sys/fs/selinux/enforce") == "1" {
+		return &Error{Err: wrapped, Hint: "a security policy forbids it, and SELinux is enforcing: as root, `ausearch -m avc -ts recent` shows what it has denied, " +
+			"and `ausearch -m avc -ts recent | audit2allow -M xtoo && semodule -i xtoo.pp` allows it; " +
+			"inside a container, start that with `--security-opt label=disable --security-opt seccomp=unconfined`"}
 	}
 	return &Error{Err: wrapped, Hint: "a security policy forbids it (seccomp or AppArmor of a container, SELinux, or a chroot): " +
 		"inside a container, start that with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with `--privileged`; " +

@@ -29,12 +29,12 @@ type seen struct {
 // look finds out what a process believes of a file, whose descriptor it borrows.
 func (r *request) look(fd int) (seen, error) {
 	f := seen{file: &file{r: r, fd: fd}}
-	if err := retry(func() error { return unix.Fstat(fd, &f.st) }); err != nil {
+	if err := f.read(); err != nil {
 		return f, err
 	}
 	f.mode, f.uid, f.gid = f.st.Mode, f.st.Uid, f.st.Gid
 	var err error
-	if f.own, err = r.own(fd); err != nil || !f.own {
+	if f.own, err = r.own(fd, f.via); err != nil || !f.own {
 		return f, err
 	}
 	owner, err := inode.OwnerOf(f.handle(), &f.st)

@@ -20,10 +20,11 @@ type call struct {
 	errno unix.Errno
 }
 
-// A test looks at the low 32 bits of an argument: min <= argument & mask <= max.
+// A test looks at the low 32 bits of an argument, or the high ones: min <= argument & mask <= max.
 type test struct {
 	arg            int
 	mask, min, max uint32
+	high           bool
 }
 
 // is tests for one value.
@@ -54,11 +55,15 @@ func succeed(value int64) answer { return answer{value: value} }
 // calls is the table of a mode. A number stands in it once.
 func (m Mode) calls() []call {
 	if m.plain {
-		return slices.Concat(refusedCalls(), plainCalls())
+		all := m.guardCalls()
+		if m.single() {
+			all = slices.Concat(all, refusedCalls(), plainCalls())
+		}
+		return all
 	}
-	all := slices.Concat(refusedCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
+	all := slices.Concat(refusedCalls(), m.guardCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
 	if m.single() {
-		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls(), m.settleCalls())
+		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls(), m.settleCalls(), worldCalls())
 	}
 	return all
 }

@@ -87,7 +87,10 @@ func (r *request) chown(dirfd, pathArg, flags int, uid, gid uint32) answer {
 	if flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
 		return proceed()
 	}
-	f, err := r.named(dirfd, pathArg, flags)
+	f, err := r.reached(dirfd, pathArg, flags)
+	if errors.Is(err, unix.EACCES) {
+		return fail(err)
+	}
 	if err != nil {
 		return proceed() // with the kernel's own word for it
 	}
@@ -97,7 +100,7 @@ func (r *request) chown(dirfd, pathArg, flags int, uid, gid uint32) answer {
 
 // fchown is fchown(2).
 func (r *request) fchown(uid, gid uint32) answer {
-	f, err := r.numbered(r.fd(0))
+	f, err := r.same(r.fd(0))
 	if err != nil {
 		return proceed()
 	}

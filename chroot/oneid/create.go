@@ -20,16 +20,18 @@ type making struct {
 	dir  seen // its directory
 	name string
 	mode uint32 // as the process wants it, less its umask
+	list []byte // the directory's default access control list, if only a record tells it
 }
 
-// maker returns the credentials of a process that makes files which are not id 0's.
+// maker returns the credentials of a process that makes files which are not as the kernel would make them: not id 0's, or in a
+// directory with a list of access that the kernel does not know.
 func (r *request) maker() (cred, bool) {
-	c, changed, err := r.creds()
-	if err != nil || !changed || c.uid.fs == 0 && c.gid.fs == 0 {
-		return c, false
-	}
-	return c, true
+	c, _, err := r.creds()
+	return c, err == nil && (!c.makesRoots() || r.w.lists.Load())
 }
+
+// makesRoots says that what a process makes is id 0's.
+func (c cred) makesRoots() bool { return c.uid.fs == 0 && c.gid.fs == 0 }
 
 // making opens the directory in which something is to be made; done closes it. errProceed: the kernel is to answer.
 func (r *request) making(c cred, dirfd int, path string, mode uint32) (*making, error) {
@@ -52,6 +54,14 @@ func (m *making) enter(fd, dirfd int, path string, mode uint32) error {
 	}
 	if !m.dir.own {
 		return errProceed
+	}
+	if m.list, err = m.r.keptDefault(m.dir.file); err != nil {
+		return err
+	}
+	if m.c.makesRoots() {
+		if home, err := m.r.atHome(); m.list == nil || err != nil || !home {
+			return errProceed
+		}
 	}
 	if m.dir.mode&unix.S_IFMT != unix.S_IFDIR {
 		return unix.ENOTDIR
@@ -92,7 +102,9 @@ func (m *making) allow() error {
 	if !m.c.may(m.dir, mayWrite|mayExecute) {
 		return unix.EACCES
 	}
-	if !m.hasDefaultList() {
+	if m.list != nil {
+		m.mode = maskedBy(m.list, m.mode)
+	} else if !m.hasDefaultList() {
 		mask, err := m.r.status("Umask:", 8)
 		if err != nil {
 			return err
@@ -116,6 +128,9 @@ func (m *making) hasDefaultList() bool {
 func (m *making) give(fd int) error {
 	f := file{r: m.r, fd: fd}
 	if err := retry(func() error { return unix.Fstat(fd, &f.st) }); err != nil {
+		return err
+	}
+	if err := m.giveList(&f); err != nil || m.c.makesRoots() {
 		return err
 	}
 	gid := m.c.gid.fs

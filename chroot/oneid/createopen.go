@@ -29,7 +29,8 @@ func (m Mode) createCalls() []call {
 		{name: "getsockopt", nr: numbers{55, 365, 209, 295}, when: [][]test{{is(1, 0xffffffff, unix.SOL_SOCKET), is(2, 0xffffffff, unix.SO_PEERCRED)}}, do: func(r *request) answer {
 			return r.peer(r.fd(0), r.args[3], r.args[4])
 		}},
-		{name: "socketcall", nr: numbers{none, 102, none, none}, when: [][]test{{is(0, 0xffffffff, socketcallBind)}, {is(0, 0xffffffff, socketcallGetsockopt)}}, do: (*request).socketcall},
+		{name: "setsockopt", nr: numbers{54, 366, 208, 294}, when: [][]test{{is(1, 0xffffffff, unix.SOL_SOCKET), is(2, 0xffffffff, unix.SO_PASSCRED)}}, do: (*request).passCreds},
+		{name: "socketcall", nr: numbers{none, 102, none, none}, when: [][]test{{is(0, 0xffffffff, socketcallBind)}, {is(0, 0xffffffff, socketcallGetsockopt)}, {is(0, 0xffffffff, socketcallSetsockopt)}}, do: (*request).socketcall},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // The numbers of calls in socketcall(2) (linux/net.h): on i386 the calls of sockets may come as one.
 const (
 	socketcallBind       = 2
+	socketcallSetsockopt = 14
 	socketcallGetsockopt = 15
 )
 
@@ -18,7 +19,7 @@ const (
 func (r *request) socketcall() answer {
 	var b [20]byte
 	n := 12
-	if r.u32(0) == socketcallGetsockopt {
+	if r.u32(0) != socketcallBind {
 		n = len(b)
 	}
 	if r.read(r.args[1], b[:n]) != nil {
@@ -28,6 +29,10 @@ func (r *request) socketcall() answer {
 	switch {
 	case n == 12:
 		return r.bind(int(int32(word(0))), uint64(word(1)), word(2))
+	case r.u32(0) == socketcallSetsockopt:
+		if word(1) == unix.SOL_SOCKET && word(2) == unix.SO_PASSCRED {
+			return r.passCreds()
+		}
 	case word(1) == unix.SOL_SOCKET && word(2) == unix.SO_PEERCRED:
 		return r.peer(int(int32(word(0))), uint64(word(3)), uint64(word(4)))
 	}
@@ -83,24 +88,6 @@ func (r *request) bind(socket int, addr uint64, size uint32) answer {
 	return succeed(0)
 }
 
-// take is a copy of a descriptor of the process.
-func (r *request) take(fd int) (int, error) {
-	tgid, err := r.tgid()
-	if err != nil {
-		return -1, err
-	}
-	p, err := unix.PidfdOpen(tgid, 0)
-	if err != nil {
-		return -1, errProceed
-	}
-	defer closeFD(p)
-	own, err := unix.PidfdGetfd(p, fd, 0)
-	if errors.Is(err, unix.EPERM) {
-		return -1, errProceed
-	}
-	return own, err
-}
-
 // bindFrom binds a socket from the working directory of the process, with that of the worker's put back.
 func (r *request) bindFrom(socket int, address []byte, umask int) (err error) {
 	if err := r.enter(); err != nil {
@@ -111,7 +98,7 @@ func (r *request) bindFrom(socket int, address []byte, umask int) (err error) {
 	}
 	defer func() {
 		unix.Umask(0)
-		err = errors.Join(err, unix.Fchdir(int(r.w.o.Proc.Fd())))
+		err = errors.Join(err, unix.Fchdir(r.w.files))
 	}()
 	unix.Umask(umask)
 	if err := r.valid(); err != nil {

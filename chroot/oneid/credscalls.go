@@ -55,7 +55,6 @@ func (m Mode) capCalls() []call {
 		}},
 		{name: "setrlimit", nr: numbers{160, 75, none, 75}, when: [][]test{of(unix.RLIMIT_LOCKS)}},
 		{name: "setrlimit", nr: numbers{none, none, 164, none}, when: [][]test{of(unix.RLIMIT_LOCKS)}},
-		{name: "prlimit64", nr: numbers{302, 340, 261, 369}, when: [][]test{{is(1, 0xffffffff, unix.RLIMIT_LOCKS), between(2, 1, 0xffffffff)}}},
 	}
 }
 

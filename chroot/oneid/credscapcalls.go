@@ -60,7 +60,7 @@ func (r *request) sameProcesses() (bool, error) {
 	if err := unix.Stat(r.proc("ns/pid"), &theirs); err != nil {
 		return false, err
 	}
-	if err := unix.Stat("self/ns/pid", &ours); err != nil {
+	if err := unix.Stat("../ns/pid", &ours); err != nil {
 		return false, err
 	}
 	return theirs.Ino == ours.Ino && theirs.Dev == ours.Dev, nil

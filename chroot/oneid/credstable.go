@@ -2,7 +2,9 @@ package oneid
 
 import (
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +29,7 @@ type credTable struct {
 
 	changing sync.Mutex // held by who reads credentials to write others
 
+	some   atomic.Bool // there are others than root's
 	mu     sync.Mutex
 	list   []cred
 	number map[cred]uint64
@@ -58,6 +61,7 @@ func (t *credTable) numberOf(c cred) (uint64, error) {
 	if len(t.list) >= maxCreds || t.bytes+len(c.groups) > maxGroupBytes {
 		return 0, errCredsFull
 	}
+	t.some.Store(true)
 	t.bytes += len(c.groups)
 	if t.number == nil {
 		t.number = map[cred]uint64{}
@@ -69,14 +73,13 @@ func (t *credTable) numberOf(c cred) (uint64, error) {
 }
 
 // used reports whether any process ever had other credentials than root's.
-func (t *credTable) used() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.list) > 0
-}
+func (t *credTable) used() bool { return t.some.Load() }
 
 // of returns the credentials of a process; changed says that they are in the table.
 func (t *credTable) of(pid int) (c cred, changed bool, err error) {
+	if !t.used() {
+		return t.root, false, nil // which most scripts leave it at
+	}
 	limit, err := locksLimit(pid, nil)
 	if err != nil {
 		return cred{}, false, err
@@ -109,6 +112,25 @@ func (t *credTable) set(pid int, c cred) error {
 	_, err = locksLimit(pid, &limit)
 	return err
 }
+
+// Begin has the process that this one starts next begin as another user than 0, as if it had become that before it was executed. It
+// is called before the filter is installed. Until [Supervisor.Begun] all that is started does.
+func (s *Supervisor) Begin(uid, gid uint32, groupIDs []uint32) error {
+	c, errno := s.creds.root.setGroups(groupIDs)
+	if errno == 0 {
+		c, errno = c.setID(groups, gid)
+	}
+	if errno == 0 {
+		c, errno = c.setID(users, uid)
+	}
+	if errno != 0 {
+		return errno
+	}
+	return s.creds.set(os.Getpid(), c)
+}
+
+// Begun ends what [Supervisor.Begin] began. It is not called on a thread with the filter.
+func (s *Supervisor) Begun() error { return s.creds.set(os.Getpid(), s.creds.root) }
 
 // locksLimit reads and, where next is not nil, sets a process's RLIMIT_LOCKS.
 func locksLimit(pid int, next *unix.Rlimit) (unix.Rlimit, error) {

@@ -8,9 +8,12 @@ import (
 
 // A file is what a call is about: open for its name only, so that it stays what it is while it is worked on.
 type file struct {
-	r  *request
-	fd int
-	st unix.Stat_t // as the kernel has it
+	r   *request
+	fd  int
+	st  unix.Stat_t // as the kernel has it
+	via mountID
+
+	direct bool // fd is open for more than its name
 }
 
 // named finds the file of a call by a path among the arguments.
@@ -24,6 +27,24 @@ func (r *request) named(dirfd, pathArg, flags int) (*file, error) {
 		return nil, err
 	}
 	return r.opened(fd)
+}
+
+// same finds the file of a call by its descriptor, with a copy of that: what is done with the file then costs no way over /proc.
+func (r *request) same(fd int) (*file, error) {
+	if fd < 0 {
+		return nil, unix.EBADF
+	}
+	own, err := r.take(fd)
+	if err != nil {
+		return r.numbered(fd)
+	}
+	f, err := r.opened(own)
+	if err != nil || !carries(f.st.Mode) {
+		return f, err
+	}
+	flags, err := unix.FcntlInt(uintptr(own), unix.F_GETFL, 0)
+	f.direct = err == nil && flags&unix.O_PATH == 0
+	return f, nil
 }
 
 // numbered finds the file of a call by its descriptor.
@@ -40,25 +61,39 @@ func (r *request) numbered(fd int) (*file, error) {
 
 func (r *request) opened(fd int) (*file, error) {
 	f := &file{r: r, fd: fd}
-	err := retry(func() error { return unix.Fstatat(fd, "", &f.st, unix.AT_EMPTY_PATH) })
-	if err != nil {
+	if err := f.read(); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
 }
 
+// read looks at the file.
+func (f *file) read() error {
+	var x unix.Statx_t
+	err := retry(func() error {
+		return unix.Statx(f.fd, "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS|unix.STATX_MNT_ID_UNIQUE, &x)
+	})
+	f.st, f.via = statFrom(&x), mountFrom(&x)
+	return err
+}
+
 func (f *file) close() { closeFD(f.fd) }
 
 // handle is for the records. A worker's working directory is /proc, and its root another.
-func (f *file) handle() inode.Handle { return inode.FDHandle(f.fd, &f.st).Under("self/fd/") }
+func (f *file) handle() inode.Handle {
+	if f.direct {
+		return inode.OpenHandle(f.fd)
+	}
+	return inode.FDHandle(f.fd, &f.st).Under("./")
+}
 
 // mine says whether something may be recorded on the file: it is the node's own, and so is the process. The call still waits then.
 func (f *file) mine() (bool, error) {
 	if home, err := f.r.atHome(); err != nil || !home {
 		return false, errProceed
 	}
-	own, err := f.r.own(f.fd)
+	own, err := f.r.own(f.fd, f.via)
 	if err != nil {
 		return false, err
 	}
@@ -66,7 +101,7 @@ func (f *file) mine() (bool, error) {
 }
 
 // name is a path to the file for calls that have no form with a descriptor that was opened for its name only.
-func (f *file) name() string { return "self/fd/" + itoa(f.fd) }
+func (f *file) name() string { return itoa(f.fd) }
 
 // carries says that files of a type can bear any record, and not only that of their owner.
 func carries(mode uint32) bool {

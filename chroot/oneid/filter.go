@@ -75,7 +75,11 @@ func decide(c *call) []unix.SockFilter {
 		left := 4*len(tests) + 1 // up to the next alternative
 		for _, t := range tests {
 			left -= 4
-			p = append(p, load(offArgs+8*uint32(t.arg)),
+			at := offArgs + 8*uint32(t.arg)
+			if t.high {
+				at += 4
+			}
+			p = append(p, load(at),
 				unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: t.mask},
 				unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K, K: t.min, Jf: uint8(left + 1)},
 				unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: t.max, Jt: uint8(left)})

@@ -27,6 +27,15 @@ func (h *home) prepare() error {
 
 // atHome says that the ids of the calling process are the node's.
 func (r *request) atHome() (bool, error) {
+	if r.w.world.shared() && r.w.atHome {
+		return true, nil
+	}
+	is, err := r.findHome()
+	r.w.atHome = err == nil && is
+	return is, err
+}
+
+func (r *request) findHome() (bool, error) {
 	h := &r.w.home
 	var st unix.Stat_t
 	name := r.proc("ns/user")

@@ -3,6 +3,7 @@ package oneid
 import (
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,34 @@ func (f *file) passedOn() inode.Inheritance {
 		}
 	}
 	return inode.Inheritance{}
+}
+
+// madeHere says that a file may have been made, or given another owner, since the node began. Of all others all is recorded.
+func (f *file) madeHere() bool { return !f.r.w.age.before(&f.st) }
+
+// An age tells what was in the layers below from what the node has made.
+type age struct {
+	begin unix.Timespec // when the upper layer's root was last changed, by the clock of its file system
+	at    time.Time     // of that
+}
+
+// prepare takes the root's time, which is the upper layer's: it was made for this node.
+func (a *age) prepare() error {
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Stat("/", &st) }); err != nil {
+		return err
+	}
+	a.begin, a.at = st.Ctim, time.Now()
+	return nil
+}
+
+// before says that a file was changed last before the node began. Where the clock was set back since, nobody knows.
+func (a *age) before(st *unix.Stat_t) bool {
+	if st.Ctim.Nano() >= a.begin.Nano() {
+		return false
+	}
+	now := time.Now()
+	return now.Round(0).Sub(a.at.Round(0)) > now.Sub(a.at)-time.Millisecond // the wall clock's time, and the time passed
 }
 
 // passing is what the directory f passes on itself.

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoNotification says that this kernel, or what this program runs in, does not let calls be answered.
+// ErrNoNotification says that this kernel, or what this program runs in, does not let calls be answered, or not as they must be.
 var ErrNoNotification = errors.New("the kernel lets nobody answer system calls (seccomp user notification)")
 
 // Install puts the filter of a mode on the calling thread, which must be locked: what the thread starts inherits it, and
@@ -24,6 +24,9 @@ func Install(m Mode) (*os.File, error) {
 	if len(abis()) == 0 {
 		return nil, fmt.Errorf("%w: not on %s", ErrNoNotification, runtime.GOARCH)
 	}
+	if err := able(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoNotification, err)
+	}
 	const killable = unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV // else a call that a signal interrupts is restarted after its effect
 	fd, errno := install(program, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|killable)
 	if errno == unix.EINVAL { // before Linux 5.19
@@ -35,10 +38,10 @@ func Install(m Mode) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "listener"), nil
 }
 
-// InstallPlain is what is left where [Install] fails: a filter that answers success to a change of owner, and records nothing.
-// Only for a mode with one id; elsewhere it does nothing.
+// InstallPlain is what is left where [Install] fails: a filter that answers success to a change of owner with one id, and records
+// nothing.
 func InstallPlain(m Mode) error {
-	if !m.single() || len(abis()) == 0 {
+	if len(abis()) == 0 {
 		return nil
 	}
 	m.plain = true

@@ -62,14 +62,21 @@ func (r *request) mknod(dirfd, pathArg int, mode, dev uint32) answer {
 	if r.w.unread() {
 		return answer{sent: true}
 	}
-	if err := dir.makeDevice(name, mode, major, minor, uint32(umask)); err != nil {
+	list, err := r.keptDefault(dir)
+	if err != nil {
+		return fail(err)
+	}
+	if list != nil {
+		mode, umask = maskedBy(list, mode), 0
+	}
+	if err := dir.makeDevice(name, mode, major, minor, uint32(umask), list); err != nil {
 		return fail(err)
 	}
 	return succeed(0)
 }
 
-// makeDevice makes it in the directory f. What was made is removed after an error.
-func (f *file) makeDevice(name string, mode, major, minor, umask uint32) error {
+// makeDevice makes it in the directory f, which has that default list of access, if it is one that only a record tells. What was made is removed after an error.
+func (f *file) makeDevice(name string, mode, major, minor, umask uint32, list []byte) error {
 	// With the mask of the process, which counts where the directory has no default list.
 	unix.Umask(int(umask))
 	err := retry(func() error { return unix.Mknodat(f.fd, name, unix.S_IFREG|mode&0o7777, 0) })
@@ -89,7 +96,11 @@ func (f *file) makeDevice(name string, mode, major, minor, umask uint32) error {
 	if made.st.Mode&unix.S_IFMT != unix.S_IFREG || made.st.Size != 0 || made.st.Nlink != 1 {
 		return unix.EEXIST // somebody has put another in its place
 	}
-	if err := inode.RecordDevice(made.handle(), mode&unix.S_IFMT, major, minor); err != nil {
+	err = inode.RecordDevice(made.handle(), mode&unix.S_IFMT, major, minor)
+	if err == nil && list != nil {
+		err = made.keepList(list)
+	}
+	if err != nil {
 		return errors.Join(err, unix.Unlinkat(f.fd, name, 0))
 	}
 	return nil

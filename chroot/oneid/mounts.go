@@ -54,30 +54,56 @@ func (m *mounts) init(o Options) error {
 	return nil
 }
 
-// own says that a file is the node's own, in its root or on what the script has mounted itself.
-func (r *request) own(fd int) (bool, error) {
-	id, unique, err := mountOf(fd, unix.STATX_MNT_ID|unix.STATX_MNT_ID_UNIQUE)
-	if err != nil || id == 0 {
-		return false, err
+// A mountID is the number of the mount through which a file was opened. Since Linux 6.8 there is one that no other mount will ever have;
+// 0: the kernel says no such one.
+type mountID uint64
+
+// mountFrom is what statx says of the mount where STATX_MNT_ID_UNIQUE was asked for.
+func mountFrom(x *unix.Statx_t) mountID {
+	if x.Mask&unix.STATX_MNT_ID_UNIQUE == 0 {
+		return 0
 	}
-	m := &r.w.mounts
+	return mountID(x.Mnt_id)
+}
+
+// foreignMount says that a mount is known to be none of the node's own, at no cost.
+func (m *mounts) foreignMount(via mountID) bool {
+	own, ok := m.look(uint64(via))
+	return via != 0 && ok && !own
+}
+
+// look finds what is known of a mount.
+func (m *mounts) look(id uint64) (own, ok bool) {
 	m.mu.Lock()
-	own, ok := m.known[id]
-	m.mu.Unlock()
-	if ok {
-		return own, nil
-	}
-	short := id
-	if unique { // mountinfo has the other
-		if short, _, err = mountOf(fd, unix.STATX_MNT_ID); err != nil {
-			return false, err
+	defer m.mu.Unlock()
+	own, ok = m.known[id]
+	return own, ok
+}
+
+// own says that a file is the node's own, in its root or on what the script has mounted itself.
+func (r *request) own(fd int, via mountID) (bool, error) {
+	m := &r.w.mounts
+	if via != 0 {
+		if own, ok := m.look(uint64(via)); ok {
+			return own, nil
 		}
 	}
-	one, err := m.find(r, short)
+	short, err := mountOf(fd)
+	if err != nil || short == 0 {
+		return false, err
+	}
+	id, unique := uint64(via), via != 0
+	if !unique {
+		id = short
+		if own, ok := m.look(id); ok {
+			return own, nil
+		}
+	}
+	one, err := m.find(r, short) // mountinfo has the short one
 	if err != nil {
 		return false, err
 	}
-	own = m.isOwn(one)
+	own := m.isOwn(one)
 	if unique || r.w.o.Mode.single() && one.at == "/" {
 		m.remember(id, unique, own)
 	}
@@ -99,17 +125,16 @@ func (m *mounts) remember(id uint64, unique, own bool) {
 	m.known[id] = own
 }
 
-// mountOf is the number of the mount through which a file was opened; 0: the kernel does not say. Since Linux 6.8 there is one that
-// no other mount will ever have.
-func mountOf(fd, mask int) (id uint64, unique bool, err error) {
+// mountOf is the number of the mount through which a file was opened, which another one may get later; 0: the kernel does not say.
+func mountOf(fd int) (uint64, error) {
 	var st unix.Statx_t
-	if err := retry(func() error { return unix.Statx(fd, "", unix.AT_EMPTY_PATH, mask, &st) }); err != nil {
-		return 0, false, err
+	if err := retry(func() error { return unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st) }); err != nil {
+		return 0, err
 	}
-	if int(st.Mask)&mask == 0 {
-		return 0, false, nil
+	if st.Mask&unix.STATX_MNT_ID == 0 {
+		return 0, nil
 	}
-	return st.Mnt_id, st.Mask&unix.STATX_MNT_ID_UNIQUE != 0, nil
+	return st.Mnt_id, nil
 }
 
 // find looks a mount up in the mount namespace of the process. One that was taken off, or is of another namespace, has no kind:

@@ -56,6 +56,21 @@ func (l listener) receive(n *notification) unix.Errno {
 	}
 }
 
+// soon says that there is, or may be, a call within some milliseconds. It stays on its processor of Go's scheduler meanwhile.
+func (l listener) soon(ms int) bool {
+	p := unix.PollFd{Fd: int32(l), Events: unix.POLLIN}
+	left := unix.Timespec{Nsec: int64(ms) * 1e6}
+	n, _, _ := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&left)), 0, 0, 0)
+	return int(n) > 0
+}
+
+// hungUp says that no process is left that could call.
+func (l listener) hungUp() bool {
+	p := []unix.PollFd{{Fd: int32(l), Events: unix.POLLIN}}
+	n, err := unix.Poll(p, 0)
+	return err == nil && n > 0 && p[0].Revents&(unix.POLLHUP|unix.POLLNVAL|unix.POLLERR) != 0
+}
+
 // valid says whether the call still waits: so the process is who it was.
 func (l listener) valid(id uint64) bool {
 	return l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id)) == 0

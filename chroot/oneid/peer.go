@@ -9,6 +9,12 @@ import (
 // ucredSize is the size of struct ucred: process, user and group.
 const ucredSize = 12
 
+// passCreds is setsockopt(2) of SO_PASSCRED: from now on messages say who sent them, which the kernel does not know.
+func (r *request) passCreds() answer {
+	r.w.passed.Store(true)
+	return proceed()
+}
+
 // peer is getsockopt(2) of SO_PEERCRED: who is at the other end of a socket. The kernel remembers who it was when the socket was
 // connected or listened on, but knows one id only; so the process is asked for what it is now.
 func (r *request) peer(socket int, value, length uint64) answer {

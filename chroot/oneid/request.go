@@ -117,8 +117,11 @@ func (r *request) transfer(nr uintptr, addr uint64, data []byte) error {
 	return nil
 }
 
-// proc names a file of the thread's in /proc, which is the working directory of a worker.
-func (r *request) proc(name string) string { return itoa(r.tid) + "/" + name }
+// proc names a file of the thread's in /proc, from the working directory of a worker.
+func (r *request) proc(name string) string { return procOf(r.tid, name) }
+
+// procOf is proc of any thread.
+func procOf(tid int, name string) string { return "../../" + itoa(tid) + "/" + name }
 
 // closeFD closes what nothing was written through.
 func closeFD(fd int) {

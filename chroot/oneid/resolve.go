@@ -11,13 +11,13 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // enter gives this thread the root of the calling one, so that absolute links and ".." lead where they lead for that. The
-// working directory stays in /proc.
+// working directory stays among this process's open files.
 func (r *request) enter() error {
-	if r.entered {
+	if r.entered || r.w.entered && r.w.world.shared() {
 		return nil
 	}
 	err := retry(func() error { return unix.Chroot(r.proc("root")) })
-	r.entered = err == nil
+	r.entered, r.w.entered = err == nil, err == nil
 	return err
 }
 

@@ -15,42 +15,81 @@ import (
 
 // settleCalls are those before which that is done. The kernel then executes them.
 func (m Mode) settleCalls() []call {
-	setgid := func(arg int) [][]test { return [][]test{{is(arg, unix.S_ISGID, unix.S_ISGID)}} }
 	const cwd, nofollow = unix.AT_FDCWD, unix.AT_SYMLINK_NOFOLLOW
 	return []call{
-		{name: "chmod", nr: numbers{90, 15, none, 15}, when: setgid(1), do: func(r *request) answer { return r.beforeSetgid(r.named(cwd, 0, 0)) }},
-		{name: "fchmod", nr: numbers{91, 94, 52, 94}, when: setgid(1), do: func(r *request) answer { return r.beforeSetgid(r.numbered(r.fd(0))) }},
-		{name: "fchmodat", nr: numbers{268, 306, 53, 333}, when: setgid(2), do: func(r *request) answer { return r.beforeSetgid(r.named(r.fd(0), 1, 0)) }},
-		{name: "fchmodat2", nr: everywhere(452), when: setgid(2), do: func(r *request) answer { return r.beforeSetgid(r.named(r.fd(0), 1, int(r.u32(3)))) }},
-		{name: "rename", nr: numbers{82, 38, none, 38}, do: func(r *request) answer { return r.beforeMove(cwd, 0, cwd, 1, nofollow) }},
-		{name: "renameat", nr: numbers{264, 302, 38, 329}, do: func(r *request) answer { return r.beforeMove(r.fd(0), 1, r.fd(2), 3, nofollow) }},
+		{name: "chmod", nr: numbers{90, 15, none, 15}, do: func(r *request) answer { return r.beforeChmodAt(cwd, 0, r.u32(1), 0) }},
+		{name: "fchmod", nr: numbers{91, 94, 52, 94}, do: func(r *request) answer { return r.beforeChmod(r.u32(1))(r.same(r.fd(0))) }},
+		{name: "fchmodat", nr: numbers{268, 306, 53, 333}, do: func(r *request) answer { return r.beforeChmodAt(r.fd(0), 1, r.u32(2), 0) }},
+		{name: "fchmodat2", nr: everywhere(452), do: func(r *request) answer { return r.beforeChmodAt(r.fd(0), 1, r.u32(2), int(r.u32(3))) }},
+		{name: "rename", nr: numbers{82, 38, none, 38}, do: func(r *request) answer { return r.rename(cwd, 0, cwd, 1) }},
+		{name: "renameat", nr: numbers{264, 302, 38, 329}, do: func(r *request) answer { return r.rename(r.fd(0), 1, r.fd(2), 3) }},
 		{name: "renameat2", nr: numbers{316, 353, 276, 382}, do: func(r *request) answer {
 			if r.u32(4)&unix.RENAME_EXCHANGE != 0 {
 				_ = r.beforeMove(r.fd(2), 3, r.fd(0), 1, nofollow)
 			}
-			return r.beforeMove(r.fd(0), 1, r.fd(2), 3, nofollow)
+			return r.rename(r.fd(0), 1, r.fd(2), 3)
 		}},
-		{name: "link", nr: numbers{86, 9, none, 9}, do: func(r *request) answer { return r.beforeMove(cwd, 0, cwd, 1, nofollow) }},
+		{name: "link", nr: numbers{86, 9, none, 9}, do: func(r *request) answer { return r.link(cwd, 0, cwd, 1, nofollow) }},
 		{name: "linkat", nr: numbers{265, 303, 37, 330}, do: func(r *request) answer {
 			flags := int(r.u32(4))
 			if flags&unix.AT_SYMLINK_FOLLOW == 0 {
 				flags |= nofollow
 			}
-			return r.beforeMove(r.fd(0), 1, r.fd(2), 3, flags&(nofollow|unix.AT_EMPTY_PATH))
+			return r.link(r.fd(0), 1, r.fd(2), 3, flags&(nofollow|unix.AT_EMPTY_PATH))
 		}},
 	}
 }
 
-// beforeSetgid is before a chmod that sets the bit: what is in the directory has not been passed on its group.
-func (r *request) beforeSetgid(f *file, err error) answer {
-	if err != nil {
+// beforeChmod is before a chmod. Where it sets the bit, what is in the directory has not been passed on its group; where it takes the
+// bit away, what is there has.
+func (r *request) beforeChmod(mode uint32) func(f *file, err error) answer {
+	return func(f *file, err error) answer {
+		if err != nil {
+			return proceed()
+		}
+		defer f.close()
+		allowed, err := f.mayMode(mode)
+		if err != nil {
+			return fail(err)
+		}
+		if allowed != mode {
+			return f.setMode(allowed)
+		}
+		if f.st.Mode&unix.S_IFMT != unix.S_IFDIR || (f.st.Mode^mode)&unix.S_ISGID == 0 {
+			return proceed()
+		}
+		none := inode.Inheritance{}
+		if in := f.passing(); mode&unix.S_ISGID != 0 || in != none {
+			r.settled(f.settleAll(in)) // in is none where the bit is not there
+		}
 		return proceed()
 	}
-	defer f.close()
-	if f.st.Mode&unix.S_IFMT == unix.S_IFDIR && f.st.Mode&unix.S_ISGID == 0 {
-		r.settled(f.settleAll(inode.Inheritance{}))
+}
+
+// beforeChmodAt is that before one by a path.
+func (r *request) beforeChmodAt(dirfd, pathArg int, mode uint32, flags int) answer {
+	if err := r.unreachable(dirfd, pathArg); err != nil {
+		return fail(err)
 	}
-	return proceed()
+	return r.beforeChmod(mode)(r.named(dirfd, pathArg, flags))
+}
+
+// rename is renameat(2).
+func (r *request) rename(from, fromPath, to, toPath int) answer {
+	if err := r.mayMove(from, fromPath, to, toPath, false); err != nil {
+		return fail(err)
+	}
+	return r.beforeMove(from, fromPath, to, toPath, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// link is linkat(2). One without a path for what is to be linked names an open file.
+func (r *request) link(from, fromPath, to, toPath, flags int) answer {
+	if flags&unix.AT_EMPTY_PATH == 0 {
+		if err := r.mayMove(from, fromPath, to, toPath, true); err != nil {
+			return fail(err)
+		}
+	}
+	return r.beforeMove(from, fromPath, to, toPath, flags)
 }
 
 // settled notes what could not be done: the call goes on all the same.

@@ -48,6 +48,9 @@ func (r *request) stat(dirfd, pathArg, flags, result int, encode encoder) answer
 	if flags&^statFlags != 0 {
 		return proceed()
 	}
+	if err := r.unreachable(dirfd, pathArg); err != nil {
+		return fail(err)
+	}
 	fd, err := r.openArg(dirfd, pathArg, flags)
 	if err != nil {
 		return proceed() // with the kernel's own word for it
@@ -104,12 +107,15 @@ func (r *request) statOf(fd, result int, encode encoder) answer {
 // seen is what a file looks like with what is recorded; false where that is what the kernel says.
 func (f *file) seen() (unix.Stat_t, bool) {
 	st := f.st
+	if f.r.w.mounts.foreignMount(f.via) {
+		return st, false
+	}
 	h := f.handle()
 	o, err := inode.OwnerOf(h, &st)
 	if err != nil {
 		return st, false
 	}
-	if o.GID == st.Gid { // nothing is recorded of it
+	if o.Open() && f.madeHere() { // nothing is recorded of it
 		o.Inherit(f.passedOn())
 	}
 	kind, major, minor, device, err := inode.DeviceOf(h, &st)
@@ -137,6 +143,9 @@ func (r *request) statx() answer {
 	const sync = unix.AT_STATX_FORCE_SYNC | unix.AT_STATX_DONT_SYNC
 	if flags&^(statFlags|sync) != 0 {
 		return proceed()
+	}
+	if err := r.unreachable(r.fd(0), 1); err != nil {
+		return fail(err)
 	}
 	fd, err := r.openArg(r.fd(0), 1, flags)
 	if err != nil {

@@ -102,3 +102,21 @@ func encodeStat64(a *abi, st *unix.Stat_t) ([]byte, unix.Errno) {
 	b.u64(st.Ino)
 	return b, 0
 }
+
+// statFrom is what stat(2) says, from what statx(2) does.
+func statFrom(x *unix.Statx_t) unix.Stat_t {
+	var st unix.Stat_t
+	put(&st.Dev, unix.Mkdev(x.Dev_major, x.Dev_minor))
+	put(&st.Rdev, unix.Mkdev(x.Rdev_major, x.Rdev_minor))
+	put(&st.Nlink, uint64(x.Nlink))
+	put(&st.Blksize, uint64(x.Blksize))
+	st.Mode, st.Uid, st.Gid = uint32(x.Mode), x.Uid, x.Gid
+	st.Ino, st.Size, st.Blocks = x.Ino, int64(x.Size), int64(x.Blocks)
+	st.Atim = unix.Timespec{Sec: x.Atime.Sec, Nsec: int64(x.Atime.Nsec)}
+	st.Mtim = unix.Timespec{Sec: x.Mtime.Sec, Nsec: int64(x.Mtime.Nsec)}
+	st.Ctim = unix.Timespec{Sec: x.Ctime.Sec, Nsec: int64(x.Ctime.Nsec)}
+	return st
+}
+
+// put stores a value in a field whose size is not the same on all machines.
+func put[T ~int32 | ~int64 | ~uint32 | ~uint64](field *T, value uint64) { *field = T(value) }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +21,8 @@ type Options struct {
 	// Own are the file systems, as stat(2) numbers them, beside the root's own that the node may record on: its own in memory.
 	// On others that are mounted when Serve is called, nothing is ever recorded: they are the host's.
 	Own []uint64
+	// Lists: directories of the node may have default access control lists that only records tell.
+	Lists bool
 	// Unread is called when an owner or a device is to be recorded in a mode that would not read it back. The call is then never
 	// answered: what the script does is good for nothing, and has to be ended.
 	Unread func()
@@ -38,11 +38,14 @@ type Supervisor struct {
 	tables   [2]table
 	mounts   mounts
 	home     home
+	age      age
+	world    world
 	creds    credTable
 
-	idle    atomic.Int32
-	workers atomic.Int32
-	lost    lost
+	crew   crew
+	lists  atomic.Bool // see Options
+	passed atomic.Bool // somebody wanted to know who sends messages
+	lost   lost
 }
 
 // A table finds a call by its number in one ABI.
@@ -51,22 +54,19 @@ type table struct {
 	by  []*call
 }
 
-// maxWorkers bounds how many calls are worked on at a time: more than one waits only where files are slow, as those on a file
-// system of the script's own may be.
-const maxWorkers = 64
-
 // New makes a supervisor, which does nothing yet. It is made before the filter is installed, and before any process of the node is.
 func New(o Options) (*Supervisor, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Supervisor{o: o}
+	s := &Supervisor{o: o, world: world{watched: o.Mode.single()}}
+	s.lists.Store(o.Lists)
 	calls := o.Mode.calls()
 	for i, a := range abis() {
 		s.tables[i] = newTable(a, calls)
 	}
 	_, err := inode.SeenAs() // it reads /proc, which a worker has not at that path, and remembers
-	if err := errors.Join(err, s.mounts.init(o), s.home.prepare(), s.creds.prepare()); err != nil {
+	if err := errors.Join(err, s.mounts.init(o), s.home.prepare(), s.age.prepare(), s.creds.prepare()); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -77,10 +77,16 @@ func New(o Options) (*Supervisor, error) {
 func (s *Supervisor) Serve(l *os.File) error {
 	s.listener, s.file = listener(l.Fd()), l
 	s.listener.syncWakeUp()
-	for range 2 {
-		if err := s.startWorker(); err != nil {
-			return errors.Join(err, l.Close())
+	s.world.starter = unix.Gettid()
+	start := func() error {
+		err := s.startWorker()
+		if err != nil {
+			s.o.Log.Debug("no further worker", "error", err)
 		}
+		return err
+	}
+	if err := s.crew.begin(start); err != nil {
+		return errors.Join(err, l.Close())
 	}
 	return nil
 }
@@ -113,118 +119,11 @@ func (s *Supervisor) Close() ([]string, error) {
 	if s.file == nil {
 		return nil, nil
 	}
+	s.crew.end()
+	if s.passed.Load() && s.creds.used() {
+		s.lost.add("who sent a message, by SO_PASSCRED: all are user 0")
+	}
 	return s.lost.all(), s.file.Close()
-}
-
-// startWorker starts one thread that answers.
-func (s *Supervisor) startWorker() error {
-	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: its root is its own
-		w, err := s.newWorker()
-		ready <- err
-		if err == nil {
-			w.work()
-		}
-	}()
-	return <-ready
-}
-
-// A worker answers one call at a time, on a thread with a root of its own and the working directory in /proc.
-type worker struct {
-	*Supervisor
-	n notification
-	r request
-}
-
-func (s *Supervisor) newWorker() (*worker, error) {
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return nil, fmt.Errorf("give a thread a root of its own: %w", err)
-	}
-	if err := unix.Fchdir(int(s.o.Proc.Fd())); err != nil {
-		return nil, fmt.Errorf("go to /proc: %w", err)
-	}
-	unix.Umask(0)
-	s.workers.Add(1)
-	return &worker{Supervisor: s}, nil
-}
-
-// patience is how long all workers may be at work before there is one more.
-const patience = 20 * time.Millisecond
-
-// work answers until the listener's processes are gone. On kernels before 6.11 it then waits in vain, and ends with init.
-func (w *worker) work() {
-	defer w.workers.Add(-1)
-	for {
-		w.idle.Add(1)
-		errno := w.listener.receive(&w.n)
-		last := w.idle.Add(-1) == 0
-		switch {
-		case errno == unix.ENOENT: // killed meanwhile; or there is nobody any more
-			if w.hungUp() {
-				return
-			}
-			continue
-		case errno != 0:
-			return
-		}
-		if last {
-			more := time.AfterFunc(patience, w.another)
-			w.handle()
-			more.Stop()
-			continue
-		}
-		w.handle()
-	}
-}
-
-// another adds a worker where none is idle.
-func (w *worker) another() {
-	if w.idle.Load() > 0 || w.workers.Load() >= maxWorkers {
-		return
-	}
-	if err := w.startWorker(); err != nil {
-		w.o.Log.Debug("no further worker", "error", err)
-	}
-}
-
-// hungUp says that no process is left that could call.
-func (w *worker) hungUp() bool {
-	p := []unix.PollFd{{Fd: int32(w.listener), Events: unix.POLLIN}}
-	n, err := unix.Poll(p, 0)
-	return err == nil && n > 0 && p[0].Revents&(unix.POLLHUP|unix.POLLNVAL|unix.POLLERR) != 0
-}
-
-// handle answers the call that was received.
-func (w *worker) handle() {
-	a := w.decide()
-	if a.sent {
-		return
-	}
-	resp := response{id: w.n.id, val: a.value, errno: -int32(a.errno)}
-	if a.proceed {
-		resp = response{id: w.n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
-	}
-	w.listener.send(&resp)
-}
-
-func (w *worker) decide() answer {
-	for i := range w.tables {
-		t := &w.tables[i]
-		if t.abi.arch != w.n.arch || t.by == nil {
-			continue
-		}
-		if n := int(w.n.nr); n >= 0 && n < len(t.by) && t.by[n] != nil {
-			w.r = request{w: w, abi: &t.abi, call: t.by[n], tid: int(w.n.pid), args: w.n.args}
-			if t.abi.narrow {
-				for j := range w.r.args {
-					w.r.args[j] &= 0xffffffff
-				}
-			}
-			return t.by[n].do(&w.r)
-		}
-	}
-	return proceed() // not from our filter
 }
 
 // A lost keeps what could not be recorded.

@@ -167,7 +167,12 @@ func (r *request) tgid() (int, error) {
 
 // status reads a number from /proc/TID/status.
 func (r *request) status(field string, base int) (int, error) {
-	data, err := readAll(r.proc("status"))
+	return statusOf(r.tid, field, base)
+}
+
+// statusOf is status of any thread.
+func statusOf(tid int, field string, base int) (int, error) {
+	data, err := readAll(procOf(tid, "status"))
 	if err != nil {
 		return 0, err
 	}

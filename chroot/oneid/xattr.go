@@ -19,6 +19,7 @@ type xattrCall struct {
 	name     int  // -1: none
 	value    int  // then the size behind it; -1: none
 	flags    int  // of setxattr
+	writes   bool // it changes the file
 	asStruct bool // value, size and flags are in a struct xattr_args
 }
 
@@ -49,10 +50,10 @@ func (m Mode) xattrCalls() []call {
 		}
 		all = append(all, call{name: what + "at", nr: everywhere(at), do: func(r *request) answer { return do(r, one) }})
 	}
-	family("setxattr", numbers{188, 226, 5, 226}, 463, xattrCall{name: 1, value: 2, flags: 4}, (*request).setXattr)
+	family("setxattr", numbers{188, 226, 5, 226}, 463, xattrCall{name: 1, value: 2, flags: 4, writes: true}, (*request).setXattr)
 	family("getxattr", numbers{191, 229, 8, 229}, 464, xattrCall{name: 1, value: 2}, (*request).getXattr)
 	family("listxattr", numbers{194, 232, 11, 232}, 465, xattrCall{name: -1, value: 1}, (*request).listXattr)
-	family("removexattr", numbers{197, 235, 14, 235}, 466, xattrCall{name: 1, value: -1}, (*request).removeXattr)
+	family("removexattr", numbers{197, 235, 14, 235}, 466, xattrCall{name: 1, value: -1, writes: true}, (*request).removeXattr)
 	return all
 }
 
@@ -95,11 +96,11 @@ func (r *request) about(x xattrCall) (*file, error) {
 		if flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
 			return nil, errProceed
 		}
-		return r.named(r.fd(0), 1, flags)
+		return r.reached(r.fd(0), 1, flags)
 	case x.nofollow:
-		return r.named(unix.AT_FDCWD, 0, unix.AT_SYMLINK_NOFOLLOW)
+		return r.reached(unix.AT_FDCWD, 0, unix.AT_SYMLINK_NOFOLLOW)
 	}
-	return r.named(unix.AT_FDCWD, 0, 0)
+	return r.reached(unix.AT_FDCWD, 0, 0)
 }
 
 // nameArg reads the name of an attribute.
@@ -122,22 +123,51 @@ func concerns(name string) bool {
 
 // setXattr is setxattr(2).
 func (r *request) setXattr(x xattrCall) answer {
+	return r.onName(x, func(f *file, name string) answer {
+		b, err := r.buffer(x)
+		if err != nil {
+			return failed(err)
+		}
+		if b.size > layers.MaxXattrValue || b.flags&^(unix.XATTR_CREATE|unix.XATTR_REPLACE) != 0 {
+			return proceed()
+		}
+		value := make([]byte, b.size)
+		if err := r.read(b.addr, value); err != nil {
+			return proceed()
+		}
+		if err := f.mayMark(name); err != nil {
+			return failed(err)
+		}
+		return f.setXattr(name, value, b.flags)
+	})
+}
+
+// onName answers a call about one attribute, where that is more than the kernel's to answer.
+func (r *request) onName(x xattrCall, do func(f *file, name string) answer) answer {
 	name, err := r.nameArg(x)
-	if err != nil || !concerns(name) {
-		return proceed()
-	}
-	b, err := r.buffer(x)
 	if err != nil {
-		return failed(err)
-	}
-	if b.size > layers.MaxXattrValue || b.flags&^(unix.XATTR_CREATE|unix.XATTR_REPLACE) != 0 {
 		return proceed()
 	}
-	value := make([]byte, b.size)
-	if err := r.read(b.addr, value); err != nil {
-		return proceed()
+	if !concerns(name) {
+		if _, is := r.stranger(); !is {
+			return proceed()
+		}
+		return r.onFile(x, func(f *file) answer {
+			if err := f.mayUse(name, x.writes); err != nil {
+				return fail(err)
+			}
+			return proceed()
+		})
 	}
+	return r.onFile(x, func(f *file) answer { return do(f, name) })
+}
+
+// onFile answers a call about a file on which something may be recorded.
+func (r *request) onFile(x xattrCall, do func(f *file) answer) answer {
 	f, err := r.about(x)
+	if errors.Is(err, unix.EACCES) {
+		return fail(err)
+	}
 	if err != nil {
 		return proceed()
 	}
@@ -145,10 +175,7 @@ func (r *request) setXattr(x xattrCall) answer {
 	if mine, err := f.mine(); err != nil || !mine {
 		return proceed()
 	}
-	if err := f.mayMark(name); err != nil {
-		return failed(err)
-	}
-	return f.setXattr(name, value, b.flags)
+	return do(f)
 }
 
 func (f *file) setXattr(name string, value []byte, flags int) answer {
@@ -192,7 +219,10 @@ func (f *file) setACL(name string, value []byte) answer {
 		if f.st.Mode&unix.S_IFMT != unix.S_IFDIR {
 			return answer{errno: unix.EACCES}
 		}
-		f.r.w.lost.add("what a directory's default list of access, with ids that this user does not have, gives to new files")
+		if !m.single() {
+			f.r.w.lost.add("what a directory's default list of access, with ids that this user does not have, gives to new files")
+		}
+		f.r.w.lists.Store(true)
 	} else if err := unix.Chmod(f.name(), f.st.Mode&0o7000|perm); err != nil {
 		return fail(err)
 	}
@@ -216,37 +246,27 @@ func (f *file) forget(name string) error {
 
 // getXattr is getxattr(2).
 func (r *request) getXattr(x xattrCall) answer {
-	name, err := r.nameArg(x)
-	if err != nil || !concerns(name) {
-		return proceed()
-	}
-	f, err := r.about(x)
-	if err != nil {
-		return proceed()
-	}
-	defer f.close()
-	if mine, err := f.mine(); err != nil || !mine {
-		return proceed()
-	}
-	h := f.handle()
-	if is, err := inode.IsRecord(h, name); err != nil || is {
-		return answer{errno: unix.ENODATA}
-	}
-	value, ok, err := inode.KeptXattr(h, name)
-	switch {
-	case err != nil:
-		return fail(err)
-	case !ok:
-		return proceed()
-	}
-	if name == layers.XattrACL {
-		value = []byte(layers.ACLOfMode(string(value), f.st.Mode))
-	}
-	b, err := r.buffer(x)
-	if err != nil {
-		return failed(err)
-	}
-	return r.giveBack(b, value)
+	return r.onName(x, func(f *file, name string) answer {
+		h := f.handle()
+		if is, err := inode.IsRecord(h, name); err != nil || is || f.hides(name) {
+			return answer{errno: unix.ENODATA}
+		}
+		value, ok, err := inode.KeptXattr(h, name)
+		switch {
+		case err != nil:
+			return fail(err)
+		case !ok:
+			return proceed()
+		}
+		if name == layers.XattrACL {
+			value = []byte(layers.ACLOfMode(string(value), f.st.Mode))
+		}
+		b, err := r.buffer(x)
+		if err != nil {
+			return failed(err)
+		}
+		return r.giveBack(b, value)
+	})
 }
 
 // giveBack writes a result and says its size, or says it only where that is all that is asked for.
@@ -265,55 +285,43 @@ func (r *request) giveBack(b buffer, data []byte) answer {
 
 // listXattr is listxattr(2).
 func (r *request) listXattr(x xattrCall) answer {
-	f, err := r.about(x)
-	if err != nil {
-		return proceed()
-	}
-	defer f.close()
-	if mine, err := f.mine(); err != nil || !mine {
-		return proceed()
-	}
-	names, err := inode.ShownXattrs(f.handle())
-	if err != nil {
-		return fail(err)
-	}
-	var list []byte
-	for _, name := range names {
-		list = append(append(list, name...), 0)
-	}
-	if len(list) > layers.MaxXattrValue {
-		return answer{errno: unix.E2BIG}
-	}
-	b := buffer{addr: r.args[x.value], size: r.args[x.value+1]}
-	return r.giveBack(b, list)
+	return r.onFile(x, func(f *file) answer {
+		names, differ, err := inode.ShownXattrs(f.handle())
+		if err != nil {
+			return fail(err)
+		}
+		if !differ {
+			return proceed()
+		}
+		var list []byte
+		for _, name := range names {
+			if !f.hides(name) {
+				list = append(append(list, name...), 0)
+			}
+		}
+		if len(list) > layers.MaxXattrValue {
+			return answer{errno: unix.E2BIG}
+		}
+		return r.giveBack(buffer{addr: r.args[x.value], size: r.args[x.value+1]}, list)
+	})
 }
 
 // removeXattr is removexattr(2).
 func (r *request) removeXattr(x xattrCall) answer {
-	name, err := r.nameArg(x)
-	if err != nil || !concerns(name) {
-		return proceed()
-	}
-	f, err := r.about(x)
-	if err != nil {
-		return proceed()
-	}
-	defer f.close()
-	if mine, err := f.mine(); err != nil || !mine {
-		return proceed()
-	}
-	if err := f.mayMark(name); err != nil {
-		return failed(err)
-	}
-	h := f.handle()
-	if is, err := inode.IsRecord(h, name); err != nil || is {
-		return answer{errno: unix.ENODATA}
-	}
-	switch err := inode.ForgetXattr(h, name); {
-	case errors.Is(err, unix.ENODATA) && !refusedName(name): // it may be there for real
-		return proceed()
-	case err != nil:
-		return fail(err)
-	}
-	return succeed(0)
+	return r.onName(x, func(f *file, name string) answer {
+		if err := f.mayMark(name); err != nil {
+			return failed(err)
+		}
+		h := f.handle()
+		if is, err := inode.IsRecord(h, name); err != nil || is {
+			return answer{errno: unix.ENODATA}
+		}
+		switch err := inode.ForgetXattr(h, name); {
+		case errors.Is(err, unix.ENODATA) && !refusedName(name): // it may be there for real
+			return proceed()
+		case err != nil:
+			return fail(err)
+		}
+		return succeed(0)
+	})
 }

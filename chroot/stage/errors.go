@@ -19,14 +19,32 @@ var errDied = errors.New("stage died")
 // noThread is what the Go runtime says, before its stacks, where it cannot have one more thread.
 const noThread = "failed to create new OS thread"
 
-// diedOf is errDied of a process that ended in some way. Where the limit of processes was the cause the stacks of the
-// runtime tell nobody anything: the error is that of a process that could not be started.
+// diedOf is errDied of a process that ended in some way. Where the limit of processes was the cause, the error is that of a process that
+// could not be started.
 func diedOf(how string) error {
 	if strings.Contains(how, noThread) {
 		return host.ExplainStart(fmt.Errorf("%w: start a thread: %w", errDied, syscall.EAGAIN), 0)
 	}
-	return fmt.Errorf("%w: %s", errDied, how)
+	return &deathError{how}
 }
+
+// A deathError is errDied with how a process ended, and its last words.
+type deathError struct{ how string }
+
+// Error leaves out the stacks, which tell users nothing; they are in the log for developers.
+func (e *deathError) Error() string {
+	var plain []string
+	for line := range strings.Lines(e.how) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "PC=") || strings.HasPrefix(line, "goroutine ") || strings.HasPrefix(line, "runtime stack:") {
+			break
+		}
+		plain = append(plain, line)
+	}
+	return errDied.Error() + ": " + strings.Join(plain, "; ")
+}
+
+func (e *deathError) Unwrap() error { return errDied }
 
 // errClosed says that the client was closed.
 var errClosed = errors.New("no stages are started any more")

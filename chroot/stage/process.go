@@ -181,7 +181,12 @@ func (p *Process) Wait(result any) error {
 		if p.readErr != nil {
 			return fmt.Errorf("stage %q: answer: %w", p.command.Stage, p.readErr)
 		}
-		return fmt.Errorf("stage %q: %w", p.command.Stage, p.runner.died())
+		err := p.runner.died()
+		var death *deathError
+		if errors.As(err, &death) && p.command.Log != nil {
+			p.command.Log.Debug("a stage died", "stage", p.command.Stage, "how", death.how)
+		}
+		return fmt.Errorf("stage %q: %w", p.command.Stage, err)
 	}
 	if result != nil && len(p.answer.Result) > 0 {
 		if err := json.Unmarshal(p.answer.Result, result); err != nil {

@@ -147,7 +147,7 @@ func TestStageErrors(t *testing.T) {
 				t.Errorf("%s: %v is %v", one.kind, err, one.not)
 			}
 			contains(t, err.Error(), one.text)
-			if one.kind == "threads" && strings.Contains(err.Error(), "goroutine") {
+			if strings.Contains(err.Error(), "goroutine") {
 				t.Errorf("the stacks of the runtime are in %v", err)
 			}
 			if host.Hint(err) != one.hint {

@@ -68,6 +68,7 @@ func runDoctor(ctx context.Context, g *globals, emulators []string) error {
 	if scratch != "" && os.Getenv("XTOO_SCRATCH") == "" {
 		r.Findings = append(r.Findings, host.ScratchFinding(dir, scratch))
 	}
+	r.Findings = append(r.Findings, host.LockFindings(dir)...)
 	if _, err := g.openStore(); err != nil {
 		r.Findings = append(r.Findings, host.Finding{Name: "store", State: host.StateBad, Detail: err.Error(), Hint: hintOf(err)})
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 
 	"xtoo/chroot/host"
 	"xtoo/internal/engine"
@@ -114,14 +113,8 @@ func hintOf(err error) string {
 		return p.Hint
 	}
 	var h interface{ Hint() string }
-	if errors.As(err, &h) {
+	if errors.As(err, &h) && h.Hint() != "" {
 		return h.Hint()
 	}
-	if h := host.Hint(err); h != "" {
-		return h
-	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return "make room there, or keep the store elsewhere (--store, XTOO_STORE); xtoo clean removes what it does not need"
-	}
-	return ""
+	return host.Hint(err)
 }

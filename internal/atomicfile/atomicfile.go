@@ -54,6 +54,15 @@ func (f *File) Commit() error { return f.CommitAs(f.path) }
 // CommitAs is Commit for a file whose final name was not known when it was created.
 // path must be on the same file system.
 func (f *File) CommitAs(path string) error {
+	if err := f.CommitContent(path); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// CommitContent is CommitAs without syncing the directory: a power cut may cost the name, but a name that is there has all of its
+// content. Before anything that relies on the name is written there has to be a [SyncDir], one for many files.
+func (f *File) CommitContent(path string) error {
 	f.path = path
 	if f.done {
 		return fmt.Errorf("commit %s: already ended", f.path)
@@ -62,10 +71,7 @@ func (f *File) CommitAs(path string) error {
 		f.Abort()
 		return fmt.Errorf("sync %s: %w", f.path, err)
 	}
-	if err := f.Place(path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(f.path))
+	return f.Place(path)
 }
 
 // Place is CommitAs without syncing, for what can be had again: nobody sees a part of it, but a power cut may cost it,
@@ -114,9 +120,9 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return f.Commit()
 }
 
-// syncDir makes the names in dir durable. File systems that cannot sync a directory (some network
+// SyncDir makes the names in dir durable. File systems that cannot sync a directory (some network
 // ones answer EINVAL) are left to their own ways.
-func syncDir(dir string) error {
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

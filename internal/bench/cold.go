@@ -35,8 +35,8 @@ func (b *bench) cold(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// coldBuild builds with an empty store. What it makes stays until all is measured: where many files were removed less than half a
-// minute ago, ext4 takes several times as long to make new ones.
+// coldBuild builds with an empty store. What it makes stays until all is measured: where many files were removed in the last
+// minutes, an ext4 without a journal takes several times as long to make new ones.
 func (b *bench) coldBuild(ctx context.Context, what, work, compression string, i int) (sample, error) {
 	name := fmt.Sprintf("cold-%s-%d", compression, i)
 	args := []string{"--compression", compression, "--oci-layout", filepath.Join(b.dir, name+"-oci")}

@@ -2,6 +2,9 @@
 // It is flock(2) with a context, since flock itself cannot be told to stop waiting. A lock belongs to the open file, so
 // the kernel lets go of it when the process dies, however it dies. It knows nothing of what is locked.
 //
+// Where a file system has no locks (Lustre mounted without flock, NFS without its lock daemon), a name in the kernel stands in for the
+// file: an abstract socket (unix(7)), which excludes the processes of this machine, or of this container, and no others.
+//
 // What it writes: [Try] and [Wait] make the file that they lock, empty, and remove it again; [Dir] and [Hold] leave nothing behind.
 package filelock
 
@@ -39,19 +42,28 @@ func Try(path string) (*Lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := try(f); err != nil {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		files := []*os.File{f}
+		err = try(f)
+		if noLocks(err) {
+			var standIn *os.File
+			if standIn, err = tryStandIn(f); err == nil {
+				files = append(files, standIn)
+			}
+		}
+		l := &Lock{files: files, path: path}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Abandon())
 		}
 		// The holder before us removes the file when it lets go. If that happened between our open and our
 		// flock, we hold the lock of a file that nobody else will ever find: start over.
 		same, err := named(f, path)
 		if err != nil {
-			return nil, errors.Join(err, f.Close())
+			return nil, errors.Join(err, l.Abandon())
 		}
 		if same {
-			return &Lock{files: []*os.File{f}, path: path}, nil
+			return l, nil
 		}
-		if err := f.Close(); err != nil {
+		if err := l.Abandon(); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +100,7 @@ func Dir(ctx context.Context, dir, fallback string) (*Lock, error) {
 	l := &Lock{files: []*os.File{f}}
 	err = poll(ctx, nil, func() error { return try(f) })
 	if noLocks(err) {
-		err = l.also(ctx, fallback)
+		err = l.also(ctx, f, fallback)
 	}
 	if err == nil {
 		var same bool
@@ -102,8 +114,8 @@ func Dir(ctx context.Context, dir, fallback string) (*Lock, error) {
 	return l, nil
 }
 
-// also locks the file in addition to a directory that cannot be locked.
-func (l *Lock) also(ctx context.Context, file string) error {
+// also locks the file in addition to a directory that cannot be locked, or else the name that stands in for the directory.
+func (l *Lock) also(ctx context.Context, dir *os.File, file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
 		return nil //nolint:nilerr // not there yet, or not writable: whoever wants to write finds out
@@ -112,7 +124,13 @@ func (l *Lock) also(ctx context.Context, file string) error {
 	if err := poll(ctx, nil, func() error { return try(f) }); !noLocks(err) {
 		return err
 	}
-	return nil
+	return poll(ctx, nil, func() error {
+		standIn, err := tryStandIn(dir)
+		if err == nil {
+			l.files = append(l.files, standIn)
+		}
+		return err
+	})
 }
 
 // Unlock lets go. The file of [Try] and [Wait] is removed first, while the lock still excludes everybody.
@@ -164,6 +182,26 @@ func try(f *os.File) error {
 		}
 		return err
 	}
+}
+
+// tryStandIn takes the name that stands for an open file, or answers ErrLocked. Whoever closes it lets go.
+func tryStandIn(f *os.File) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	name := fmt.Sprintf("@xtoo-lock-%d-%x-%x", os.Geteuid(), st.Dev, st.Ino) // @ stands for the zero byte
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: name}); err != nil {
+		if errors.Is(err, unix.EADDRINUSE) {
+			err = ErrLocked
+		}
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // noLocks tells the answers of file systems that have no locks for such a file.

@@ -3,13 +3,19 @@ package filelock
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xtoo/internal/testutil"
 )
 
 // takers are the two kinds of lock.
@@ -56,7 +62,13 @@ func TestOneAtATime(t *testing.T) {
 }
 
 func TestWaitingEndsWithTheContext(t *testing.T) {
-	for name, take := range takers(t) {
+	dir := t.TempDir()
+	fallback := filepath.Join(dir, "fallback")
+	testutil.Must(t, os.WriteFile(fallback, nil, 0o600))
+	for name, take := range map[string]func(context.Context, func()) (*Lock, error){
+		"file": func(ctx context.Context, _ func()) (*Lock, error) { return Wait(ctx, filepath.Join(dir, "l"), nil) },
+		"dir":  func(ctx context.Context, _ func()) (*Lock, error) { return Dir(ctx, dir, fallback) },
+	} {
 		l, err := take(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -147,4 +159,50 @@ func opened(t *testing.T, dir string) int {
 		}
 	}
 	return n
+}
+
+// TestNoLocks: where the file system has none (Lustre without its option flock), processes exclude each other all the same.
+func TestNoLocks(t *testing.T) {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the filter is the thread's
+		result <- withoutFlock(t)
+	}()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+func withoutFlock(t *testing.T) error {
+	if err := testutil.RefuseCall(unix.SYS_FLOCK, unix.ENOSYS, false); err != nil {
+		return err
+	}
+	dir := t.TempDir()
+	fallback := filepath.Join(dir, "fallback")
+	testutil.Must(t, os.WriteFile(fallback, nil, 0o600))
+	for name, take := range map[string]func(context.Context, func()) (*Lock, error){
+		"file": func(ctx context.Context, _ func()) (*Lock, error) { return Wait(ctx, filepath.Join(dir, "l"), nil) },
+		"dir":  func(ctx context.Context, _ func()) (*Lock, error) { return Dir(ctx, dir, fallback) },
+	} {
+		l, err := take(t.Context(), nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if again, err := take(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+			cancel()
+			return fmt.Errorf("%s: taken twice: %v, %w", name, again, err)
+		}
+		cancel()
+		if err := l.Unlock(); err != nil {
+			return err
+		}
+		if l, err = take(t.Context(), nil); err != nil {
+			return fmt.Errorf("%s, once more: %w", name, err)
+		}
+		if err := l.Unlock(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 type Applied struct {
 	Lost    []string // what could not be kept
 	Outside bool     // the owner is outside of the map: it stands in a record, or is lost
+	Lists   bool     // it has a default access control list
 }
 
 // Apply gives a file its owner, mode, xattrs and time. in is what its directory passes on. stale says that the
@@ -38,6 +39,7 @@ func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (Applied, err
 		}
 	}
 	if len(m.Xattrs) > 0 {
+		_, done.Lists = m.Xattrs[layers.XattrDefaultACL]
 		gone, err := SetXattrs(h, m.Xattrs)
 		if err != nil {
 			return done, err

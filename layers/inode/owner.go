@@ -70,19 +70,21 @@ func refused(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(e
 // that the map does not have it all; kept is false if a record would be needed and the file system holds none on such a
 // file. stale says that there may be a record to remove.
 func setOwner(h Handle, uid, gid uint32, in Inheritance, stale bool) (outside, kept bool, err error) {
+	nobody, err := standIn()
+	if err != nil {
+		return false, false, err
+	}
 	rec := owner{noID, noID}
-	err = h.chown(uid, gid)
-	if outside = refused(err); outside {
-		if rec, err = chownInPart(h, uid, gid); err != nil {
-			return outside, false, err
-		}
+	outside = nobody.alone() && (owner{uid, gid}) != nobody // without asking the kernel
+	if !outside {
+		err = h.chown(uid, gid)
+		outside = refused(err)
+	}
+	if outside {
+		rec, err = chownInPart(h, nobody, owner{uid, gid})
 	}
 	if err != nil {
 		return outside, false, fmt.Errorf("set owner %d:%d: %w", uid, gid, err)
-	}
-	nobody, err := standIn()
-	if err != nil {
-		return outside, false, err
 	}
 	if in.recorded && gid == nobody.gid {
 		rec.gid = gid
@@ -139,29 +141,37 @@ func nobodyOf(idMap string) (uint32, error) {
 	return uint32(min(highest, noID-1)), nil
 }
 
-// chownInPart sets what the kernel accepts of an owner that it has refused, nobody in place of the rest, and returns
+// alone says that the ids that stand for all others are the only ones that the kernel has.
+func (o owner) alone() bool { return o == owner{} }
+
+// chownInPart sets what the kernel accepts of an owner that it does not have whole, nobody in place of the rest, and returns
 // what is left to record.
-func chownInPart(h Handle, uid, gid uint32) (owner, error) {
-	nobody, err := standIn()
-	if err != nil {
-		return owner{}, err
+func chownInPart(h Handle, nobody, want owner) (owner, error) {
+	tries := []owner{{want.uid, nobody.gid}, {nobody.uid, want.gid}, nobody}
+	if nobody.alone() {
+		tries = tries[2:]
 	}
-	for _, try := range []struct {
-		uid, gid uint32
-		rec      owner
-	}{
-		{uid, nobody.gid, owner{noID, gid}},
-		{nobody.uid, gid, owner{uid, noID}},
-		{nobody.uid, nobody.gid, owner{uid, gid}},
-	} {
-		if try.uid == uid && try.gid == gid {
+	err := error(unix.EPERM)
+	for _, try := range tries {
+		if try == want {
 			continue // already refused
 		}
-		if err := h.chown(try.uid, try.gid); err == nil {
-			return try.rec, nil
-		} else if !refused(err) || (try.uid == nobody.uid && try.gid == nobody.gid) {
-			return owner{}, fmt.Errorf("set owner %d:%d: %w", try.uid, try.gid, err)
+		if err = h.chown(try.uid, try.gid); err == nil {
+			return want.without(try), nil
+		} else if !refused(err) {
+			break
 		}
 	}
-	return owner{}, fmt.Errorf("set owner %d:%d: %w", uid, gid, unix.EPERM)
+	return owner{}, err
+}
+
+// without is what is left of o where the kernel has some ids.
+func (o owner) without(has owner) owner {
+	if o.uid == has.uid {
+		o.uid = noID
+	}
+	if o.gid == has.gid {
+		o.gid = noID
+	}
+	return o
 }

@@ -24,6 +24,9 @@ func FDHandle(fd int, st *unix.Stat_t) Handle {
 	return Handle{Dir: fd, FD: -1, user: holdsUserXattrs(st.Mode)}
 }
 
+// OpenHandle returns the handle of an open regular file or directory, not opened for its name only. It borrows fd, like [FDHandle].
+func OpenHandle(fd int) Handle { return Handle{Dir: fd, FD: fd} }
+
 // Under returns a handle of the same file for a thread that has this process's descriptors elsewhere than in /proc/self/fd/: in
 // fds, which ends with a slash, and may begin in the thread's working directory.
 func (h Handle) Under(fds string) Handle {
@@ -145,6 +148,10 @@ func Chown(h Handle, st *unix.Stat_t, uid, gid uint32, in Inheritance) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil
 	}
+	_, kept, err := h.Xattr(layers.XattrKept + layers.XattrCapability)
+	if err != nil || !kept {
+		return err // to look costs less than to remove what is not there
+	}
 	return h.RemoveXattr(layers.XattrKept + layers.XattrCapability)
 }
 
@@ -212,26 +219,27 @@ func ForgetXattr(h Handle, name string) error {
 }
 
 // ShownXattrs is listxattr(2) with the records put back: the file's own names and those that are kept, without xtoo's. A
-// security.capability that is the record of an owner is left out.
-func ShownXattrs(h Handle) ([]string, error) {
+// security.capability that is the record of an owner is left out. differ says that these are not the names that the kernel lists.
+func ShownXattrs(h Handle) (shown []string, differ bool, err error) {
 	names, err := h.listXattrs()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	shown := make([]string, 0, len(names))
+	shown = make([]string, 0, len(names))
 	seen := map[string]bool{}
 	for _, name := range names {
-		name = strings.TrimPrefix(name, layers.XattrKept)
+		name, kept := strings.CutPrefix(name, layers.XattrKept)
 		record, err := IsRecord(h, name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		differ = differ || kept || record
 		if !record && !seen[name] {
 			seen[name] = true
 			shown = append(shown, name)
 		}
 	}
-	return shown, nil
+	return shown, differ, nil
 }
 
 // IsRecord reports whether an xattr is one that xtoo keeps records in, which a script must neither see nor write: its own

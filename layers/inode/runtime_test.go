@@ -206,7 +206,7 @@ func TestKeepXattr(t *testing.T) {
 	if m, err := ReadMeta(h, &st); err != nil || m.Xattrs[name] != "v" {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if names, err := ShownXattrs(h); err != nil || !slices.Equal(names, []string{name}) {
+	if names, _, err := ShownXattrs(h); err != nil || !slices.Equal(names, []string{name}) {
 		t.Errorf("%q, %v", names, err)
 	}
 	for _, want := range []error{nil, unix.ENODATA} {
@@ -231,7 +231,7 @@ func TestKeepXattr(t *testing.T) {
 		if is, err := IsRecord(link, layers.XattrCapability); is != recorded || err != nil {
 			t.Errorf("a link's capability: %v %v, want %v", is, err, recorded)
 		}
-		if names, err := ShownXattrs(link); len(names) > 0 || err != nil {
+		if names, _, err := ShownXattrs(link); len(names) > 0 || err != nil {
 			t.Errorf("a link: %q, %v", names, err)
 		}
 		if err := Chown(link, &st, 5, 6, Inheritance{}); err != nil {

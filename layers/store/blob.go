@@ -72,14 +72,15 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit gives the blob its name and returns its digest and size in bytes. A blob that is there already is kept.
+// Commit gives the blob its name and returns its digest and size in bytes. A blob that is there already is kept. Its content is
+// durable then; its name is from the next index on that is written, and a record whose blob has gone counts for nothing.
 func (w *BlobWriter) Commit() (digest.Digest, int64, error) {
 	d := digest.NewDigest(digest.SHA256, w.hash)
 	if w.s.HasBlob(d, w.size) {
 		w.f.Abort()
 		return d, w.size, nil
 	}
-	if err := w.f.CommitAs(w.s.blobPath(d)); err != nil {
+	if err := w.f.CommitContent(w.s.blobPath(d)); err != nil {
 		return "", 0, fmt.Errorf("commit blob %s: %w", d, err)
 	}
 	return d, w.size, nil

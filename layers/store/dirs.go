@@ -45,12 +45,20 @@ const (
 // made is what is known of a layer directory since it was made.
 type made struct {
 	// Boot of the machine that it was made in. A fresh directory is good in that boot alone.
-	Boot     string          `json:"boot"`
-	Layer    digest.Digest   `json:"layer"`
-	Below    []digest.Digest `json:"below,omitempty"`
-	Alone    bool            `json:"alone,omitempty"`
-	Recorded bool            `json:"recorded,omitempty"`
-	Seal     []sealed        `json:"seal"`
+	Boot  string          `json:"boot"`
+	Layer digest.Digest   `json:"layer"`
+	Below []digest.Digest `json:"below,omitempty"`
+	Alone bool            `json:"alone,omitempty"`
+	Records
+	Seal []sealed `json:"seal"`
+}
+
+// Records say what of a layer directory only records tell.
+type Records struct {
+	// Recorded: owners or devices, which scripts see only where records are read back to them.
+	Recorded bool `json:"recorded,omitempty"`
+	// Lists: there may be default access control lists among it.
+	Lists bool `json:"lists,omitempty"`
 }
 
 // A LayerDir says which layer a directory is of.
@@ -62,8 +70,7 @@ type LayerDir struct {
 	Below []digest.Digest
 	// Alone: there is nothing below it.
 	Alone bool
-	// Recorded: it has owners or devices that scripts see only where records are read back to them.
-	Recorded bool
+	Records
 }
 
 // Path is where the directory of that name is or would be.
@@ -88,7 +95,7 @@ func (d *Dirs) Look(name digest.Digest) (l LayerDir, ok bool, changed string) {
 		return l, false, ""
 	}
 	changed = m.broken(d.Path(name))
-	return LayerDir{Name: name, Layer: m.Layer, Below: m.Below, Alone: m.Alone, Recorded: m.Recorded}, changed == "", changed
+	return LayerDir{Name: name, Layer: m.Layer, Below: m.Below, Alone: m.Alone, Records: m.Records}, changed == "", changed
 }
 
 // errOtherBoot says that a directory may not have reached the disk before the machine went down.
@@ -118,7 +125,7 @@ func (d *Dirs) Adopt(holder string, l LayerDir) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(made{Boot: d.s.boot(), Layer: l.Layer, Below: l.Below, Alone: l.Alone, Recorded: l.Recorded, Seal: seal})
+	data, err := json.Marshal(made{Boot: d.s.boot(), Layer: l.Layer, Below: l.Below, Alone: l.Alone, Records: l.Records, Seal: seal})
 	if err != nil {
 		return err
 	}
@@ -197,7 +204,7 @@ func (d *Dirs) List() ([]Listed, error) {
 		one := Listed{LayerDir: LayerDir{Name: hexDigest(e)}}
 		m, err := d.s.readMade(filepath.Join(d.dir, e.Name()))
 		if err == nil || errors.Is(err, errOtherBoot) {
-			one.Layer, one.Below, one.Alone, one.Recorded = m.Layer, m.Below, m.Alone, m.Recorded
+			one.Layer, one.Below, one.Alone, one.Records = m.Layer, m.Below, m.Alone, m.Records
 			one.Trusted = err == nil && m.broken(d.Path(one.Name)) == ""
 		}
 		all = append(all, one)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/internal/atomicfile"
@@ -55,6 +56,9 @@ func (s *Store) writeIndex(data []byte) error {
 		if err := atomicfile.Write(name, []byte(`{"imageLayoutVersion":"`+v1.ImageLayoutVersion+`"}`), 0o644); err != nil {
 			return fmt.Errorf("make the store's layout: %w", err)
 		}
+	}
+	if err := atomicfile.SyncDir(s.path(dirLayout, v1.ImageBlobsDir, digest.SHA256.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make the store's blobs durable: %w", err)
 	}
 	if err := atomicfile.Write(s.path(dirLayout, v1.ImageIndexFile), data, 0o644); err != nil {
 		return fmt.Errorf("write the index of the store's layout: %w", err)

@@ -4,11 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"xtoo/internal/filelock"
 )
@@ -132,12 +136,25 @@ func (s *Store) unmade() {
 	s.have = false
 }
 
+// A makeError says why the store's directories cannot be made.
+type makeError struct{ error }
+
+func (e *makeError) Unwrap() error { return e.error }
+
+// Hint says what to do.
+func (e *makeError) Hint() string {
+	if errors.Is(e.error, fs.ErrPermission) || errors.Is(e.error, unix.EROFS) {
+		return "use a store in a directory that this user can write to: --store DIR, XTOO_STORE=DIR"
+	}
+	return ""
+}
+
 // makeRooms makes what is missing of a store's directories.
 func makeRooms(dir string, rooms ...string) error {
 	for _, r := range append([]string{"."}, rooms...) {
 		// 0700: a stage3 holds set-uid programs, and who can reach them can run them.
 		if err := os.MkdirAll(filepath.Join(dir, r), 0o700); err != nil {
-			return fmt.Errorf("make the store: %w", err)
+			return &makeError{fmt.Errorf("make the store: %w", err)}
 		}
 	}
 	return nil

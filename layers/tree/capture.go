@@ -46,6 +46,8 @@ type CaptureResult struct {
 	Pruned    int64 `json:"pruned"` // files that overlayfs had copied up and that did not change
 	// Recorded: the directory has owners or devices that only records tell.
 	Recorded bool `json:"recorded,omitempty"`
+	// Lists: it has directories with default access control lists.
+	Lists bool `json:"lists,omitempty"`
 	// Skipped names what no layer can hold (at most 1000): sockets, xattrs with a "=" in their name.
 	Skipped []Note `json:"skipped,omitempty"`
 }

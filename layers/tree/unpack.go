@@ -64,6 +64,8 @@ type UnpackResult struct {
 	Outside int64 `json:"outside,omitempty"`
 	// Devices counts the devices that only records tell from empty files, but for those below /dev, which no script sees.
 	Devices int64 `json:"devices,omitempty"`
+	// Lists: there are directories with default access control lists.
+	Lists bool `json:"lists,omitempty"`
 	// SeenAs is the user that such files belong to for those in the namespace; 0 where it has one id.
 	SeenAs uint32 `json:"seen_as,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
@@ -199,6 +201,7 @@ func (u *unpacker) applied(path string, done inode.Applied) {
 	if done.Outside {
 		u.res.Outside++
 	}
+	u.res.Lists = u.res.Lists || done.Lists
 	u.lose(path, done.Lost...)
 }
 

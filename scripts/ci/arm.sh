@@ -10,8 +10,9 @@ say "stage3: $(basename "$stage3"), $(stat -c %s "$stage3") bytes"
 bash scripts/ci/tree.sh "$work/tree" next-arm "$stage3" "$arch"
 
 # A package is installed for real.
+packages=()
 if tar -tf "$stage3" ./usr/bin/emerge >/dev/null 2>&1; then
-  for_all+=(next-arm/packages)
+  packages=(next-arm/packages)
   mkdir "$work/tree/next-arm/packages"
   cat > "$work/tree/next-arm/packages/.xtoo-config.yaml" <<'END'
 network: host
@@ -19,8 +20,7 @@ scripts:
   - name: nano
     run: |
       #!/bin/bash -e
-      # This emerge is one of make-stage3's, on top of apt-get, which would download as another user: not with one id.
-      printf 'APT::Sandbox::User "root";\n' > /tmp/apt.conf; export APT_CONFIG=/tmp/apt.conf
+      # This emerge is one of make-stage3's, on top of apt-get, which downloads as another user.
       # Without translations the update is half as long. An index that is just being replaced is no reason to give up.
       apt-get update -qq -o Acquire::Languages=none || echo "not all indexes are there"
       emerge app-editors/nano
@@ -35,9 +35,9 @@ fi
 chmod -R a+rX "$work/tree"
 
 rc=0
-build_as_all next-arm next-arm/owners
+build_as_all next-arm "${packages[@]}"
 same_from_all || rc=1
-bash scripts/ci/judge-arm.sh "$work" next-arm next-arm/host next-arm/host/web next-arm/owners "${for_all[@]}" || rc=1
+bash scripts/ci/judge-arm.sh "$work" next-arm next-arm/host next-arm/host/web next-arm/owners "${packages[@]}" || rc=1
 clean_all || rc=1
 [ $rc != 0 ] || rm -rf "$work"
 exit $rc

@@ -63,15 +63,33 @@ scripts:
       tar -tvf a.tar --numeric-owner | awk '{ $4 = $5 = ""; print }' | LC_ALL=C sort > /srv/list # without times
       find . -printf '%p %y %m %U:%G %l\n' | LC_ALL=C sort > /srv/found
       rm a.tar
+      mkdir lists; setfacl -m u:499:x -d -m u:1500:rwx,g:8:rx lists; (umask 077; touch lists/before; mkdir lists/sub)
       chown --from=person 0 tar/dir/in; chgrp mail /srv/open/rsync; chmod u+s tar/dir/in; sed -i s/in/out/ rsync/dir/in
   - name: capabilities
     run: |
       #!/bin/bash -ex
+      (umask 077; touch /srv/copies/lists/after /srv/copies/lists/sub/after; cp -a /srv/copies/lists /srv/lists; mkdir /srv/copies/lists/sub/sub)
+      getfacl -Rn /srv/copies/lists /srv/lists > /srv/facls; chmod g-s /srv/copies/installed; touch /srv/copies/installed/after
       cp /usr/bin/setpriv /srv/setpriv; setcap cap_net_raw,cap_chown=ep /srv/setpriv
       runuser -u person -- /srv/setpriv --dump > /dev/null
       cp -a /srv/setpriv /srv/kept; getcap /srv/kept
       cp /srv/setpriv /srv/written; setcap cap_net_raw=ep /srv/written; echo >> /srv/written
       [ -z "$(getcap /srv/written)" ]; chown 1500 /srv/written
+  - name: below
+    run: |
+      #!/bin/bash -ex
+      # Roots below this one, other mounts, other owners of a package's files.
+      mkdir -p /srv/root; tar -C / -c --one-file-system bin lib lib64 usr/bin usr/sbin usr/lib usr/lib64 etc/passwd etc/group etc/shadow etc/gshadow etc/login.defs etc/nsswitch.conf etc/pam.d 2>/dev/null | tar -C /srv/root -xp
+      useradd -R /srv/root -m -u 1600 -U -d /home/below below; mkdir -p /srv/root/home /srv/root/srv
+      chroot /srv/root install -d -o below -g mail -m 2775 /srv/of; chroot /srv/root install -o 499 -g 8 -m 4755 /usr/bin/true /srv/of/true
+      chroot --userspec=below:mail /srv/root sh -c 'id -u > /srv/of/id; mkdir /srv/of/dir'
+      unshare -m sh -ec 'mount -t tmpfs none /mnt; echo x > /mnt/x; chown 7:8 /mnt/x; cp -a /mnt/x /srv/from-mount; mount --bind /srv/root/srv /mnt; chown -h 33 /mnt/of/id; umount /mnt'
+      unshare -mpf --mount-proc sh -ec 'su person -c "id -u; touch /srv/open/in-namespaces"; chown 5 /srv/open/in-namespaces'
+      dpkg-statoverride --update --add person mail 2755 /usr/bin/wall 2>/dev/null || dpkg-statoverride --update --add person mail 2755 /usr/bin/chsh
+      dpkg-statoverride --list > /srv/overrides
+      mkdir /srv/hard; cp -a /srv/copies/. /srv/hard/; rsync -aHAX --numeric-ids /srv/copies/ /srv/rsynced/; tar -C /srv --acls --xattrs --xattrs-include='*' -cf - copies | tar -C /srv/hard -xp --acls --xattrs --xattrs-include='*' --numeric-owner
+      (cd /srv; find root hard rsynced open -printf '%p %y %m %U:%G %n\n' | LC_ALL=C sort; getfacl -Rn rsynced hard; getfattr -Rhd -m - rsynced hard | grep -v '^#') > /srv/below
+      mv /srv/root/srv /srv/of-root; rm -rf /srv/root /srv/hard/copies/a /srv/from-mount.*
   - name: package
     run: |
       #!/bin/bash -ex

@@ -7,7 +7,7 @@ begin "$XTOO_CI/debian"
 
 # With the packages that nodes install, as a repository within: nodes have no network.
 # shellcheck disable=SC2016 # mmdebstrap expands these
-if ! mmdebstrap --quiet --mode=root --variant=apt --include=sudo,rsync,libcap2-bin,passwd,acl,attr \
+if ! mmdebstrap --quiet --mode=root --variant=apt --include=sudo,rsync,libcap2-bin,passwd,acl,attr,mount \
   --customize-hook='APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get install -qq --yes --download-only --no-install-recommends iputils-ping at cron dbus' \
   --customize-hook='mkdir "$1/srv/debs" && mv "$1"/var/cache/apt/archives/*.deb "$1/srv/debs"' \
   "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$work/root.tar" </dev/null; then

@@ -2,7 +2,7 @@
 # Boots a small virtual machine, whose root is this machine's (read-only, with a layer in memory over it), and executes a
 # script in it as root: what this machine's kernel has not, or must not be told, is there. Its processor is emulated: a boot takes
 # twenty seconds, and all else ten times as long as here (XTOO_MACHINE_ACCEL=kvm, where that works, makes it fast). Debian:
-# qemu-system-x86 busybox-static cpio kmod.
+# qemu-system-x86 busybox-static cpio kmod; machines.sh: dosfstools.
 #
 #   scripts/ci/machine.sh [-a "KERNEL ARGUMENTS"] [-m MIB] SCRIPT [ARGUMENT…]
 #

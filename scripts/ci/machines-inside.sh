@@ -109,7 +109,40 @@ for kind in ramfs overlay; do
     judge "$user: all of it can be removed" says 0 "removed everything" xtoo $user clean --all
   done
 done
+# A file system without owners, modes, symbolic links and xattrs.
+modprobe vfat && modprobe nls_cp437 && modprobe nls_ascii
+truncate -s 64M /run/fat
+mkfs.vfat /run/fat > /dev/null
+mkdir -p /mnt/vfat
+mount -o loop,uid=xtoo-one,umask=077 /run/fat /mnt/vfat
+store=/mnt/vfat/store
+judge "xtoo-one: a store on vfat has its layers elsewhere" says 0 "1 node executed" build xtoo-one plain
+judge "xtoo-one: the doctor says how to mount it" says 0 "umask=077" xtoo xtoo-one doctor
 store=
+
+# A group that lets no process be started.
+echo "+pids" > $groups/cgroup.subtree_control
+mkdir -p $groups/full
+echo 12 > $groups/full/pids.max
+inside full
+judge "xtoo-one: a group without room for processes is named" says 4 "/sys/fs/cgroup/full may have 12 processes" xtoo xtoo-one doctor
+judge "xtoo-one: and before a build starts any" says 4 "pids.max" build xtoo-one plain
+inside .
+
+# A /proc that shows a user his own processes only, and one without the settings of namespaces.
+mount -o remount,hidepid=2 /proc
+for user in xtoo-sub xtoo-one; do judge "$user: hidepid does not matter" says 0 "1 node executed" build $user plain; done
+mount -o remount,hidepid=0 /proc
+mkdir /run/empty
+mount --bind /run/empty /proc/sys/user
+judge "xtoo-one: what hides a part of /proc is said" says 4 "unmask=ALL" xtoo xtoo-one doctor
+umount /proc/sys/user
+
+# Nobody may look into another process, until the machine is started anew.
+sysctl -q -w kernel.yama.ptrace_scope=3
+judge "xtoo-one: the doctor says why nothing is recorded" says 0 "ptrace_scope is 3" xtoo xtoo-one doctor
+judge "xtoo-one: an image that may not be exact is said to be so" says 0 "may not be what root would make.*ptrace_scope" build xtoo-one plain
+judge "root: its images are what they are" says 0 "1 node executed" build root plain
 
 sysctl -q -w kernel.unprivileged_userns_clone=0
 for user in root xtoo-one; do

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"sort"
 	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 )
@@ -98,6 +100,18 @@ func file(raw func(string, ...uintptr) string, one []string) string {
 		return result(0, errno(syscall.Rename(arg(1), arg(2))))
 	case "unlink":
 		return result(0, errno(syscall.Unlink(arg(1))))
+	case "setxattr":
+		return result(0, errno(syscall.Setxattr(arg(1), arg(2), []byte(arg(3)), 0)))
+	case "getxattr":
+		value := make([]byte, 256)
+		n, err := syscall.Getxattr(arg(1), arg(2), value)
+		return result(uintptr(max(n, 0)), errno(err))
+	case "listxattr":
+		names := make([]byte, 4096)
+		n, err := syscall.Listxattr(arg(1), names)
+		all := strings.Fields(strings.ReplaceAll(string(names[:max(n, 0)]), "\x00", " "))
+		sort.Strings(all)
+		return result(uintptr(max(n, 0)), errno(err)) + " " + strings.Join(all, " ")
 	case "write":
 		return write(arg(1), arg(2))
 	case "print":

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"unsafe"
+
+	"../steps"
 )
 
 func init() { runtime.LockOSThread() } // main is in the first thread
@@ -22,12 +24,8 @@ func main() {
 		args, prefix = args[1:], "| " // somebody's child
 	}
 	for len(args) > 0 {
-		n := 0
-		for n < len(args) && args[n] != ";" {
-			n++
-		}
-		one := args[:n]
-		args = args[min(n+1, len(args)):]
+		var one []string
+		one, args = steps.Next(args)
 		if len(one) == 0 || strings.HasPrefix(one[0], "/") { // a script's name
 			continue
 		}

@@ -16,22 +16,12 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"../steps"
 )
 
 func main() {
-	var one []string
-	for _, a := range append(os.Args[1:], ";") {
-		if a != ";" {
-			one = append(one, a)
-			continue
-		}
-		if len(one) > 0 {
-			if err := do(one[0], one[1:]); err != nil {
-				fmt.Printf("%s: error: %v\n", one[0], err)
-			}
-		}
-		one = nil
-	}
+	steps.All(os.Args[1:], do, func(one []string) string { return one[0] })
 }
 
 func do(verb string, a []string) error {
@@ -58,6 +48,12 @@ func do(verb string, a []string) error {
 		time.Sleep(time.Hour)
 	case "signal":
 		return syscall.Kill(num(0), syscall.Signal(num(1)))
+	case "barrage": // every signal that init does not pass on, to each of its threads, in all ways that there are
+		return barrage()
+	case "prlimit": // of a process: the limit, soft and hard
+		return prlimit(num(0), num(1), num(2))
+	case "prlimits": // of each thread of a process
+		return prlimits(arg(0), num(1), num(2))
 	case "ignore":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	case "trap":
@@ -285,114 +281,6 @@ func do(verb string, a []string) error {
 	return nil
 }
 
-// Package net would take as long to compile as all else, for each architecture.
-
-// ifaces prints the network interfaces and whether they are up (ioctl SIOCGIFNAME, SIOCGIFFLAGS).
-func ifaces() error {
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		return err
-	}
-	for index := int32(1); index < 16; index++ {
-		var request struct { // struct ifreq
-			name  [syscall.IFNAMSIZ]byte
-			value int32
-			_     [20]byte
-		}
-		request.value = index
-		if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(s), syscall.SIOCGIFNAME, uintptr(unsafe.Pointer(&request))); e != 0 {
-			continue
-		}
-		if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(s), syscall.SIOCGIFFLAGS, uintptr(unsafe.Pointer(&request))); e != 0 {
-			return e
-		}
-		name, _, _ := strings.Cut(string(request.name[:]), "\x00")
-		fmt.Print(name, " ", request.value&syscall.IFF_UP != 0, ";")
-	}
-	fmt.Println()
-	return syscall.Close(s)
-}
-
-// listen makes a server on the loopback interface, and connects to it.
-func listen(port int) error {
-	server, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return err
-	}
-	if err := syscall.Bind(server, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return err
-	}
-	if err := syscall.Listen(server, 1); err != nil {
-		return err
-	}
-	at, err := syscall.Getsockname(server)
-	if err != nil {
-		return err
-	}
-	client, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return err
-	}
-	if err := syscall.Connect(client, at); err != nil {
-		return err
-	}
-	fmt.Println("connected")
-	return nil
-}
-
-// steal takes the open files of a process (pidfd_open, pidfd_getfd), and says what it got.
-func steal(pid int) error {
-	const pidfdOpen, pidfdGetfd = 434, 438
-	p, _, e := syscall.Syscall(pidfdOpen, uintptr(pid), 0, 0)
-	if e != 0 {
-		return e
-	}
-	for fd := uintptr(0); fd < 32; fd++ {
-		if _, _, e = syscall.Syscall(pidfdGetfd, p, fd, 0); e == 0 {
-			fmt.Println("stolen", fd)
-		}
-	}
-	return e
-}
-
-// keys prints the description of the session keyring and the keys in it (keyctl KEYCTL_DESCRIBE, KEYCTL_READ).
-func keys() error {
-	const describe, read, session = 6, 11, -3
-	text := make([]byte, 256)
-	ring := session
-	n, _, e := syscall.Syscall6(syscall.SYS_KEYCTL, describe, uintptr(ring), uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)), 0, 0)
-	if e != 0 {
-		return e
-	}
-	fmt.Printf("keyring %s\n", text[:min(int(n), len(text))-1])
-	ids := make([]int32, 16)
-	n, _, e = syscall.Syscall6(syscall.SYS_KEYCTL, read, uintptr(ring), uintptr(unsafe.Pointer(&ids[0])), 4*16, 0, 0)
-	if e != 0 {
-		return e
-	}
-	for _, id := range ids[:min(int(n)/4, len(ids))] {
-		if n, _, e = syscall.Syscall6(syscall.SYS_KEYCTL, read, uintptr(id), uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)), 0, 0); e == 0 {
-			fmt.Printf("key %s\n", text[:min(int(n), len(text))])
-		}
-	}
-	return nil
-}
-
-// signals prints which signals are ignored or blocked. The runtime of Go has changed both by now, but not in its own
-// first thread's mask; what was inherited shows in a program that is executed as it is: see the test.
-func signals() error {
-	data, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return err
-	}
-	for _, l := range strings.Split(string(data), "\n") {
-		if strings.HasPrefix(l, "SigBlk") || strings.HasPrefix(l, "SigIgn") {
-			fmt.Println(l)
-		}
-	}
-	return nil
-}
-
 // split takes a nested list of verbs, with "," between them.
 func split(a []string) []string {
 	out := make([]string, len(a))
@@ -414,19 +302,4 @@ func chars[T int8 | uint8](c [65]T) string {
 		b = append(b, byte(x))
 	}
 	return string(b)
-}
-
-// processes prints the program and the arguments of every process that /proc lists, and those that are gone by
-// then not at all.
-func processes() error {
-	ids, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return err
-	}
-	for _, dir := range ids {
-		exe, _ := os.Readlink(dir + "/exe")
-		args, _ := os.ReadFile(dir + "/cmdline")
-		fmt.Printf("%s %s\n", exe, args)
-	}
-	return nil
 }

@@ -14,22 +14,12 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"../steps"
 )
 
 func main() {
-	var one []string
-	for _, a := range append(os.Args[1:], ";") {
-		if a != ";" {
-			one = append(one, a)
-			continue
-		}
-		if len(one) > 0 {
-			if err := do(one[0], one[1:]); err != nil {
-				fmt.Printf("%s: error: %v\n", strings.Join(one, " "), err)
-			}
-		}
-		one = nil
-	}
+	steps.All(os.Args[1:], do, func(one []string) string { return strings.Join(one, " ") })
 }
 
 func do(verb string, a []string) error {
@@ -122,6 +112,23 @@ func do(verb string, a []string) error {
 		return syscall.Removexattr(a[0], a[1])
 	case "acl": // set a list of access with an entry for a user
 		return syscall.Setxattr(a[0], "system.posix_acl_access", acl(uint32(num(1))), 0)
+	case "default": // the list that a directory gives to what is made in it, with an entry for a user
+		return syscall.Setxattr(a[0], "system.posix_acl_default", acl(uint32(num(1))), 0)
+	case "make": // with a mode
+		m, _ := strconv.ParseUint(a[1], 8, 32)
+		f, err := os.OpenFile(a[0], os.O_CREATE|os.O_EXCL, os.FileMode(m))
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	case "passcred":
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		return syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
+	case "as": // another user from here on
+		return syscall.Setresuid(num(0), num(0), num(0))
 	case "cat":
 		data, err := os.ReadFile(a[0])
 		fmt.Println(string(data))

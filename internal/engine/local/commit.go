@@ -35,10 +35,11 @@ func (x *execution) commit(ctx context.Context) (engine.Outcome, error) {
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID, Recorded: res.Recorded}); err != nil {
+	records := store.Records{Recorded: res.Recorded, Lists: res.Lists}
+	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID, Records: records}); err != nil {
 		return engine.Outcome{}, err
 	}
-	x.r.dirs.Store(x.dirs.Path(l.DiffID), res.Recorded)
+	x.r.dirs.Store(x.dirs.Path(l.DiffID), records)
 	out.DiffID = l.DiffID
 	return out, nil
 }

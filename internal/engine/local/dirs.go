@@ -45,19 +45,19 @@ func idsOf(h *chroot.Host) int64 { return min(h.CountUIDs(), h.CountGIDs()) }
 
 // lowerDirs returns the directories of layers, top first, and unpacks those that are missing. recorded says that in one of them
 // are owners or devices that scripts see only where records are read back to them.
-func (r *Runner) lowerDirs(ctx context.Context, dirs layerDirs, links []engine.Link) (paths []string, recorded bool, err error) {
+func (r *Runner) lowerDirs(ctx context.Context, dirs layerDirs, links []engine.Link) (paths []string, records store.Records, err error) {
 	paths = make([]string, len(links)) // top first
 	names := make([]digest.Digest, len(links))
 	for i, l := range links {
 		at := len(links) - 1 - i
 		has, err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:]), paths[at+1:])
 		if err != nil {
-			return nil, false, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
+			return nil, records, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 		}
-		recorded = recorded || has
+		records.Recorded, records.Lists = records.Recorded || has.Recorded, records.Lists || has.Lists
 		paths[at], names[at] = dirs.Path(l.Dir), l.Dir
 	}
-	return paths, recorded, nil
+	return paths, records, nil
 }
 
 // layerDir is the directory of a link that lies on others, top first. One that is named by its diff id is the same on all.
@@ -71,24 +71,24 @@ func layerDir(l engine.Link, below []digest.Digest) store.LayerDir {
 
 // ensureDir unpacks one layer if its directory is missing or not to be trusted, and says whether it has records that scripts have
 // to be shown. Two builds never unpack the same one. While a build runs nobody removes a directory, so that each is looked at once.
-func (r *Runner) ensureDir(ctx context.Context, dirs layerDirs, l store.LayerDir, lowers []string) (recorded bool, err error) {
+func (r *Runner) ensureDir(ctx context.Context, dirs layerDirs, l store.LayerDir, lowers []string) (store.Records, error) {
 	if known, ok := r.dirs.Load(dirs.Path(l.Name)); ok {
-		recorded, _ := known.(bool) // nothing else is ever stored
-		return recorded, nil
+		records, _ := known.(store.Records) // nothing else is ever stored
+		return records, nil
 	}
 	found, ok, _ := dirs.Look(l.Name)
 	if !ok {
 		unlock, err := r.o.Store.Lock(ctx, "dir "+dirs.Path(l.Name), nil)
 		if err != nil {
-			return false, err
+			return found.Records, err
 		}
 		found, err = r.makeDir(ctx, dirs, l, lowers)
 		if err := errors.Join(err, unlock()); err != nil {
-			return false, err
+			return found.Records, err
 		}
 	}
-	r.dirs.Store(dirs.Path(l.Name), found.Recorded)
-	return found.Recorded, nil
+	r.dirs.Store(dirs.Path(l.Name), found.Records)
+	return found.Records, nil
 }
 
 func (r *Runner) makeDir(ctx context.Context, dirs layerDirs, l store.LayerDir, lowers []string) (store.LayerDir, error) {
@@ -109,7 +109,7 @@ func (r *Runner) makeDir(ctx context.Context, dirs layerDirs, l store.LayerDir, 
 		return l, err
 	}
 	defer u.Abort(ctx)
-	l.Recorded = u.recorded
+	l.Records = u.records
 	return l, dirs.Adopt(u.holder, l)
 }
 

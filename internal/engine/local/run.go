@@ -27,9 +27,9 @@ type execution struct {
 	job       engine.Job
 	site      engine.Site
 	emulation chroot.Emulation
-	lowers    []string    // top first
-	ran       []tree.Span // when the script ran
-	readBack  bool        // see chroot.Node
+	lowers    []string      // top first
+	ran       []tree.Span   // when the script ran
+	records   store.Records // of the layers below
 	// holder is the directory that becomes a layer's.
 	holder string
 	copy   string // of the root; "": it is an overlay
@@ -56,7 +56,7 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 func (r *Runner) runOn(ctx context.Context, host *chroot.Host, copied bool, j engine.Job, at engine.Site) (engine.Outcome, error) {
 	x := &execution{r: r, host: host, dirs: r.dirsOf(host, copied), job: j, site: at}
 	var err error
-	if x.lowers, x.readBack, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
+	if x.lowers, x.records, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
@@ -83,8 +83,8 @@ func (x *execution) runAgain(ctx context.Context) (engine.Outcome, error) {
 		out, err := x.run(ctx)
 		var text string
 		switch {
-		case errors.Is(err, errUnread) && !x.readBack:
-			x.readBack, text = true, fmt.Sprintf("this script %v: it is begun anew, with these shown to it", errUnread)
+		case errors.Is(err, errUnread) && !x.records.Recorded:
+			x.records.Recorded, text = true, fmt.Sprintf("this script %v: it is begun anew, with these shown to it", errUnread)
 		case errors.Is(err, tree.ErrLinked) && !x.apart:
 			x.apart, text = true, fmt.Sprintf("this script %v: it is begun anew, with each name a file of its own, as changing one makes it in an overlay", tree.ErrLinked)
 		default:
@@ -155,7 +155,7 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
 		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
 		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
-		ReadBack: x.readBack, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
+		ReadBack: x.records.Recorded, Lists: x.records.Lists, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {
 		node.Network = chroot.NetworkNone

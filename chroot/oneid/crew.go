@@ -1,0 +1,145 @@
+package oneid
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A crew are the workers. The kernel wakes all of those that wait for a call, and each that finds nothing has cost two changes of
+// context: so one waits, as a rule. There are more of them where calls come faster than one answers, and where one is held up by a file
+// that is slow, as on a file system of the script's own.
+type crew struct {
+	start   func() error // one more
+	workers atomic.Int32
+	waiting atomic.Int32
+	served  atomic.Uint64 // calls received
+	watched atomic.Bool
+	wake    chan struct{} // begins the watch
+	over    chan struct{} // closed at the end
+}
+
+const (
+	// maxWorkers bounds how many calls are worked on at a time.
+	maxWorkers = 64
+	// patience is how long all workers may be at work before there is one more.
+	patience = 20 * time.Millisecond
+	// attentive is how long a worker waits, in milliseconds, without leaving its processor to the rest of the program: the
+	// scheduler needs longer to give it back than a call takes.
+	attentive = 4
+	// drowsy is for how many times patience nobody has called when the crew is not watched any more.
+	drowsy = 10
+	// crowd is how many calls more were there already when a worker looked than were not, when there is to be one more worker; and
+	// the other way round, when one may go.
+	crowd = 64
+	// atOnce is the longest that looking for a call takes where there is one.
+	atOnce = 3 * time.Microsecond
+)
+
+// begin starts the first worker.
+func (c *crew) begin(start func() error) error {
+	c.start, c.wake, c.over = start, make(chan struct{}, 1), make(chan struct{})
+	// A worker that waits attentively holds one of the scheduler's processors.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	go c.watch()
+	return c.more()
+}
+
+// end lets the watch go. Workers end when nobody is left who could call.
+func (c *crew) end() { close(c.over) }
+
+// more starts a worker, if there may be one more.
+func (c *crew) more() error {
+	if c.workers.Add(1) > maxWorkers {
+		c.workers.Add(-1)
+		return nil
+	}
+	err := c.start()
+	if err != nil {
+		c.workers.Add(-1)
+	}
+	return err
+}
+
+// A pace tells how fast calls come to one worker, by how often the next one was there already.
+type pace int
+
+// receive waits for a call. last: this worker has left the crew, since others wait, or since nobody is left who could call.
+func (c *crew) receive(l listener, n *notification, p *pace) (last bool) {
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	for {
+		began := time.Now()
+		soon := l.soon(attentive)
+		switch {
+		case !soon, time.Since(began) > atOnce:
+			*p--
+		default:
+			*p++
+		}
+		switch {
+		case *p < -crowd && c.waiting.Load() > 1 && c.fewer():
+			return true
+		case *p > crowd && int(c.workers.Load()) < runtime.NumCPU():
+			go func() { _ = c.more() }()
+			fallthrough
+		case *p > crowd, *p < -crowd:
+			*p = 0
+		}
+		errno := l.receive(n)
+		if !c.watched.Load() && c.watched.CompareAndSwap(false, true) {
+			c.wake <- struct{}{} // it has room: the watch has taken the last one
+		}
+		c.served.Add(1)
+		switch {
+		case errno == unix.ENOENT && !l.hungUp(): // killed meanwhile
+			continue
+		case errno != 0:
+			c.workers.Add(-1)
+			return true
+		}
+		return false
+	}
+}
+
+// fewer takes a worker off, if it is not the last.
+func (c *crew) fewer() bool {
+	for {
+		n := c.workers.Load()
+		if n < 2 {
+			return false
+		}
+		if c.workers.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+}
+
+// watch sees that somebody waits: where all workers are at work for longer than patience, there is one more. It sleeps while nobody
+// calls.
+func (c *crew) watch() {
+	for {
+		select {
+		case <-c.wake:
+		case <-c.over:
+			return
+		}
+		idle := 0
+		for before := c.served.Load(); idle < drowsy; {
+			time.Sleep(patience)
+			now := c.served.Load()
+			switch {
+			case now != before:
+				idle = 0
+			case c.waiting.Load() == 0:
+				_ = c.more()
+			default:
+				idle++
+			}
+			before = now
+		}
+		c.watched.Store(false)
+	}
+}

@@ -59,7 +59,9 @@ func TestFallBack(t *testing.T) {
 	if auto.fallBack(nil, tell) || auto.fallBack(fmt.Errorf("%w: %w", no, tree.ErrNoUserXattrs), tell) || auto.copied.Load() || len(said) > 0 {
 		t.Errorf("without a reason: %v", said)
 	}
-	if !auto.fallBack(no, tell) || !auto.fallBack(no, tell) || !auto.copied.Load() || len(said) != 1 || !strings.Contains(said[0], "copies of their roots") {
+	first := auto.fallBack(no, tell)
+	again := auto.fallBack(no, tell)
+	if !first || !again || !auto.copied.Load() || len(said) != 1 || !strings.Contains(said[0], "copies of their roots") {
 		t.Errorf("said %q", said)
 	}
 	forbidden := roots{wanted: chroot.RootsOverlay}

@@ -55,14 +55,19 @@ func runScript(ctx context.Context, h *Host, dir string, exact bool) host.Findin
 	if exact {
 		args = append(args, "exact")
 	}
-	exit, err := h.Run(ctx, Node{
+	node := Node{
 		Spec: &specs.Spec{
 			Process: &specs.Process{Args: args},
 			Mounts:  []specs.Mount{{Type: "bind", Source: program, Destination: doctorScript, Options: []string{"bind", "ro"}}},
 		},
 		Lowers: []string{at("lower")}, Upper: at("upper"), Work: at("work"), Dirs: []string{dir},
 		Output: &said, ReadBack: true,
-	})
+	}
+	exit, err := h.Run(ctx, node)
+	if errors.Is(err, ErrNoOverlay) { // roots are copies, or it would not have come to this
+		node.Lowers = nil
+		exit, err = h.Run(ctx, node)
+	}
 	switch {
 	case err != nil:
 		return bad(err)

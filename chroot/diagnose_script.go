@@ -3,10 +3,12 @@ package chroot
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -58,7 +60,7 @@ func runScript(ctx context.Context, h *Host, dir string, exact bool) host.Findin
 	node := Node{
 		Spec: &specs.Spec{
 			Process: &specs.Process{Args: args},
-			Mounts:  []specs.Mount{{Type: "bind", Source: program, Destination: doctorScript, Options: []string{"bind", "ro"}}},
+			Mounts:  append([]specs.Mount{readonlyBind(program, doctorScript)}, librariesOf(program)...),
 		},
 		Lowers: []string{at("lower")}, Upper: at("upper"), Work: at("work"), Dirs: []string{dir},
 		Output: &said, ReadBack: true,
@@ -87,6 +89,28 @@ func runScript(ctx context.Context, h *Host, dir string, exact bool) host.Findin
 		detail += ", and gives files to others"
 	}
 	return host.Finding{State: host.StateOK, Detail: detail}
+}
+
+func readonlyBind(source, target string) specs.Mount {
+	return specs.Mount{Type: "bind", Source: source, Destination: target, Options: []string{"bind", "ro"}}
+}
+
+// librariesOf shows a program that was linked dynamically, as some distributions do, where its libraries can be.
+func librariesOf(program string) []specs.Mount {
+	f, err := elf.Open(program)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	var all []specs.Mount
+	if slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+		for _, dir := range []string{"/lib", "/lib64", "/usr", "/nix/store", "/gnu/store"} {
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				all = append(all, readonlyBind(real, dir))
+			}
+		}
+	}
+	return all
 }
 
 // beScript is the script, when this program was started as that.

@@ -31,11 +31,11 @@ const (
 	attentive = 4
 	// drowsy is for how many times patience nobody has called when the crew is not watched any more.
 	drowsy = 10
-	// crowd is how many calls more were there already when a worker looked than were not, when there is to be one more worker; and
-	// the other way round, when one may go.
-	crowd = 64
-	// atOnce is the longest that looking for a call takes where there is one.
-	atOnce = 3 * time.Microsecond
+	// sampled is every how many calls a worker looks whether there is one more beside that which it has received.
+	sampled = 16
+	// crowd is how many times more there was one than there was none when there is to be one more worker; and the other way round,
+	// when one may go.
+	crowd = 8
 )
 
 // begin starts the first worker.
@@ -63,31 +63,24 @@ func (c *crew) more() error {
 	return err
 }
 
-// A pace tells how fast calls come to one worker, by how often the next one was there already.
-type pace int
+// A pace tells how fast calls come to one worker.
+type pace struct {
+	calls   int
+	crowded int // how many samples more had one call more than had none
+}
 
 // receive waits for a call. last: this worker has left the crew, since others wait, or since nobody is left who could call.
 func (c *crew) receive(l listener, n *notification, p *pace) (last bool) {
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)
-	for {
-		began := time.Now()
-		soon := l.soon(attentive)
-		switch {
-		case !soon, time.Since(began) > atOnce:
-			*p--
-		default:
-			*p++
-		}
-		switch {
-		case *p < -crowd && c.waiting.Load() > 1 && c.fewer():
+	if p.crowded < -crowd {
+		p.crowded = 0
+		if c.waiting.Load() > 1 && c.fewer() {
 			return true
-		case *p > crowd && int(c.workers.Load()) < runtime.NumCPU():
-			go func() { _ = c.more() }()
-			fallthrough
-		case *p > crowd, *p < -crowd:
-			*p = 0
 		}
+	}
+	for {
+		l.soon(attentive)
 		errno := l.receive(n)
 		if !c.watched.Load() && c.watched.CompareAndSwap(false, true) {
 			c.wake <- struct{}{} // it has room: the watch has taken the last one
@@ -100,7 +93,24 @@ func (c *crew) receive(l listener, n *notification, p *pace) (last bool) {
 			c.workers.Add(-1)
 			return true
 		}
+		if p.calls++; p.calls%sampled == 0 {
+			c.sample(l, p)
+		}
 		return false
+	}
+}
+
+// sample looks whether another call waits, and starts a worker where one does again and again.
+func (c *crew) sample(l listener, p *pace) {
+	if !l.soon(0) {
+		p.crowded--
+		return
+	}
+	if p.crowded++; p.crowded > crowd {
+		p.crowded = 0
+		if int(c.workers.Load()) < runtime.NumCPU() {
+			go func() { _ = c.more() }() // the call received comes first
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func TestStageErrors(t *testing.T) {
 		text string
 		hint string
 	}{
-		{kind: "errno", is: []error{syscall.ENOSPC}, not: syscall.EROFS, text: "write: write /x: no space left on device"},
+		{kind: "errno", is: []error{syscall.ENOSPC}, not: syscall.EROFS, text: "write: write /x: no space left on device", hint: host.Hint(syscall.ENOSPC)},
 		{kind: "missing", is: []error{fs.ErrNotExist, syscall.ENOENT}, not: fs.ErrExist, text: "open /does/not/exist"},
 		{kind: "joined", is: []error{syscall.EROFS, io.ErrUnexpectedEOF}, not: syscall.ENOENT, text: "second"},
 		{kind: "own", is: []error{errOfTest}, not: host.ErrNoNamespaces, text: "wrapped: an error"},

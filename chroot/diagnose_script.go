@@ -105,8 +105,8 @@ func librariesOf(program string) []specs.Mount {
 	var all []specs.Mount
 	if slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 		for _, dir := range []string{"/lib", "/lib64", "/usr", "/nix/store", "/gnu/store"} {
-			if real, err := filepath.EvalSymlinks(dir); err == nil {
-				all = append(all, readonlyBind(real, dir))
+			if at, err := filepath.EvalSymlinks(dir); err == nil {
+				all = append(all, readonlyBind(at, dir))
 			}
 		}
 	}

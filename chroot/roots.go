@@ -12,9 +12,9 @@ import (
 	"xtoo/chroot/stage"
 )
 
-// RootsVar names the environment variable that says what the roots of scripts are: "overlay" or "copy". When it is empty they are overlays,
+// rootsVar names the environment variable that says what the roots of scripts are: "overlay" or "copy". When it is empty they are overlays,
 // and copies where no overlay can be mounted.
-const RootsVar = "XTOO_ROOTS"
+const rootsVar = "XTOO_ROOTS"
 
 // Roots says what the roots of scripts are.
 type Roots string
@@ -26,13 +26,13 @@ const (
 	RootsCopy    Roots = "copy"    // of what an overlay would show; [Node].Upper without Lowers
 )
 
-// WantedRoots reads [RootsVar].
+// WantedRoots reads [rootsVar].
 func WantedRoots() (Roots, error) {
-	switch v := Roots(os.Getenv(RootsVar)); v {
+	switch v := Roots(os.Getenv(rootsVar)); v {
 	case RootsAuto, RootsOverlay, RootsCopy:
 		return v, nil
 	default:
-		return v, &host.Error{Err: fmt.Errorf("environment variable %s=%q: must be %q, %q or empty", RootsVar, string(v), RootsOverlay, RootsCopy), Hint: "unset " + RootsVar}
+		return v, &host.Error{Err: fmt.Errorf("environment variable %s=%q: must be %q, %q or empty", rootsVar, string(v), RootsOverlay, RootsCopy), Hint: "unset " + rootsVar}
 	}
 }
 
@@ -63,7 +63,7 @@ func rootsFinding(dir string) host.Finding {
 	if wanted == RootsCopy {
 		f := tried("overlayfs", host.StateBad, "", tryCopies(dir))
 		if f.State == host.StateOK {
-			f.State, f.Detail, f.Hint = host.StateWarn, "not used: each script has a copy of its root", "unset "+RootsVar
+			f.State, f.Detail, f.Hint = host.StateWarn, "not used: each script has a copy of its root", "unset "+rootsVar
 		}
 		return f
 	}

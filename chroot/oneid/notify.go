@@ -59,7 +59,7 @@ func (l listener) receive(n *notification) unix.Errno {
 // soon says that there is, or may be, a call within some milliseconds. It stays on its processor of Go's scheduler meanwhile.
 func (l listener) soon(ms int) bool {
 	p := unix.PollFd{Fd: int32(l), Events: unix.POLLIN}
-	left := unix.Timespec{Nsec: int64(ms) * 1e6}
+	left := unix.NsecToTimespec(int64(ms) * 1e6)
 	n, _, _ := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&left)), 0, 0, 0)
 	return int(n) > 0
 }

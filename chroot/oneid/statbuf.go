@@ -112,11 +112,16 @@ func statFrom(x *unix.Statx_t) unix.Stat_t {
 	put(&st.Blksize, uint64(x.Blksize))
 	st.Mode, st.Uid, st.Gid = uint32(x.Mode), x.Uid, x.Gid
 	st.Ino, st.Size, st.Blocks = x.Ino, int64(x.Size), int64(x.Blocks)
-	st.Atim = unix.Timespec{Sec: x.Atime.Sec, Nsec: int64(x.Atime.Nsec)}
-	st.Mtim = unix.Timespec{Sec: x.Mtime.Sec, Nsec: int64(x.Mtime.Nsec)}
-	st.Ctim = unix.Timespec{Sec: x.Ctime.Sec, Nsec: int64(x.Ctime.Nsec)}
+	setTime(&st.Atim, x.Atime)
+	setTime(&st.Mtim, x.Mtime)
+	setTime(&st.Ctim, x.Ctime)
 	return st
 }
 
 // put stores a value in a field whose size is not the same on all machines.
 func put[T ~int32 | ~int64 | ~uint32 | ~uint64](field *T, value uint64) { *field = T(value) }
+
+func setTime(to *unix.Timespec, from unix.StatxTimestamp) {
+	put(&to.Sec, uint64(from.Sec))
+	put(&to.Nsec, uint64(from.Nsec))
+}

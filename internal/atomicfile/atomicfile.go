@@ -49,18 +49,18 @@ func temporary(path string, create func(name string) error) (string, error) {
 
 // Commit syncs the file, closes it and renames it to its final name, then syncs the directory.
 // After an error the final name is as it was before and the temporary file is gone.
-func (f *File) Commit() error { return f.CommitAs(f.path) }
+func (f *File) Commit() error { return f.commitAs(f.path) }
 
-// CommitAs is Commit for a file whose final name was not known when it was created.
+// commitAs is Commit for a file whose final name was not known when it was created.
 // path must be on the same file system.
-func (f *File) CommitAs(path string) error {
+func (f *File) commitAs(path string) error {
 	if err := f.CommitContent(path); err != nil {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
 }
 
-// CommitContent is CommitAs without syncing the directory: a power cut may cost the name, but a name that is there has all of its
+// CommitContent is commitAs without syncing the directory: a power cut may cost the name, but a name that is there has all of its
 // content. Before anything that relies on the name is written there has to be a [SyncDir], one for many files.
 func (f *File) CommitContent(path string) error {
 	f.path = path
@@ -74,7 +74,7 @@ func (f *File) CommitContent(path string) error {
 	return f.Place(path)
 }
 
-// Place is CommitAs without syncing, for what can be had again: nobody sees a part of it, but a power cut may cost it,
+// Place is commitAs without syncing, for what can be had again: nobody sees a part of it, but a power cut may cost it,
 // or leave its name without all of its content.
 func (f *File) Place(path string) error {
 	f.path = path

@@ -16,7 +16,7 @@ func TestEnds(t *testing.T) {
 		want []string
 	}{
 		"commit":    {func(f *File, _ string) error { return f.Commit() }, []string{"a"}},
-		"commit as": {func(f *File, dir string) error { return f.CommitAs(filepath.Join(dir, "b")) }, []string{"b"}},
+		"commit as": {func(f *File, dir string) error { return f.commitAs(filepath.Join(dir, "b")) }, []string{"b"}},
 		"place":     {func(f *File, dir string) error { return f.Place(filepath.Join(dir, "b")) }, []string{"b"}},
 		"abort":     {func(f *File, _ string) error { f.Abort(); return nil }, nil},
 	} {

@@ -35,7 +35,10 @@ func (r *request) same(fd int) (*file, error) {
 		return nil, unix.EBADF
 	}
 	own, err := r.take(fd)
-	if err != nil {
+	if err == nil && !r.leads() {
+		closeFD(own)
+	}
+	if err != nil || !r.leads() {
 		return r.numbered(fd)
 	}
 	f, err := r.opened(own)

@@ -13,7 +13,7 @@ import (
 
 // TestRunnerCopies: in copies of roots all is as in overlays.
 func TestRunnerCopies(t *testing.T) {
-	t.Setenv(chroot.rootsVar, string(chroot.RootsCopy))
+	t.Setenv("XTOO_ROOTS", string(chroot.RootsCopy))
 	enginetest.TestRunner(t, func(t *testing.T) enginetest.RunnerCase {
 		c, _ := newCase(t)
 		return c
@@ -41,9 +41,9 @@ func TestCopiedChain(t *testing.T) {
 		}
 		return ids, len(seen)
 	}
-	t.Setenv(chroot.rootsVar, string(chroot.RootsOverlay))
+	t.Setenv("XTOO_ROOTS", string(chroot.RootsOverlay))
 	want, made := chain()
-	t.Setenv(chroot.rootsVar, string(chroot.RootsCopy))
+	t.Setenv("XTOO_ROOTS", string(chroot.RootsCopy))
 	got, copies := chain()
 	if strings.Join(got, " ") != strings.Join(want, " ") || made != 0 || copies != 1 {
 		t.Errorf("layers %v from %d copies, want %v", got, copies, want)
@@ -68,7 +68,7 @@ func TestFallBack(t *testing.T) {
 	if forbidden.fallBack(no, tell) || forbidden.copied.Load() {
 		t.Error("copies are made where they are forbidden")
 	}
-	t.Setenv(chroot.rootsVar, "fuse")
+	t.Setenv("XTOO_ROOTS", "fuse")
 	if _, err := New(Options{}).host(); err == nil || !strings.Contains(err.Error(), `XTOO_ROOTS="fuse"`) {
 		t.Errorf("a word that nobody knows: %v", err)
 	}

@@ -246,4 +246,5 @@ func (l *loader) checkUses(p *Project) {
 		}
 	}
 	scripts(p.Scripts)
+	scripts(scriptsOf(p.checks))
 }

@@ -48,6 +48,7 @@ type Project struct {
 	env     []envEntry
 	volumes []Volume
 	exec    execution
+	checks  []checkScript
 	image   imageConfig
 	sif     *tmplText
 }

@@ -144,20 +144,20 @@ func testNothing(t *testing.T, r *runnerTest) {
 
 // testDiscard: a root that is thrown away can be written, and nothing of it is seen again; it leaves nothing behind.
 func testDiscard(t *testing.T, r *runnerTest) {
-	j := r.job("echo new > /etc/x\ncat /etc/x\n")
+	j := r.job("echo new > /etc/thrown\ncat /etc/thrown\n")
 	j.Discard = true
 	for range 2 {
 		if o := r.mustRun(j); o.DiffID != "" || o.IDs < r.Runner.IDs() || r.out.String() != "new\n" {
 			t.Errorf("%+v, printed %q", o, r.out.String())
 		}
 	}
-	again := r.job("cat /etc/x\n")
+	again := r.job("cat /etc/thrown\n")
 	again.Discard = true
 	if o, err := r.run(t.Context(), again); err != nil || o.Exit != 1 {
 		t.Errorf("what was thrown away is there: %+v, %v, printed %q", o, err, r.out.String())
 	}
 	// The root is as it was for a node, too.
-	if o := r.mustRun(r.job("echo y > /etc/y\n")); readLayer(t, r.Store, o.DiffID)["etc/x"].Name != "" {
+	if o := r.mustRun(r.job("echo y > /etc/y\n")); readLayer(t, r.Store, o.DiffID)["etc/thrown"].Name != "" {
 		t.Errorf("what was thrown away is in a layer: %+v", o)
 	}
 }

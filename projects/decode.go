@@ -38,6 +38,7 @@ func (d *decoder) decode(data []byte) {
 	p.volumes = d.volumes(v.Get("volumes"))
 	p.exec = d.execution(v)
 	p.Scripts = d.scripts(v.Get("scripts"), "")
+	p.checks = d.checks(v.Get("checks"))
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
 		p.sif = d.parse(sif)

@@ -32,13 +32,13 @@ check_lines() {
 BLOCK_BEGIN='# xtoo: begin'
 BLOCK_END='# xtoo: end'
 
-# merge_lines KEYS FILE OWN: into FILE go the lines of standard input; a line with the same key as one that is there replaces it. KEYS is a separator
-# that ends the key. OWN is true for a file of xtoo's own, false for one with a block.
+# merge_lines KIND FILE OWN: into FILE go the lines of standard input; a line with the same key as one that is there replaces it. KIND is `assignment`
+# (the key ends with =) or `line` (it is the first word). OWN is true for a file of xtoo's own, false for one with a block.
 merge_lines() {
     cat >"$SCRATCH.new"
     if [ -e "$2" ]; then cat "$2" >"$SCRATCH.old"; else : >"$SCRATCH.old"; fi
     awk -v keys="$1" -v own="$3" -v begin="$BLOCK_BEGIN" -v end="$BLOCK_END" -v fresh="$SCRATCH.new" '
-        function key(line) { sub(/^[ \t]+/, "", line); return match(line, keys == "=" ? "=" : "[ \t]") ? substr(line, 1, RSTART - 1) : line }
+        function key(line) { sub(/^[ \t]+/, "", line); return match(line, keys == "assignment" ? "=" : "[ \t]") ? substr(line, 1, RSTART - 1) : line }
         function put(line) { k = key(line); if (!(k in at)) { at[k] = ++n }; lines[at[k]] = line }
         BEGIN { inside = own == "true" }
         own != "true" && $0 == begin { inside = 1; next }
@@ -61,9 +61,9 @@ portage_lines() {
     [ -n "$2" ] || return 0
     portage_file=/etc/portage/$1
     if [ -f "$portage_file" ]; then
-        printf '%s\n' "$2" | merge_lines ' ' "$portage_file" false
+        printf '%s\n' "$2" | merge_lines line "$portage_file" false
     else
-        printf '%s\n' "$2" | merge_lines ' ' "$portage_file/xtoo" true
+        printf '%s\n' "$2" | merge_lines line "$portage_file/xtoo" true
     fi
 }
 
@@ -91,11 +91,11 @@ make_conf() {
     [ -n "$1" ] || return 0
     if [ -d /etc/portage/make.conf ]; then
         # Read in the order of their names: this one is to be the last.
-        printf '%s\n' "$1" | merge_lines = /etc/portage/make.conf/zz-xtoo.conf true
+        printf '%s\n' "$1" | merge_lines assignment /etc/portage/make.conf/zz-xtoo.conf true
     elif [ ! -e /etc/portage/make.conf ] && [ -f /etc/make.conf ]; then
-        printf '%s\n' "$1" | merge_lines = /etc/make.conf false
+        printf '%s\n' "$1" | merge_lines assignment /etc/make.conf false
     else
-        printf '%s\n' "$1" | merge_lines = /etc/portage/make.conf false
+        printf '%s\n' "$1" | merge_lines assignment /etc/portage/make.conf false
     fi
 }
 
@@ -127,6 +127,50 @@ emerge_environment() {
     export FEATURES="$emerge_features" PYTHONDONTWRITEBYTECODE=1
     # Colours and the title of a terminal have no place in a log.
     export NOCOLOR=true
+}
+
+# merge STEP ARGUMENT…: calls emerge to install what the arguments say, as the parameters binary, binhost, verify, features and jobs have it. What
+# changes with each call is noted before; the step calls `normalise` at its end.
+merge() {
+    merge_step=$1; shift
+    merge_features=${WITH_FEATURES:-}
+    merge_fetches=false
+    if [ "${WITH_JOBS:-0}" -gt 0 ]; then set -- "--jobs=$WITH_JOBS" "$@"; fi
+    if [ -n "${WITH_BINHOST:-}" ]; then
+        PORTAGE_BINHOST=$(printf '%s' "$WITH_BINHOST" | tr '\n' ' ')
+        export PORTAGE_BINHOST
+    fi
+    case ${WITH_BINARY:-prefer} in
+    never)
+        merge_features="$merge_features -getbinpkg"
+        set -- --usepkg=n --getbinpkg=n "$@" ;;
+    *)
+        if [ -n "${WITH_BINHOST:-}" ] || knows_binhost; then
+            merge_fetches=true
+            set -- --getbinpkg=y "$@"
+        fi
+        if [ "${WITH_BINARY:-prefer}" = only ]; then set -- --usepkgonly=y "$@"; else set -- --usepkg=y "$@"; fi
+        set -- --binpkg-respect-use=y "$@" ;;
+    esac
+    if [ "${WITH_VERIFY:-true}" = false ]; then
+        merge_features="$merge_features -binpkg-request-signature binpkg-ignore-signature"
+        export PORTAGE_TRUST_HELPER=true
+    fi
+    emerge_environment "$merge_features"
+    before_packages
+    # Keys for the signatures. Newer versions of Portage see to it themselves, and twice does no harm; without network what the root has must do.
+    if [ "$merge_fetches" = true ] && [ "${WITH_VERIFY:-true}" = true ] && has getuto; then
+        getuto || log "note: getuto failed: binary packages are verified with the keys that the root has"
+    fi
+    set -- --ask=n --color=n --nospinner --quiet-build=y "$@"
+    log "emerge $*"
+    emerge "$@" || die "$merge_step: emerge failed (above it says why); binary packages: ${WITH_BINARY:-prefer}, FEATURES: $FEATURES"
+}
+
+# knows_binhost: whether the root names a binary package host itself. Without one, emerge complains of --getbinpkg.
+knows_binhost() {
+    grep -rqs '^[[:space:]]*sync-uri' /etc/portage/binrepos.conf && return 0
+    grep -rqs '^[[:space:]]*PORTAGE_BINHOST=' /etc/portage/make.conf /etc/make.conf
 }
 
 # installed NAME: whether the package is installed. Comparing versions, slots and USE flags is left to Portage; names alone, `=` and `~` are looked

@@ -10,8 +10,8 @@ with_emerge() {
         esac
     done
     package_files
-    set -- --ask=n --color=n --nospinner --quiet-build=y
-    # An option that says what --noreplace says, but gives way to these, is implied by them.
+    set --
+    # Each of these leaves what is installed alone, too, unless it has a reason; --noreplace would not let them have one.
     if [ "$WITH_UPDATE" = true ]; then set -- "$@" --update; fi
     if [ "$WITH_NEWUSE" = true ]; then set -- "$@" --newuse; fi
     if [ "$WITH_UPDATE$WITH_NEWUSE" = falsefalse ]; then set -- "$@" --noreplace; fi
@@ -19,43 +19,7 @@ with_emerge() {
     if [ "$WITH_ONLYDEPS" = true ]; then set -- "$@" --onlydeps; fi
     if [ "$WITH_ONESHOT" = true ]; then set -- "$@" --oneshot; fi
     if [ "$WITH_BDEPS" != auto ]; then set -- "$@" "--with-bdeps=$WITH_BDEPS"; fi
-    if [ "$WITH_JOBS" -gt 0 ]; then set -- "$@" "--jobs=$WITH_JOBS"; fi
-    features=$WITH_FEATURES
-    [ -z "$WITH_BINHOST" ] || export PORTAGE_BINHOST="$(printf '%s' "$WITH_BINHOST" | tr '\n' ' ')"
-    case $WITH_BINARY in
-    never)
-        features="$features -getbinpkg"
-        set -- "$@" --usepkg=n --getbinpkg=n ;;
-    *)
-        set -- "$@" --binpkg-respect-use=y
-        if [ "$WITH_BINARY" = only ]; then set -- "$@" --usepkgonly=y; else set -- "$@" --usepkg=y; fi
-        if [ -n "$WITH_BINHOST" ] || knows_binhost; then set -- "$@" --getbinpkg=y; fi ;;
-    esac
-    if [ "$WITH_VERIFY" = false ]; then
-        features="$features -binpkg-request-signature binpkg-ignore-signature"
-        export PORTAGE_TRUST_HELPER=true
-    fi
-    emerge_environment "$features"
-    before_packages
-    case " $* " in
-    *' --getbinpkg=y '*) [ "$WITH_VERIFY" = false ] || trust ;;
-    esac
-    log "emerge $* $(printf '%s' "$WITH_OPTIONS $atoms" | tr '\n' ' ')"
-    emerge "$@" $WITH_OPTIONS $atoms ||
-        die "packages: emerge failed (above it says why); of binary packages: $WITH_BINARY, FEATURES: $FEATURES"
-}
-
-# knows_binhost: whether the root names a binary package host itself. Without one, emerge complains of --getbinpkg.
-knows_binhost() {
-    grep -rqs '^[[:space:]]*sync-uri' /etc/portage/binrepos.conf && return 0
-    grep -rqs '^[[:space:]]*PORTAGE_BINHOST=' /etc/portage/make.conf /etc/make.conf
-}
-
-# trust: keys for the signatures of binary packages. Portage runs it itself since 3.0.51, and again is harmless; without network the keys
-# that came with the root have to do.
-trust() {
-    has getuto || return 0
-    getuto || log "note: getuto failed: binary packages are verified with the keys that the root has"
+    merge packages "$@" $WITH_OPTIONS $atoms
 }
 
 with_apt() {

@@ -31,16 +31,18 @@ db_by_id() {
 # db_set FILE NAME LINE [MODE]: LINE stands in the place of NAME's, or at the end; with an empty LINE there is none. MODE: of a new file.
 db_set() {
     if [ -f "$1" ]; then db_old=$1; else db_old=/dev/null; fi
-    DB_NAME=$2 DB_LINE=$3 awk -F: '
+    printf '%s\n' "$3" >"$SCRATCH.dbline"      # not in the environment of awk: it may hold a crypt
+    DB_NAME=$2 awk -F: '
+        NR == 1 { line = $0; next }
         $1 != ENVIRON["DB_NAME"] { print; next }
-        !done { if (ENVIRON["DB_LINE"] != "") print ENVIRON["DB_LINE"]; done = 1 }
-        END { if (!done && ENVIRON["DB_LINE"] != "") print ENVIRON["DB_LINE"] }' "$db_old" >"$SCRATCH.db"
+        !done { if (line != "") print line; done = 1 }
+        END { if (!done && line != "") print line }' "$SCRATCH.dbline" "$db_old" >"$SCRATCH.db"
     if [ "$db_old" = /dev/null ]; then
         write_if_changed "$1" "${4:-0644}" <"$SCRATCH.db"
     else
         write_if_changed "$1" <"$SCRATCH.db"
     fi
-    rm -f "$SCRATCH.db"
+    rm -f "$SCRATCH.db" "$SCRATCH.dbline"
 }
 
 # free_id SYSTEM FILE…: prints the first number that is free in all FILEs; for SYSTEM=true from 999 down, else from 1000 up.

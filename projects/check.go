@@ -235,6 +235,8 @@ func (l *loader) checkUses(p *Project) {
 	scripts = func(list []*Script) {
 		for _, s := range list {
 			use(s.run, false)
+			s.step.eachText(func(t *tmplText) { use(t, false) })
+			l.checkSecrets(p, s.step)
 			entries(s.env)
 			for _, ref := range s.values {
 				if p.visible[ref.name] == nil {

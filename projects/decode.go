@@ -180,6 +180,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	if file := v.Get("script"); file != nil {
 		d.scriptFile(s, file)
 	}
+	d.step(s, v)
 	if names := v.Get("values"); names != nil {
 		s.narrow = true
 		for _, n := range names.Items {
@@ -189,7 +190,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s.files = d.files(v.Get("files"))
 	s.env = d.env(v.Get("env"))
 	s.volumes = d.volumes(v.Get("volumes"))
-	s.exec = d.execution(v)
+	s.exec.add(d.execution(v))
 	s.children = d.scripts(v.Get("scripts"), s.path)
 	return s
 }

@@ -57,7 +57,7 @@ func TestWrongConfigurations(t *testing.T) {
 	}{
 		{"unknown key", root + "scrips: []\n", []string{`:2:1: unknown key "scrips": did you mean "scripts"?`}},
 		{"unknown key in a node", root + "scripts:\n  - {name: a, rum: x}\n", []string{
-			`:3:5: item 1 of "scripts" needs "run" or "script"`, `:3:15: unknown key "rum": did you mean "run"?`}},
+			`:3:5: item 1 of "scripts" needs "run", "script" or "step"`, `:3:15: unknown key "rum": did you mean "run"?`}},
 		{"nothing near", root + "zzzzzzz: 1\n", []string{`:2:1: unknown key "zzzzzzz" | known here: type, stage3, from,`}},
 		{"wrong type", root + "scripts: yes please\n", []string{`:2:10: "scripts" must be a list of scripts, found the text "yes please"`}},
 		{"list for text", root + "type: [a]\n", []string{`:2:7: "type" must be a type's name`}},
@@ -105,8 +105,17 @@ func TestWrongConfigurations(t *testing.T) {
 			`:2:11: item 1 of "exclude": "usr" is not an absolute path`, `:2:16: "/a/../b" is not a pattern of paths in the root: ".." between`, `:2:25: "/a[" is not a pattern`, `:2:32: "/" is not a pattern of paths in the root: it would match`}},
 		{"exclude without stage3", root + "exclude: [/a]\n", []string{`:2:1: "exclude" needs "stage3"`}},
 
-		{"step", root + "scripts: [{name: a, step: packages, with: {atoms: x}}]\n", []string{
-			`:2:21: key "step" is not part of this version of xtoo | steps come with a later version`, `:2:37: key "with" is not part`}},
+		{"step", root + "scripts: [{name: a, step: hostnam, with: {name: x}}, {name: b, run: c, with: {}}, {name: d, step: x, run: y}]\n", []string{
+			`:2:27: there is no step "hostnam": did you mean "hostname"?`,
+			`:2:72: "with" has the parameters of a step, and there is no "step" | scripts of one's own have`,
+			`:2:93: item 3 of "scripts" has both "run" and "step"`, `:2:99: there is no step "x"`}},
+		{"parameters", root + "scripts: [{name: a, step: hostname, with: {nam: x, hosts: [y]}}, {name: b, step: hostname}, {name: c, step: hostname, with: }]\n", []string{
+			`:2:43: "with" of step "hostname" has no "name"`, `:2:44: step "hostname" has no parameter "nam": did you mean "name"?`,
+			`:2:59: "hosts" must be true or false, found a list`,
+			`:2:82: step "hostname" needs its parameter "name" | write it under "with"`, `:2:125: "with" is empty`}},
+		{"arguments", root + "scripts: [{name: a, step: hostname, with: {name: 'a b', hosts: 3}}, {name: b, step: hostname, with: {name: '{{ .values.x }}'}}]\n", []string{
+			`:2:50: parameter "name" of step "hostname": "a b" does not match ^`, `:2:64: parameter "hosts" of step "hostname": it must be true or false, found "3"`,
+			`:2:108: template: there is no value "x"`}},
 		{"run and script", root + "scripts: [{name: a, run: x, script: s.sh}]\n", []string{`:2:29: item 1 of "scripts" has both "run" and "script": exactly one of them`}},
 		{"missing script", root + "scripts: [{name: a, script: scripts/no.sh}]\n", []string{`:2:29: there is no script "scripts/no.sh" | looked for /`}},
 		{"script is a directory", root + "scripts: [{name: a, script: .}]\n", []string{`:2:29: cannot read the script ".": it is a directory`}},

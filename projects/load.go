@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
+	"xtoo/projects/library"
 	"xtoo/projects/schema"
 )
 
@@ -24,7 +26,7 @@ func Load(s Source) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLoader(o)
+	l := newLoader(o, s.Library)
 	l.walk(".")
 	for _, tag := range l.found {
 		l.project(tag)
@@ -65,12 +67,15 @@ type loader struct {
 	warn     *schema.Problems
 	document *schema.Document
 	texts    *texts
+	library  *library.Library
 }
 
-func newLoader(o *origin) *loader {
+// newLoader looks for what the library has in the tree itself first.
+func newLoader(o *origin, places []library.Place) *loader {
 	return &loader{
 		origin: o, byTag: map[string]*Project{}, links: map[string]bool{}, probs: &schema.Problems{}, warn: &schema.Problems{},
 		document: configDocument(), texts: newTexts(),
+		library: library.Open(slices.Concat([]library.Place{{FS: o.fsys, Name: o.name}}, places)...),
 	}
 }
 

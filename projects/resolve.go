@@ -197,6 +197,11 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 		r.envInto(own.env, script.env, all.scope)
 		own.ofEnv = envComponents(own.env)
 	}
+	if script.step != nil {
+		own.env = maps.Clone(own.env)
+		n.files = r.arguments(n, script, own.env, all.scope)
+		own.ofEnv = envComponents(own.env)
+	}
 	if len(script.volumes) > 0 {
 		own.volumes = volumesOver(all.volumes, script.volumes)
 		own.ofVolumes = volumeComponents(own.volumes)

@@ -84,6 +84,7 @@ type Script struct {
 	env     []envEntry
 	volumes []Volume
 	exec    execution
+	step    *stepUse // nil for what has a script of its own
 }
 
 type nameRef struct {

@@ -54,13 +54,6 @@ free_id() {
         die "no number is left for another user or group"
 }
 
-# number WHAT TEXT: dies where TEXT is no number of a user or group.
-number() {
-    case $2 in
-    ''|*[!0-9]*|??????????*) die "$1: not a number: \"$2\"" ;;
-    esac
-}
-
 # shadow_day: prints the day, since 1970, that stands for that of a change of a password. Never 0: that asks for a new one at once.
 shadow_day() {
     case ${SOURCE_DATE_EPOCH:-} in

@@ -24,7 +24,7 @@ put_file() {
         if [ -x "$1" ]; then put_mode=0755; else put_mode=0644; fi
     fi
     if [ -d "$2" ]; then die "$2 is to be a file, and is a directory"; fi
-    if [ ! -f "$2" ] || [ -L "$2" ] || ! cmp -s "$1" "$2"; then
+    if [ ! -f "$2" ] || [ -L "$2" ] || ! same "$1" "$2"; then
         cat "$1" >"$2.xtoo-new" || die "no file can be made in ${2%/*}"
         chown "$3:$4" "$2.xtoo-new"
         chmod "$put_mode" "$2.xtoo-new"

@@ -15,6 +15,11 @@ log() { printf '%s\n' "$*" >&2; }
 # has PROGRAM
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# same A B: both files hold the same bytes. cmp is not in every root.
+same() {
+    if has cmp; then cmp -s "$1" "$2"; else [ "$(cksum <"$1")" = "$(cksum <"$2")" ]; fi
+}
+
 # whole FILE: a link in place of FILE goes if it leads nowhere, or to where nothing is kept (a file written through it would be lost).
 whole() {
     [ -L "$1" ] || return 0
@@ -41,7 +46,7 @@ write_if_changed() {
         rm -f "$SCRATCH.write"
         die "$1 is to be written, and is no file"
     else
-        if ! cmp -s "$SCRATCH.write" "$1"; then
+        if ! same "$SCRATCH.write" "$1"; then
             cat "$SCRATCH.write" >"$1"
             log "changed $1"
         fi

@@ -53,7 +53,7 @@ elif [ -n "$WITH_LINE" ]; then
 elif [ -n "$WITH_MATCH" ] && { [ -n "$WITH_REPLACE" ] || [ "$WITH_REMOVE_MATCH" = true ]; }; then
     substitute "$SCRATCH.old" >"$SCRATCH.new"
     substitute "$SCRATCH.new" >"$SCRATCH.twice"
-    cmp -s "$SCRATCH.new" "$SCRATCH.twice" || die "edit: what replaces \"$WITH_MATCH\" matches it again, and would be replaced each time: choose an expression that no longer matches, one with ^ or \$"
+    same "$SCRATCH.new" "$SCRATCH.twice" || die "edit: what replaces \"$WITH_MATCH\" matches it again, and would be replaced each time: choose an expression that no longer matches, one with ^ or \$"
 else
     die "edit: give line, or match with replace, or state: absent"
 fi

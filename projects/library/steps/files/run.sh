@@ -45,13 +45,6 @@ change() {
 
 while IFS=$US read -r pattern mode owner group; do
     [ -n "$pattern" ] || continue
-    case $pattern in
-    /*) ;;
-    *) die "files: modes: a path is absolute: $pattern" ;;
-    esac
-    case $mode in
-    *[!0-7]*|?????*) die "files: mode of $pattern: octal digits, not \"$mode\"" ;;
-    esac
     found=false
     IFS=
     # shellcheck disable=SC2086 # a pattern is meant

@@ -27,7 +27,7 @@ generate() {
         locale_known "${line% *}" || known=false
     done
     if has locale-gen; then
-        if [ "$known" = false ] || ! cmp -s "$SCRATCH.gen" /etc/locale.gen; then
+        if [ "$known" = false ] || ! same "$SCRATCH.gen" /etc/locale.gen; then
             write_if_changed /etc/locale.gen <"$SCRATCH.gen"
             locale-gen >&2 || die "locale: locale-gen failed"
         fi

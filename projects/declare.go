@@ -19,6 +19,7 @@ type declaration struct {
 	def     *rawValue // nil: no default
 	byArch  []archDefault
 	prompt  string
+	help    string
 	typ     valueType // "" where the configuration does not say
 	choices []string
 	many    *bool
@@ -77,7 +78,7 @@ func (d *decoder) declaration(e schema.Entry) *declaration {
 		c.def = rawOf(def, d.parse)
 	}
 	c.byArch = d.archDefaults(v.Get("arch"))
-	c.prompt = v.Get("prompt").String()
+	c.prompt, c.help = v.Get("prompt").String(), strings.TrimRight(v.Get("help").String(), "\n")
 	c.typ = valueType(v.Get("type").String())
 	if choices := v.Get("choices"); choices != nil {
 		c.choices = []string{}
@@ -134,6 +135,9 @@ func (c *declaration) over(up *declaration) *declaration {
 	}
 	if out.prompt == "" {
 		out.prompt = up.prompt
+	}
+	if out.help == "" {
+		out.help = up.help
 	}
 	if out.typ == "" && out.many == nil && out.def == nil { // what it has for single architectures goes with the rest
 		out.typ = up.valueType()
@@ -203,6 +207,11 @@ type knownValue struct {
 
 // isSecret reports whether the value must not be shown.
 func (v knownValue) isSecret() bool { return v.secret != nil }
+
+// isEmpty reports whether the value says nothing: no text, no item, false.
+func (v knownValue) isEmpty() bool {
+	return v.secret == nil && (v.String() == "" || v.typ == typeBool && v.text == "false")
+}
 
 // String is the value as scripts see it: the items of a list separated by spaces, true or false. Secrets
 // are hidden.

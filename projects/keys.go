@@ -114,6 +114,7 @@ func valueShape() *schema.Shape {
 			DefText: "`list` with `many`, else that of the default, else `string`"},
 		{Key: "choices", Shape: &schema.Shape{What: "a list of what may be chosen", List: &schema.List{NonEmpty: true, Item: literal("text, a number, or true or false")}},
 			Example: "[vim, tmux]", Doc: "The only values allowed."},
+		{Key: "help", Shape: anyText("text"), Example: "Shown at the login.", Doc: "A line or more about the value, shown with the question.", DefText: "none"},
 		{Key: "many", Shape: boolean(), Default: false, Doc: "The value is a list: any number of the choices."},
 		{Key: "secret", Shape: boolean(), Default: false,
 			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it. What a script prints is searched for it, as it is, as `sh -x` quotes it and in base64; so it has at least 4 bytes. It is given by `--values FILE` or an answer, not by `--set`, which everybody on the machine can read."},

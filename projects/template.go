@@ -278,6 +278,10 @@ func funcs() template.FuncMap {
 			}
 			return def
 		},
+		"chost": func(v any) (string, error) {
+			a, err := qemu.Lookup(textOf(v), "")
+			return a.CHOST, err
+		},
 		"quote": func(v any) string {
 			words := listFrom(v)
 			for i, w := range words {

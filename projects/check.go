@@ -50,9 +50,13 @@ func (l *loader) link(p *Project) {
 		}
 	}
 	for i, c := range p.values {
+		if up := p.visible[c.name]; up != nil && isSet(up.secret) && c.secret != nil && !*c.secret {
+			l.probs.Hintf(c.pos, "choose another name for a value that may be seen", "value %q is secret in a project above, and stays so", c.name)
+		}
 		full := c.over(p.visible[c.name])
 		p.values[i] = full
 		p.visible[c.name] = full
+		l.checkBounds(full)
 		if !isSet(full.secret) {
 			continue
 		}

@@ -25,6 +25,7 @@ type declaration struct {
 	many    *bool
 	secret  *bool
 	confirm *bool
+	bounds  bounds
 }
 
 // rawValue is a value before its type is known: the default of a configuration, or what was given.
@@ -79,6 +80,7 @@ func (d *decoder) declaration(e schema.Entry) *declaration {
 	}
 	c.byArch = d.archDefaults(v.Get("arch"))
 	c.prompt, c.help = v.Get("prompt").String(), strings.TrimRight(v.Get("help").String(), "\n")
+	c.bounds = d.bounds(v)
 	c.typ = valueType(v.Get("type").String())
 	if choices := v.Get("choices"); choices != nil {
 		c.choices = []string{}
@@ -156,6 +158,7 @@ func (c *declaration) over(up *declaration) *declaration {
 	if out.confirm == nil {
 		out.confirm = up.confirm
 	}
+	out.bounds.over(up.bounds, out.valueType() == up.valueType())
 	return &out
 }
 
@@ -264,7 +267,7 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 		if !findable(text) {
 			return v, fmt.Errorf("a secret of less than %d bytes cannot be kept out of what scripts print: use a longer one", MinSecret)
 		}
-		return v, nil
+		return v, c.bounds.check(typeString, text, nil, true)
 	case v.typ == typeList:
 		if items == nil {
 			v.list = strings.Fields(text)
@@ -300,10 +303,14 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 	if len(shown) > maxValue {
 		return v, fmt.Errorf("it has %d bytes: more than the %d that fit in an environment", len(shown), maxValue)
 	}
+	words := []string{v.text}
 	if v.typ == typeList {
-		return v, c.choose(v.list)
+		words = v.list
 	}
-	return v, c.choose([]string{v.text})
+	if err := c.choose(words); err != nil {
+		return v, err
+	}
+	return v, c.bounds.check(v.typ, v.text, v.list, false)
 }
 
 // choose checks against the choices.

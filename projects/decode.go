@@ -121,6 +121,9 @@ func (d *decoder) volumes(v *schema.Value) []Volume {
 		if ro := item.Get("readonly"); ro != nil {
 			vol.ReadOnly = ro.Yes
 		}
+		if track := item.Get("track"); track != nil {
+			vol.track = track.Yes
+		}
 		if why := targetProblem(target.Text); why != "" {
 			d.probs.Addf(target.Pos, "a volume cannot be at %q: %s", target.Text, why)
 			continue

@@ -258,4 +258,5 @@ func (l *loader) checkUses(p *Project) {
 		}
 	}
 	scripts(p.Scripts)
+	scripts(scriptsOf(p.checks))
 }

@@ -49,6 +49,7 @@ func (d *decoder) body(v *schema.Value) {
 	p.volumes = d.volumes(v.Get("volumes"))
 	p.exec = d.execution(v)
 	p.Scripts = d.scripts(v.Get("scripts"), "")
+	p.checks = d.checks(v.Get("checks"))
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
 		p.sif = d.parse(sif)

@@ -221,6 +221,8 @@ func configShape() *schema.Shape {
 		}, executionFields("the parent's, else `host`", "the parent's", "scripts have"), []*schema.Field{
 			{Key: "scripts", Shape: listOf(scriptShape(), "a list of scripts"),
 				Doc: "The tree of nodes. Each runs one script and commits one layer; children run before their parent, in order."},
+			{Key: "checks", Shape: listOf(checkShape(), "a list of checks"), Example: `[{name: vim, run: "vim --version"}]`,
+				Doc: "What must hold for the finished image: scripts that are executed on it, in order, and change nothing. Where one fails, the image gets no tag and is in no output, nor is what builds on it. See [checks](checks.md)."},
 			{Key: "image", Shape: imageShape(), Doc: "What the image says about running it. What is not said here is as in the parent's image."},
 			{Key: "outputs", Shape: &schema.Shape{Name: "outputs", Object: &schema.Object{Fields: []*schema.Field{
 				{Key: "sif", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.sif"`,

@@ -140,6 +140,7 @@ func (r *resolver) render(q *PlannedProject) {
 	}
 	all.components(q)
 	r.nodes(q, p.Scripts, &all)
+	r.checks(q, p.checks, &all)
 }
 
 // known is what templates see once all values of a project are known.

@@ -3,6 +3,7 @@ package projects
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -51,6 +52,7 @@ type Project struct {
 	env     []envEntry
 	volumes []Volume
 	exec    execution
+	checks  []checkScript
 	image   imageConfig
 	sif     *tmplText
 }
@@ -61,6 +63,11 @@ func (p *Project) Root() *Project {
 		p = p.parent
 	}
 	return p
+}
+
+// Executes reports whether the project or one below it has scripts or checks.
+func (p *Project) Executes() bool {
+	return len(p.Scripts)+len(p.checks) > 0 || slices.ContainsFunc(p.Children, (*Project).Executes)
 }
 
 // chain returns the project and all above it, the root first.

@@ -78,7 +78,7 @@ func TestWrongConfigurations(t *testing.T) {
 			`:3:1: unknown key "foo"`,
 			`:4:11: item 1 of "scripts" has no "name"`}},
 		{"enum near", root + "network: hots\n", []string{`:2:10: "network" must be "host" or "none", found "hots": did you mean "host"?`}},
-		{"duplicate key", root + "type: a\ntype: b\n", []string{`:3:1: key "type" stands twice: first in line 2`}},
+		{"duplicate key", root + "network: host\nnetwork: none\n", []string{`:3:1: key "network" stands twice: first in line 2`}},
 		{"two documents", root + "---\nfrom: scratch\n", []string{`...a second YAML document`, `...`}[:1]},
 		{"tag", root + "type: !!str a\n", []string{`:2:7: "type" has a YAML tag`}},
 		{"merge key", root + "image: &a {user: x}\noutputs: {<<: *a}\n", []string{`:3:11: merge keys`}},
@@ -173,7 +173,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"template of an unknown value", root + "values: {host: x}\nscripts: [{name: a, run: 'echo {{ .values.hots }}'}]\n", []string{`:3:26: template: there is no value "hots": did you mean "host"?`}},
 		{"template of a secret", root + "values: {pw: {secret: true}}\nscripts: [{name: a, run: 'echo {{ .values.pw }}'}]\nimage: {env: {P: '{{ .values.pw }}'}}\n", []string{
 			`:3:26: template: value "pw" is secret, and what templates make ends up in images and logs | scripts read it from the file $XTOO_SECRETS/pw`, `:4:18: template: value "pw" is secret`}},
-		{"template syntax", root + "type: a\nscripts:\n- name: a\n  run: |\n    one\n    {{ .values.x\n", []string{`:7:1: template: unclosed action`}},
+		{"template syntax", root + "network: none\nscripts:\n- name: a\n  run: |\n    one\n    {{ .values.x\n", []string{`:7:1: template: unclosed action`}},
 		{"template function", root + "scripts: [{name: a, run: '{{ uper .arch }}'}]\n", []string{`:2:26: template: function "uper" not defined | did you mean "upper"?`}},
 		{"template root", root + "scripts: [{name: a, run: '{{ . }} {{ $ }} {{ .values }} {{ .project.nam }} {{ .valeus.x }}'}]\n", []string{
 			`...name what is meant`, `....values needs the name`, `...there is no .project.nam: did you mean "name"?`, `...there is no .valeus: did you mean "values"?`}},

@@ -97,6 +97,9 @@ func (r *resolver) plan(selected []*Project) *Plan {
 				Parent: r.planned[plannedKey{p.parent, b}], Arch: r.archOf(b),
 			}
 			r.planned[plannedKey{p, b}] = q
+			if b.Arch.IsZero() { // else it has been looked at
+				checkArch(p, q.Arch, r.probs)
+			}
 			r.values(q)
 			plan.Projects = append(plan.Projects, q)
 		}
@@ -153,6 +156,9 @@ func (r *resolver) known(q *PlannedProject) scope {
 // nodes makes the nodes of a list of scripts, and those below them.
 func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
 	for _, script := range list {
+		if script.when != nil && q.values[script.when.name].isEmpty() {
+			continue
+		}
 		r.nodes(q, script.children, all) // they execute before it
 		n := &Node{Project: q, Path: script.path, Pos: script.pos, files: script.files}
 		r.node(n, script, all)

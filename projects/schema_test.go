@@ -234,7 +234,7 @@ func inMemory(config string) (*Tree, error) {
 	l.found = []string{"p"}
 	p := &Project{name: "p", Tag: "p", Dir: "/nonexistent/p", config: "/nonexistent/p/" + configName, Source: []byte(config)}
 	l.byTag["p"] = p
-	d := decoder{loader: l, project: p}
+	d := decoder{loader: l, project: p, from: l.origin, dir: "p"}
 	d.decode(p.Source)
 	t := l.tree()
 	l.check(t)

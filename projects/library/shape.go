@@ -16,7 +16,7 @@ func pattern(text string) func() *regexp.Regexp {
 }
 
 var (
-	nameRule  = pattern(`^[a-z][a-z0-9-]{0,63}$`)
+	nameRule  = pattern(`^[a-z][a-z0-9_-]{0,63}$`)
 	paramRule = pattern(`^[a-z][a-z0-9_]{0,63}$`)
 	fileRule  = pattern(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// keyRule is for the keys of maps: lines "key=value" must say where the key ends.

@@ -56,6 +56,6 @@ case $to in
 esac
 owner_ids download "$WITH_OWNER" "$WITH_GROUP"
 find_file
-make_directory "${to%/*}/" 0 0 0755
+make_directory "${to%/*}" 0 0 0755
 put_file "$found" "$to" "$owner_uid" "$owner_gid" "$WITH_MODE"
 rm -f "$SCRATCH.download"

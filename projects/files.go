@@ -140,7 +140,7 @@ func (d *decoder) files(v *schema.Value) []fileSet {
 	}
 	var out []fileSet
 	for _, item := range v.Items {
-		s, ok := d.fileSet(d.project.Tag, item.Text, item.Pos, d.probs)
+		s, ok := d.from.fileSet(d.dir, item.Text, item.Pos, d.probs)
 		if !ok {
 			continue
 		}

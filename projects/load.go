@@ -36,6 +36,7 @@ func Load(s Source) (*Tree, error) {
 			Hint: "a project is a directory with a file " + configName})
 	}
 	t := l.tree()
+	l.giveTypes(t)
 	l.check(t)
 	if err := l.probs.Err(); err != nil {
 		return nil, err
@@ -68,13 +69,14 @@ type loader struct {
 	document *schema.Document
 	texts    *texts
 	library  *library.Library
+	types    map[string]typeState
 }
 
 // newLoader looks for what the library has in the tree itself first.
 func newLoader(o *origin, places []library.Place) *loader {
 	return &loader{
 		origin: o, byTag: map[string]*Project{}, links: map[string]bool{}, probs: &schema.Problems{}, warn: &schema.Problems{},
-		document: configDocument(), texts: newTexts(),
+		document: configDocument(), texts: newTexts(), types: map[string]typeState{},
 		library: library.Open(slices.Concat([]library.Place{{FS: o.fsys, Name: o.name}}, places)...),
 	}
 }
@@ -144,7 +146,7 @@ func (l *loader) project(tag string) {
 		return
 	}
 	p.Source = data
-	d := decoder{loader: l, project: p}
+	d := decoder{loader: l, project: p, from: l.origin, dir: tag}
 	d.decode(data)
 }
 

@@ -124,6 +124,7 @@ func TestSchemaAgrees(t *testing.T) {
 		"values: {}", "values: {a: }", "values: {a: x, b: 1, c: true, d: 1.5, e: [x, 1, true, 1.5], f: '', g: 2022-06-16, h: 0x1F}",
 		"values: {a: {}, b: {default: []}, c: {default: 1, type: int, choices: [1, 2]}, d: {prompt: x, many: true, secret: false, confirm: True}}",
 		"env: {A: x, B_1: 2, C: 1.5, D: true, E: ''}",
+		"checks: []", "checks: [{name: a, run: x, values: [], files: [d], env: {A: b}, network: none, timeout: 1m, user: ''}, {name: b, script: s.sh, user: 'a:b'}]",
 		"volumes: [{source: ~/x, target: /x, readonly: true}, {source: ., target: /y}]",
 		"network: none", "scripts: []",
 		"scripts: [{name: a, run: x, values: [a], files: [b], env: {A: b}, volumes: [], network: host, scripts: [{name: 1, script: b}]}]",
@@ -233,7 +234,7 @@ func inMemory(config string) (*Tree, error) {
 	l.found = []string{"p"}
 	p := &Project{name: "p", Tag: "p", Dir: "/nonexistent/p", config: "/nonexistent/p/" + configName, Source: []byte(config)}
 	l.byTag["p"] = p
-	d := decoder{loader: l, project: p}
+	d := decoder{loader: l, project: p, from: l.origin, dir: "p"}
 	d.decode(p.Source)
 	t := l.tree()
 	l.check(t)

@@ -14,7 +14,9 @@ type stepUse struct {
 	step  *library.Step
 	args  []argument // one for each parameter of the step
 	texts map[*schema.Value]*tmplText
-	dir   string // in the tree: where paths begin
+	from  *origin // where paths begin: in its directory dir
+	dir   string
+	typed bool // it stands in a type: paths that hold a template begin in the project that has it
 }
 
 // argument is what a node has for a parameter.
@@ -44,7 +46,7 @@ func (d *decoder) step(s *Script, v *schema.Value) {
 	if step == nil {
 		return
 	}
-	u := &stepUse{step: step, texts: map[*schema.Value]*tmplText{}, dir: d.project.Tag}
+	u := &stepUse{step: step, texts: map[*schema.Value]*tmplText{}, from: d.from, dir: d.dir, typed: d.inType}
 	s.step, s.body, s.interp, s.narrow = u, step.Script, []string{defaultInterpreter}, true
 	if !step.Network {
 		s.exec.network = NetworkNone
@@ -98,7 +100,7 @@ func (d *decoder) argument(s *Script, u *stepUse, a argument) {
 	}
 	text := u.encode(a, scope{}, d.probs)
 	if a.param.Type == library.TypePath && text != "" {
-		d.fileSet(u.dir, text, a.pos, d.probs)
+		u.from.fileSet(u.dir, text, a.pos, d.probs)
 	}
 }
 
@@ -172,7 +174,11 @@ func (r *resolver) arguments(n *Node, script *Script, env map[string]string, s s
 		case a.param.Type == library.TypeSecret:
 			text = SecretsDir + "/" + text
 		case a.param.Type == library.TypePath:
-			set, ok := r.tree.from.fileSet(u.dir, text, a.pos, r.probs)
+			from, dir := u.from, u.dir
+			if u.typed && library.HasTemplate(a.val) {
+				from, dir = r.tree.from, n.Project.Project.Tag
+			}
+			set, ok := from.fileSet(dir, text, a.pos, r.probs)
 			if ok {
 				files = withFiles(files, set)
 			}

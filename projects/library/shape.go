@@ -16,7 +16,7 @@ func pattern(text string) func() *regexp.Regexp {
 }
 
 var (
-	nameRule  = pattern(`^[a-z][a-z0-9-]{0,63}$`)
+	nameRule  = pattern(`^[a-z][a-z0-9_-]{0,63}$`)
 	paramRule = pattern(`^[a-z][a-z0-9_]{0,63}$`)
 	fileRule  = pattern(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// keyRule is for the keys of maps: lines "key=value" must say where the key ends.
@@ -41,8 +41,8 @@ const (
 	TypeSecret  = "secret"  // the name of a secret value
 )
 
-// The groups that steps are listed in.
-func groups() []string { return []string{"packages", "system", "files", "container"} }
+// Groups are those that steps are listed in.
+func Groups() []string { return []string{"packages", "system", "files", "container"} }
 
 func textShape(what string) *schema.Shape { return &schema.Shape{What: what, Text: &schema.Text{}} }
 
@@ -92,7 +92,7 @@ func stepDocument() *schema.Document {
 	}}
 	return &schema.Document{Label: "the step", Program: program, Root: &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{Fields: []*schema.Field{
 		{Key: "description", Required: true, Shape: textShape("text"), Doc: "What the step does; Markdown."},
-		{Key: "group", Required: true, Shape: &schema.Shape{Text: &schema.Text{Enum: groups()}}, Doc: "Where it is listed."},
+		{Key: "group", Required: true, Shape: &schema.Shape{Text: &schema.Text{Enum: Groups()}}, Doc: "Where it is listed."},
 		{Key: "aliases", Shape: listOf(matching(nameRule(), nameWant), "a list of names"), Doc: "Other names of the step."},
 		{Key: "parameters", Doc: "Its parameters, in the order in which they are documented.", Shape: &schema.Shape{What: "a mapping of parameters (name: {…})",
 			Dict: &schema.Dict{Key: paramRule(), KeyWant: paramWant, Value: parameter}}},

@@ -123,7 +123,7 @@ func (r *stepReader) head(names []*schema.Value) []byte {
 	for _, n := range names {
 		data, err := readRegular(shipped, "sh/"+n.Text+".sh", maxScript)
 		if err != nil {
-			r.probs.Addf(n.Pos, "there are no shell functions %q%s", n.Text, nearest.DidYouMean(n.Text, functions()))
+			r.probs.Addf(n.Pos, "there are no shell functions %q%s", n.Text, nearest.DidYouMean(n.Text, Functions()))
 			continue
 		}
 		b = appendText(b, data)
@@ -131,8 +131,8 @@ func (r *stepReader) head(names []*schema.Value) []byte {
 	return b
 }
 
-// functions are the names of the shell functions that ship.
-func functions() []string {
+// Functions are the names of the shell functions that ship, sorted: what `sh` of a step may name.
+func Functions() []string {
 	var out []string
 	entries, _ := fs.ReadDir(shipped, "sh") // it is there
 	for _, e := range entries {

@@ -41,7 +41,7 @@ find_file() {
         done
     done
     found=$SCRATCH.download
-    fetch "$found" || die "download: $WITH_URL cannot be fetched; without a network it is given with file, or lies in $(echo $WITH_CACHE)"
+    fetch "$found" || die "download: $WITH_URL cannot be fetched; without a network it is given with file, or lies in a directory of cache"
     fits "$found" || die "download: what $WITH_URL gives has the digest $(digest "$found"), not $WITH_SHA256"
 }
 

@@ -88,13 +88,16 @@ func exitCode(err error) int {
 
 // say prints one message. Control characters and sequences that came in with a name do not reach the terminal.
 func say(w io.Writer, kind, text string) {
-	text = filter(strings.TrimRight(text, "\n"), func(r rune) string {
-		if r == '\n' {
-			return "\n"
-		}
-		return "�"
-	})
+	text = filter(strings.TrimRight(text, "\n"), onlyLineEnds)
 	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, text) // nowhere left to say it
+}
+
+// onlyLineEnds is what [filter] puts in the place of control characters in texts of several lines.
+func onlyLineEnds(r rune) string {
+	if r == '\n' {
+		return "\n"
+	}
+	return "�"
 }
 
 // flatten lists the errors that stand side by side in err: each gets a line of its own.

@@ -211,6 +211,11 @@ type knownValue struct {
 // isSecret reports whether the value must not be shown.
 func (v knownValue) isSecret() bool { return v.secret != nil }
 
+// isEmpty reports whether the value says nothing: no text, no item, false.
+func (v knownValue) isEmpty() bool {
+	return v.secret == nil && (v.String() == "" || v.typ == typeBool && v.text == "false")
+}
+
 // String is the value as scripts see it: the items of a list separated by spaces, true or false. Secrets
 // are hidden.
 func (v knownValue) String() string {

@@ -157,11 +157,7 @@ func imageShape() *schema.Shape {
 func scriptShape() *schema.Shape {
 	node := &schema.Shape{Name: "script", What: "a node ({name: …, run: …})"}
 	node.Object = &schema.Object{
-		OneOf: [][]string{{"run", "script"}},
-		Later: map[string]string{
-			"step": "steps come with a later version: write what the step would do under \"run\", or in a file named by \"script\"",
-			"with": "it belongs to steps, which come with a later version: use \"values\" and \"env\"",
-		},
+		OneOf: [][]string{{"run", "script", "step"}},
 		Fields: append([]*schema.Field{
 			{Key: "name", Required: true, Example: "base", Shape: &schema.Shape{What: "text", Literal: true,
 				Text: &schema.Text{Pattern: nodePattern(), Want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
@@ -170,9 +166,13 @@ func scriptShape() *schema.Shape {
 				Doc: "The script itself. It runs under `/bin/sh` unless its first line is a `#!` line." + templateNote},
 			{Key: "script", Shape: anyText("a path"), Example: "scripts/base.sh",
 				Doc: "File with the script, relative to the configuration's directory. Its `#!` line names the interpreter; without one it is `/bin/sh`. It is used as it is: no templates."},
+			{Key: "step", Shape: anyText("the name of a step"), Example: "hostname",
+				Doc: "Name of a [step](#steps): what it does, the library has a script for."},
+			{Key: "with", Shape: &schema.Shape{What: "a mapping (parameter: value)", Dict: &schema.Dict{}, Open: true}, Example: `{name: "{{ .project.name }}"}`,
+				Doc: "The step's parameters; `xtoo steps show NAME` lists them." + templateNote},
 			{Key: "scripts", Shape: listOf(node, "a list of scripts"), Doc: "Children: nodes that run before this one, in order."},
 			{Key: "values", Shape: listOf(text(schema.Text{Pattern: valuePattern(), Want: "a value's name"}), "a list of names of values"), Example: "[hostname]",
-				Doc: "The values that the script sees. Only when one of these changes does the node run again.", DefText: "all values of the project"},
+				Doc: "The values that the script sees. Only when one of these changes does the node run again.", DefText: "all values of the project; for a step none"},
 			{Key: "files", Shape: listOf(anyText("a path"), "a list of paths"), Example: "[dotfiles]",
 				Doc: "Files and directories beside the configuration that the script can read below `$XTOO_FILES`, under the same paths. When one changes the node runs again."},
 			{Key: "env", Shape: envShape(), Example: "{FEATURES: -sandbox}", Doc: "Environment of this script; added to the project's `env`." + templateNote},
@@ -221,6 +221,8 @@ func configShape() *schema.Shape {
 		}, executionFields("the parent's, else `host`", "the parent's", "scripts have"), []*schema.Field{
 			{Key: "scripts", Shape: listOf(scriptShape(), "a list of scripts"),
 				Doc: "The tree of nodes. Each runs one script and commits one layer; children run before their parent, in order."},
+			{Key: "checks", Shape: listOf(checkShape(), "a list of checks"), Example: `[{name: vim, run: "vim --version"}]`,
+				Doc: "What must hold for the finished image: scripts that are executed on it, in order, and change nothing. Where one fails, the image gets no tag and is in no output, nor is what builds on it. See [checks](checks.md)."},
 			{Key: "image", Shape: imageShape(), Doc: "What the image says about running it. What is not said here is as in the parent's image."},
 			{Key: "outputs", Shape: &schema.Shape{Name: "outputs", Object: &schema.Object{Fields: []*schema.Field{
 				{Key: "sif", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.sif"`,

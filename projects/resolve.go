@@ -97,6 +97,9 @@ func (r *resolver) plan(selected []*Project) *Plan {
 				Parent: r.planned[plannedKey{p.parent, b}], Arch: r.archOf(b),
 			}
 			r.planned[plannedKey{p, b}] = q
+			if b.Arch.IsZero() { // else it has been looked at
+				checkArch(p, q.Arch, r.probs)
+			}
 			r.values(q)
 			plan.Projects = append(plan.Projects, q)
 		}
@@ -137,6 +140,7 @@ func (r *resolver) render(q *PlannedProject) {
 	}
 	all.components(q)
 	r.nodes(q, p.Scripts, &all)
+	r.checks(q, p.checks, &all)
 }
 
 // known is what templates see once all values of a project are known.
@@ -152,6 +156,9 @@ func (r *resolver) known(q *PlannedProject) scope {
 // nodes makes the nodes of a list of scripts, and those below them.
 func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
 	for _, script := range list {
+		if script.when != nil && q.values[script.when.name].isEmpty() {
+			continue
+		}
 		r.nodes(q, script.children, all) // they execute before it
 		n := &Node{Project: q, Path: script.path, Pos: script.pos, files: script.files}
 		r.node(n, script, all)
@@ -199,6 +206,11 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 	if len(script.env) > 0 {
 		own.env = maps.Clone(all.env)
 		r.envInto(own.env, script.env, all.scope)
+		own.ofEnv = envComponents(own.env)
+	}
+	if script.step != nil {
+		own.env = maps.Clone(own.env)
+		n.files = r.arguments(n, script, own.env, all.scope)
 		own.ofEnv = envComponents(own.env)
 	}
 	if len(script.volumes) > 0 {

@@ -289,6 +289,10 @@ func funcs() template.FuncMap {
 			}
 			return def
 		},
+		"chost": func(v any) (string, error) {
+			a, err := qemu.Lookup(textOf(v), "")
+			return a.CHOST, err
+		},
 		envFunc: func(string) (string, error) { return "", errNoEnv },
 		"quote": func(v any) string {
 			words := listFrom(v)

@@ -20,7 +20,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1   // anything not named below
 	exitUsage       = 2   // wrong arguments, or a configuration that is wrong
-	exitScript      = 3   // a script failed
+	exitScript      = 3   // a script or a check failed
 	exitHost        = 4   // this machine does not let this user build
 	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
 )
@@ -29,7 +29,7 @@ const exitCodesHelp = `Exit codes:
   0    done
   1    something failed
   2    wrong arguments, a wrong configuration, or a store that is somebody else's
-  3    a script failed
+  3    a script or a check failed
   4    this machine does not let this user build (see xtoo doctor)
   130  interrupted`
 

@@ -42,7 +42,7 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 // load reads the tree of projects and makes the plan for those that are named. Values that nobody gave are asked for
 // where there is a terminal. find finds the architectures that nobody declared.
 func (o planOptions) load(ctx context.Context, g *globals, names []string, find archFinder) (*projects.Plan, error) {
-	tree, err := projects.Load(projects.Source{Dir: g.workdir})
+	tree, err := projects.Load(g.source())
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func undeclared(selected []*projects.Project) []*projects.Base {
 // completeProjects completes tags.
 func completeProjects(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		tree, err := projects.Load(projects.Source{Dir: g.workdir})
+		tree, err := projects.Load(g.source())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -168,7 +168,7 @@ func completeProjects(g *globals) func(*cobra.Command, []string, string) ([]stri
 // completePlatforms completes the architectures that the tree declares, behind others and a comma, too.
 func completePlatforms(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		tree, err := projects.Load(projects.Source{Dir: g.workdir})
+		tree, err := projects.Load(g.source())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -14,17 +14,27 @@ import (
 	"xtoo/projects/ask"
 )
 
-// canAsk says whether somebody is there to answer.
+// canAsk says whether somebody is there to answer. Continuous integration, which says CI=true, may have terminals that
+// nobody looks at.
 func canAsk() bool {
+	switch strings.ToLower(os.Getenv("CI")) {
+	case "", "0", "false", "no":
+	default:
+		return false
+	}
 	return term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
 }
 
 // askOn asks questions on the terminal.
 func askOn(ctx context.Context, w io.Writer, questions []ask.Question) ([]ask.Answer, error) {
 	in := bufio.NewReader(os.Stdin)
-	return ask.All(ctx, questions, func(ctx context.Context, prompt string, hidden bool) (string, error) {
-		return readAnswer(ctx, w, in, prompt, hidden)
+	answers, err := ask.All(ctx, questions, func(ctx context.Context, prompt string, hidden bool) (string, error) {
+		return readAnswer(ctx, w, in, filter(prompt, onlyLineEnds), hidden)
 	})
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the questions were not answered: the input ended")
+	}
+	return answers, err
 }
 
 // readAnswer reads a line; a secret without showing it. It returns when ctx ends, leaving the terminal as it was.

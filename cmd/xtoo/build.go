@@ -65,6 +65,7 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	}
 	o.plan.addFlags(c, g)
 	f := c.Flags()
+	f.StringVar(&o.plan.record, "record", "", "write the answers to questions to `FILE`, for --answers; secrets are not among them")
 	f.StringVar(&o.ociLayout, "oci-layout", "", "write the images to the OCI image layout in `DIR`")
 	f.StringVar(&o.sif, "sif", "", "write SIF files: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF files: gzip (every host reads it), zstd or xz")

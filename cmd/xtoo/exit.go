@@ -20,7 +20,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1   // anything not named below
 	exitUsage       = 2   // wrong arguments, or a configuration that is wrong
-	exitScript      = 3   // a script failed
+	exitScript      = 3   // a script or a check failed
 	exitHost        = 4   // this machine does not let this user build
 	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
 )
@@ -29,7 +29,7 @@ const exitCodesHelp = `Exit codes:
   0    done
   1    something failed
   2    wrong arguments, a wrong configuration, or a store that is somebody else's
-  3    a script failed
+  3    a script or a check failed
   4    this machine does not let this user build (see xtoo doctor)
   130  interrupted`
 
@@ -83,13 +83,16 @@ func exitCode(err error) int {
 
 // say prints one message. Control characters and sequences that came in with a name do not reach the terminal.
 func say(w io.Writer, kind, text string) {
-	text = filter(strings.TrimRight(text, "\n"), func(r rune) string {
-		if r == '\n' {
-			return "\n"
-		}
-		return "�"
-	})
+	text = filter(strings.TrimRight(text, "\n"), onlyLineEnds)
 	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, text) // nowhere left to say it
+}
+
+// onlyLineEnds is what [filter] puts in the place of control characters in texts of several lines.
+func onlyLineEnds(r rune) string {
+	if r == '\n' {
+		return "\n"
+	}
+	return "�"
 }
 
 // flatten lists the errors that stand side by side in err: each gets a line of its own.

@@ -20,6 +20,9 @@ type Result struct {
 	// Executed and Cached count the nodes of all projects that had to be looked at.
 	Executed int `json:"executed"`
 	Cached   int `json:"cached"`
+	// Checked and ChecksCached count the checks.
+	Checked      int `json:"checked,omitempty"`
+	ChecksCached int `json:"checks_cached,omitempty"`
 }
 
 // An ImageResult is one image.

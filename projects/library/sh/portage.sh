@@ -172,7 +172,8 @@ knows_binhost() {
 # installed NAME: whether the package is installed. Comparing versions, slots and USE flags is left to Portage; names alone, `=` and `~` are looked
 # up in its database, so that images without Portage can be asked, too.
 installed() {
-    case $(manager) in
+    [ -n "${pm:-}" ] || pm=$(manager)
+    case $pm in
     emerge) portage_installed "$1" ;;
     apt) [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ] ;;
     apk) apk info -e -- "$1" >/dev/null 2>&1 ;;

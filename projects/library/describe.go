@@ -51,14 +51,14 @@ func (s *Step) Doc() StepDoc {
 	}
 	for _, p := range s.Parameters {
 		pd := p.doc(p.Name, p.Default)
-		pd.Type, pd.Example = p.Type, p.Example
-		for _, f := range p.Fields {
-			pd.Fields = append(pd.Fields, f.doc(f.Name, f.Default))
+		pd.Type, pd.Example = p.Type, p.example
+		for _, f := range p.fields {
+			pd.Fields = append(pd.Fields, f.doc(f.name, f.def))
 		}
 		d.Parameters = append(d.Parameters, pd)
 	}
 	if s.Check != nil {
-		d.Check = &CheckDoc{s.Check.Name, s.Check.Doc}
+		d.Check = &CheckDoc{s.Check.name, s.Check.doc}
 	}
 	return d
 }
@@ -80,8 +80,8 @@ func (s *Step) example() string {
 	fmt.Fprintf(&b, "- name: %s\n  step: %s\n", s.Name, s.Name)
 	with := "  with:\n"
 	for _, p := range s.Parameters {
-		if p.Example != "" {
-			fmt.Fprintf(&b, "%s    %s: %s\n", with, p.Name, p.Example)
+		if p.example != "" {
+			fmt.Fprintf(&b, "%s    %s: %s\n", with, p.Name, p.example)
 			with = ""
 		}
 	}

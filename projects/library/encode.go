@@ -34,11 +34,11 @@ func (p *Parameter) Shape() *schema.Shape {
 	case TypeRecords:
 		o := &schema.Object{Unknown: fmt.Sprintf("parameter %q has no field", p.Name)}
 		var names []string
-		for _, f := range p.Fields {
-			field := literal("text, or a list of texts")
-			field.List = &schema.List{Item: literal(scalar)}
-			o.Fields = append(o.Fields, &schema.Field{Key: f.Name, Shape: field, Required: f.Required})
-			names = append(names, f.Name+": …")
+		for _, f := range p.fields {
+			one := literal("text, or a list of texts")
+			one.List = &schema.List{Item: literal(scalar)}
+			o.Fields = append(o.Fields, &schema.Field{Key: f.name, Shape: one, Required: f.Required})
+			names = append(names, f.name+": …")
 		}
 		return listOf(&schema.Shape{What: "a mapping ({" + strings.Join(names, ", ") + "})", Object: o}, "a list of mappings ({"+strings.Join(names, ", ")+"})")
 	case TypeSecret:
@@ -93,7 +93,7 @@ func (p *Parameter) Encode(v *schema.Value, render Render, report func(schema.Po
 		var lines []string
 		for _, item := range v.Items {
 			var fields []string
-			for _, f := range p.Fields {
+			for _, f := range p.fields {
 				fields = append(fields, e.field(item, f))
 			}
 			lines = append(lines, strings.Join(fields, fieldEnd))
@@ -173,10 +173,10 @@ func (e encoder) list(v *schema.Value, r rule) []string {
 }
 
 // field makes one field of a record. The items of a list have commas between them.
-func (e encoder) field(record *schema.Value, f *Field) string {
-	v := record.Get(f.Name)
+func (e encoder) field(record *schema.Value, f *field) string {
+	v := record.Get(f.name)
 	if v == nil {
-		v = f.Default
+		v = f.def
 	}
 	if v == nil {
 		return ""
@@ -187,7 +187,7 @@ func (e encoder) field(record *schema.Value, f *Field) string {
 		words := e.list(v, f.rule)
 		for _, w := range words {
 			if strings.Contains(w, ",") {
-				e.report(v.Pos, fmt.Sprintf("item %q of %q holds a comma, which separates items", schema.Shorten(w), f.Name))
+				e.report(v.Pos, fmt.Sprintf("item %q of %q holds a comma, which separates items", schema.Shorten(w), f.name))
 			}
 		}
 		text = strings.Join(words, ",")
@@ -195,7 +195,7 @@ func (e encoder) field(record *schema.Value, f *Field) string {
 		text, ok = e.line(v, f.rule)
 	}
 	if ok && text == "" && f.Required {
-		e.report(v.Pos, fmt.Sprintf("%q is empty, and must not be", f.Name))
+		e.report(v.Pos, fmt.Sprintf("%q is empty, and must not be", f.name))
 	}
 	return text
 }

@@ -131,7 +131,7 @@ func FuzzStep(f *testing.F) {
 				t.Fatalf("%s %q has %d lines of %d items", p.Type, text, n+1, items)
 			}
 			for line := range strings.Lines(text) {
-				if p.Type == TypeRecords && strings.Count(line, fieldEnd) != len(p.Fields)-1 {
+				if p.Type == TypeRecords && strings.Count(line, fieldEnd) != len(p.fields)-1 {
 					t.Fatalf("record %q", line)
 				}
 			}

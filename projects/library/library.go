@@ -94,10 +94,10 @@ func (l *Library) Check(name string, pos schema.Position, probs *schema.Problems
 		f, _ := l.load(of)
 		switch s := f.step; {
 		case s == nil || s.Check == nil:
-		case s.Check.Name == name:
+		case s.Check.name == name:
 			return s
 		default:
-			known = append(known, s.Check.Name)
+			known = append(known, s.Check.name)
 		}
 	}
 	p := schema.Problem{Pos: pos, Msg: fmt.Sprintf("there is no check %q%s", schema.Shorten(name), nearest.DidYouMean(name, known))}

@@ -77,7 +77,7 @@ func ruleFields() []*schema.Field {
 
 func stepDocument() *schema.Document {
 	script := func() *schema.Shape { return matching(fileRule(), "the name of a file beside step.yaml") }
-	field := &schema.Shape{What: "a field ({required: …, default: …})", Object: &schema.Object{
+	ofRecords := &schema.Shape{What: "a field ({required: …, default: …})", Object: &schema.Object{
 		Fields: append(ruleFields(), &schema.Field{Key: "default", Shape: literal("text"), Doc: "The text where none is given."}),
 	}}
 	parameter := &schema.Shape{What: "a parameter ({type: …, doc: …})", Object: &schema.Object{
@@ -87,7 +87,7 @@ func stepDocument() *schema.Document {
 			&schema.Field{Key: "default", Shape: open("what the parameter may hold"), Doc: "What it is where it is not given."},
 			&schema.Field{Key: "example", Shape: open("what the parameter may hold"), Doc: "For the documentation."},
 			&schema.Field{Key: "fields", Doc: "Of records: the fields, in order.", Shape: &schema.Shape{What: "a mapping of fields (name: {…})",
-				Dict: &schema.Dict{Key: paramRule(), KeyWant: "a field's name: a lower case letter, then lower case letters, digits and _", Value: field}}},
+				Dict: &schema.Dict{Key: paramRule(), KeyWant: "a field's name: a lower case letter, then lower case letters, digits and _", Value: ofRecords}}},
 		),
 	}}
 	return &schema.Document{Label: "the step", Program: program, Root: &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{Fields: []*schema.Field{

@@ -31,8 +31,8 @@ type Step struct {
 
 // Check is a script that looks at a finished image, to be used by name.
 type Check struct {
-	Name   string
-	Doc    string // Markdown
+	name   string
+	doc    string // Markdown
 	Script []byte // as [Step.Script]
 }
 
@@ -49,16 +49,16 @@ type Parameter struct {
 	rule
 	Name    string
 	Type    string        // [TypeString] and so on
-	Fields  []*Field      // of records, in order
+	fields  []*field      // of records, in order
 	Default *schema.Value // nil: none. Its texts may hold templates
-	Example string        // YAML in one line; ""
+	example string        // YAML in one line; ""
 }
 
-// Field is one field of records.
-type Field struct {
+// field is one field of records.
+type field struct {
 	rule
-	Name    string
-	Default *schema.Value // a text; nil: none
+	name string
+	def  *schema.Value // a text; nil: none
 }
 
 // Variable is the name of the environment variable by which the script sees the parameter.
@@ -101,7 +101,7 @@ func (r *stepReader) read(data []byte) *Step {
 		if own := c.Get("script"); own != nil {
 			script, pos = own.Text, own.Pos
 		}
-		s.Check = &Check{Name: c.Get("name").String(), Doc: strings.TrimSpace(c.Get("doc").String()), Script: r.compose(head, script, pos)}
+		s.Check = &Check{name: c.Get("name").String(), doc: strings.TrimSpace(c.Get("doc").String()), Script: r.compose(head, script, pos)}
 	}
 	if r.probs.Len() > before {
 		return nil
@@ -191,7 +191,7 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 			r.probs.Addf(fields.Pos, "parameter %q: records need a field", p.Name)
 		}
 		for _, f := range fields.Keys {
-			p.Fields = append(p.Fields, r.field(p, f))
+			p.fields = append(p.fields, r.field(p, f))
 		}
 	}
 	if p.Type == TypeRecords || p.Type == TypePath || p.Type == TypeSecret {
@@ -215,7 +215,7 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 	}
 	if ex := v.Get("example"); ex != nil {
 		r.try(p, ex.As(p.Shape(), "example of parameter \""+p.Name+"\""), "example of parameter \""+p.Name+"\"")
-		p.Example = oneLine(ex.Node)
+		p.example = oneLine(ex.Node)
 	}
 	return p
 }
@@ -230,10 +230,10 @@ func (r *stepReader) try(p *Parameter, v *schema.Value, what string) {
 	})
 }
 
-func (r *stepReader) field(p *Parameter, e schema.Entry) *Field {
-	f := &Field{rule: r.rule(e.Val), Name: e.Key, Default: e.Val.Get("default")}
-	if f.Required && f.Default != nil {
-		r.probs.Addf(f.Default.Pos, "field %q of parameter %q is required, and has a default", f.Name, p.Name)
+func (r *stepReader) field(p *Parameter, e schema.Entry) *field {
+	f := &field{rule: r.rule(e.Val), name: e.Key, def: e.Val.Get("default")}
+	if f.Required && f.def != nil {
+		r.probs.Addf(f.def.Pos, "field %q of parameter %q is required, and has a default", f.name, p.Name)
 	}
 	return f
 }

@@ -149,7 +149,14 @@ func (t *projectType) info() TypeInfo {
 	for _, c := range p.values {
 		out.Values = append(out.Values, c.info())
 	}
-	out.Nodes, out.Checks = nodeInfos(p.Scripts, ""), nodeInfos(scriptsOf(p.checks), "")
+	out.Nodes = nodeInfos(p.Scripts, "")
+	for _, c := range p.checks {
+		n := nodeInfos([]*Script{c.Script}, "")[0]
+		if c.named {
+			n.What = "a check of the library"
+		}
+		out.Checks = append(out.Checks, n)
+	}
 	return out
 }
 

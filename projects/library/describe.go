@@ -43,10 +43,10 @@ type CheckDoc struct {
 // Doc describes the step.
 func (s *Step) Doc() StepDoc {
 	d := StepDoc{
-		Name: s.Name, Group: s.Group, Summary: firstSentence(s.Description), Description: s.Description, Aliases: s.Aliases,
+		Name: s.Name, Group: s.Group, Summary: firstSentence(s.description), Description: s.description, Aliases: s.aliases,
 		From: program, Network: s.Network, Parameters: []ParameterDoc{}, Example: s.example(),
 	}
-	if s.Place.Name != Shipped {
+	if s.Place.Name != shippedName {
 		d.From = strings.TrimSuffix(s.File, "/"+stepFile)
 	}
 	for _, p := range s.Parameters {

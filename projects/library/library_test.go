@@ -25,7 +25,7 @@ func TestShipped(t *testing.T) {
 	called, checks := map[string]string{}, map[string]string{}
 	var all strings.Builder
 	for _, s := range steps {
-		for _, name := range append([]string{s.Name}, s.Aliases...) {
+		for _, name := range append([]string{s.Name}, s.aliases...) {
 			if other := called[name]; other != "" {
 				t.Errorf("%q is %s and %s", name, other, s.Name)
 			}

@@ -30,13 +30,13 @@ const (
 
 // The types of parameters.
 const (
-	TypeString  = "string"  // one line
-	TypeInt     = "int"     // a whole number
-	TypeBool    = "bool"    // true or false
-	TypeList    = "list"    // of lines
-	TypeRecords = "records" // a list of mappings with the fields of the parameter
-	TypeMap     = "map"     // free keys, each with a line
-	TypeText    = "text"    // any number of lines
+	typeString  = "string"  // one line
+	typeInt     = "int"     // a whole number
+	typeBool    = "bool"    // true or false
+	typeList    = "list"    // of lines
+	typeRecords = "records" // a list of mappings with the fields of the parameter
+	typeMap     = "map"     // free keys, each with a line
+	typeText    = "text"    // any number of lines
 	TypePath    = "path"    // a file or directory beside the configuration
 	TypeSecret  = "secret"  // the name of a secret value
 )
@@ -83,7 +83,7 @@ func stepDocument() *schema.Document {
 	parameter := &schema.Shape{What: "a parameter ({type: …, doc: …})", Object: &schema.Object{
 		Fields: append(ruleFields(),
 			&schema.Field{Key: "type", Required: true, Doc: "What it holds.", Shape: &schema.Shape{Text: &schema.Text{Enum: []string{
-				TypeString, TypeInt, TypeBool, TypeList, TypeRecords, TypeMap, TypeText, TypePath, TypeSecret}}}},
+				typeString, typeInt, typeBool, typeList, typeRecords, typeMap, typeText, TypePath, TypeSecret}}}},
 			&schema.Field{Key: "default", Shape: open("what the parameter may hold"), Doc: "What it is where it is not given."},
 			&schema.Field{Key: "example", Shape: open("what the parameter may hold"), Doc: "For the documentation."},
 			&schema.Field{Key: "fields", Doc: "Of records: the fields, in order.", Shape: &schema.Shape{What: "a mapping of fields (name: {…})",

@@ -19,9 +19,9 @@ type Step struct {
 	Name        string
 	Place       Place  // where it was found
 	File        string // its step.yaml, for messages: "xtoo:steps/users/step.yaml"
-	Description string // Markdown
+	description string // Markdown
 	Group       string // "packages", "system", "files" or "container"
-	Aliases     []string
+	aliases     []string
 	Parameters  []*Parameter // in the file's order
 	Network     bool         // it needs the network
 	Check       *Check       // nil: it brings none
@@ -48,7 +48,7 @@ type rule struct {
 type Parameter struct {
 	rule
 	Name    string
-	Type    string        // [TypeString] and so on
+	Type    string        // [typeString] and so on
 	fields  []*field      // of records, in order
 	Default *schema.Value // nil: none. Its texts may hold templates
 	example string        // YAML in one line; ""
@@ -84,10 +84,10 @@ func (r *stepReader) read(data []byte) *Step {
 		}
 		return nil
 	}
-	s.Description, s.Group = strings.TrimSpace(v.Get("description").String()), v.Get("group").String()
+	s.description, s.Group = strings.TrimSpace(v.Get("description").String()), v.Get("group").String()
 	s.Network = v.Get("network").String() == "host"
 	for _, a := range items(v.Get("aliases")) {
-		s.Aliases = append(s.Aliases, a.Text)
+		s.aliases = append(s.aliases, a.Text)
 	}
 	if params := v.Get("parameters"); params != nil {
 		for _, e := range params.Keys {
@@ -182,9 +182,9 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 	}
 	fields := v.Get("fields")
 	switch {
-	case fields == nil && p.Type == TypeRecords:
+	case fields == nil && p.Type == typeRecords:
 		r.probs.Addf(v.Pos, "parameter %q: records need \"fields\"", p.Name)
-	case fields != nil && p.Type != TypeRecords:
+	case fields != nil && p.Type != typeRecords:
 		r.probs.Addf(fields.Pos, "parameter %q: fields are for records", p.Name)
 	case fields != nil:
 		if len(fields.Keys) == 0 {
@@ -194,7 +194,7 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 			p.fields = append(p.fields, r.field(p, f))
 		}
 	}
-	if p.Type == TypeRecords || p.Type == TypePath || p.Type == TypeSecret {
+	if p.Type == typeRecords || p.Type == TypePath || p.Type == TypeSecret {
 		for _, key := range []string{"choices", "pattern"} {
 			if at, ok := v.Has(key); ok {
 				r.probs.Addf(at, "parameter %q: %s are not for %s", p.Name, key, p.Type)
@@ -209,12 +209,12 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 		case p.Type == TypePath || p.Type == TypeSecret:
 			r.probs.Addf(def.Pos, "parameter %q: a %s has no default: it names what the project has", p.Name, p.Type)
 		default:
-			p.Default = def.As(p.Shape(), what)
+			p.Default = def.As(p.shape(), what)
 			r.try(p, p.Default, what)
 		}
 	}
 	if ex := v.Get("example"); ex != nil {
-		r.try(p, ex.As(p.Shape(), "example of parameter \""+p.Name+"\""), "example of parameter \""+p.Name+"\"")
+		r.try(p, ex.As(p.shape(), "example of parameter \""+p.Name+"\""), "example of parameter \""+p.Name+"\"")
 		p.example = oneLine(ex.Node)
 	}
 	return p

@@ -282,9 +282,9 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 		return v, fmt.Errorf("it must be one %s, found a list", v.typ)
 	case v.typ == typeBool:
 		switch strings.ToLower(text) {
-		case "true", "yes":
+		case "true", "yes", "y":
 			v.text = "true"
-		case "false", "no":
+		case "false", "no", "n":
 			v.text = "false"
 		default:
 			return v, fmt.Errorf("it must be true or false, found %q", schema.Shorten(text))

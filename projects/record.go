@@ -67,7 +67,7 @@ func (t *Tree) Record(g Given) ([]byte, error) {
 
 // recorded is a value as it is written; ok is false for secrets, also where only one of several projects keeps it so.
 func (t *Tree) recorded(tag, name string, v givenValue) (any, bool) {
-	list := false
+	var of *declaration
 	for _, p := range t.projects {
 		c := p.visible[name]
 		if c == nil || tag != "" && p.Tag != tag {
@@ -76,13 +76,15 @@ func (t *Tree) recorded(tag, name string, v givenValue) (any, bool) {
 		if isSet(c.secret) {
 			return nil, false
 		}
-		list = list || c.valueType() == typeList
+		of = c
 	}
-	switch {
-	case v.list != nil:
+	if v.list != nil {
 		return v.list, true
-	case v.cli && list:
-		return splitList(v.text), true
+	}
+	if v.cli && of != nil {
+		if known, err := of.fromText(v.text); err == nil {
+			return known.data(), true
+		}
 	}
 	return v.text, true
 }

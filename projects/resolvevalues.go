@@ -143,14 +143,7 @@ func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (kno
 
 // fromText makes a value of what somebody typed: the items of a list are separated by commas.
 func (c *declaration) fromText(text string) (knownValue, error) {
-	switch typ := c.valueType(); {
-	case isSet(c.secret):
-		return c.value(text, nil)
-	case typ == typeBool && strings.EqualFold(text, "y"):
-		return c.value("true", nil)
-	case typ == typeBool && strings.EqualFold(text, "n"):
-		return c.value("false", nil)
-	case typ != typeList:
+	if c.valueType() != typeList || isSet(c.secret) {
 		return c.value(text, nil)
 	}
 	return c.value("", splitList(text))

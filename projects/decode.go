@@ -122,8 +122,8 @@ func (d *decoder) volumes(v *schema.Value) []Volume {
 		if ro := item.Get("readonly"); ro != nil {
 			vol.ReadOnly = ro.Yes
 		}
-		if track := item.Get("track"); track != nil {
-			vol.track = track.Yes
+		if track := item.Get("track"); track != nil && track.Yes {
+			vol.track = &tracker{}
 		}
 		if why := targetProblem(target.Text); why != "" {
 			d.probs.Addf(target.Pos, "a volume cannot be at %q: %s", target.Text, why)

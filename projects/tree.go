@@ -115,7 +115,7 @@ type Volume struct {
 	text     string // the source as the configuration has it
 	Target   string // absolute path for the script
 	ReadOnly bool
-	track    bool // what it holds is part of the key
+	track    *tracker // what it holds is part of the key; nil: it is not
 	pos      schema.Position
 }
 

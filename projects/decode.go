@@ -42,6 +42,9 @@ func (d *decoder) decode(data []byte) {
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
 		p.sif = d.parse(sif)
 	}
+	if stage4 := v.Get("outputs").Get("stage4"); stage4 != nil {
+		p.stage4 = d.parse(stage4)
+	}
 }
 
 // hostPath makes a path of the configuration absolute.

@@ -50,6 +50,7 @@ type Project struct {
 	exec    execution
 	image   imageConfig
 	sif     *tmplText
+	stage4  *tmplText
 }
 
 // Root returns the project that the chain of parents starts with.

@@ -31,6 +31,7 @@ var (
 	signalPattern = pattern(`^(SIG[A-Z0-9]+([+-][0-9]{1,2})?|[0-9]{1,2})$`)
 	fromPattern   = pattern(`^(scratch|oci:[^:]+:.+|(oci-archive|docker-archive):[^:]+(:.+)?)$`)
 	labelPattern  = pattern(`^[^=\s]+$`)
+	numberPattern = pattern(`^-?[0-9]{1,18}$`)
 	anyKey        = pattern(`.`)
 )
 

@@ -30,6 +30,7 @@ type PlannedProject struct {
 	Parent   *PlannedProject // on the same base; nil for roots
 	Arch     qemu.Arch       // zero where neither the configuration nor [Given.Arch] says
 	Nodes    []*Node         // all nodes in the order in which they execute
+	Checks   []*Check        // in the order in which they execute
 	Image    ImageSettings   // what this project itself says; apply it to the parent's configuration
 	SIF      string          // absolute path of the SIF file the configuration asks for, or ""
 	Stage4   string          // the same of the stage4 tarball
@@ -65,7 +66,7 @@ func (q *PlannedProject) Stage4Name() string {
 	return strings.TrimSuffix(q.SIFName(), sifSuffix) + stage4Suffixes()[0]
 }
 
-// Node is one script with everything it depends on.
+// Node is one script with everything it depends on: of the project's tree, or of one of its checks.
 type Node struct {
 	Project *PlannedProject
 	Path    string // names from the top of the project's tree: "base/sync"

@@ -49,15 +49,17 @@ func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 
 // resolver is the state of one Resolve.
 type resolver struct {
-	tree    *Tree
-	given   Given
-	sources []source
-	answers source
-	probs   *schema.Problems
-	missing []missing
-	planned map[plannedKey]*PlannedProject
-	scopes  map[*PlannedProject]scope // of those whose values are known
-	early   bool                      // leave out what depends on an architecture that is not known
+	tree      *Tree
+	given     Given
+	sources   []source
+	answers   source
+	probs     *schema.Problems
+	missing   []missing
+	planned   map[plannedKey]*PlannedProject
+	scopes    map[*PlannedProject]scope // of those whose values are known
+	env       map[string]string         // what templates see of the environment
+	secretEnv map[string]bool           // the variables that hold secrets
+	early     bool                      // leave out what depends on an architecture that is not known
 }
 
 // plannedKey is what there is one planned project for.
@@ -70,6 +72,7 @@ type plannedKey struct {
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
 	r.answers = answerSource(r.given.Answers)
+	r.env, r.secretEnv = environ(r.given.Env), r.tree.secretVariables(r.given.Secrets)
 	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
@@ -92,6 +95,9 @@ func (r *resolver) plan(selected []*Project) *Plan {
 				Parent: r.planned[plannedKey{p.parent, b}], Arch: r.archOf(b),
 			}
 			r.planned[plannedKey{p, b}] = q
+			if b.Arch.IsZero() { // else it has been looked at
+				checkArch(p, q.Arch, r.probs)
+			}
 			r.values(q)
 			plan.Projects = append(plan.Projects, q)
 		}
@@ -105,6 +111,7 @@ func (r *resolver) err() error {
 		return err
 	}
 	if len(r.missing) > 0 {
+		sortMissing(r.missing)
 		return &MissingError{list: r.missing}
 	}
 	return nil
@@ -134,6 +141,7 @@ func (r *resolver) render(q *PlannedProject) {
 	}
 	all.components(q)
 	r.nodes(q, p.Scripts, &all)
+	r.checks(q, p.checks, &all)
 }
 
 // known is what templates see once all values of a project are known.
@@ -149,6 +157,9 @@ func (r *resolver) known(q *PlannedProject) scope {
 // nodes makes the nodes of a list of scripts, and those below them.
 func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
 	for _, script := range list {
+		if script.when != nil && q.values[script.when.name].isEmpty() {
+			continue
+		}
 		r.nodes(q, script.children, all) // they execute before it
 		n := &Node{Project: q, Path: script.path, Pos: script.pos, files: script.files}
 		r.node(n, script, all)
@@ -196,6 +207,11 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 	if len(script.env) > 0 {
 		own.env = maps.Clone(all.env)
 		r.envInto(own.env, script.env, all.scope)
+		own.ofEnv = envComponents(own.env)
+	}
+	if script.step != nil {
+		own.env = maps.Clone(own.env)
+		n.files = r.arguments(n, script, own.env, all.scope)
 		own.ofEnv = envComponents(own.env)
 	}
 	if len(script.volumes) > 0 {

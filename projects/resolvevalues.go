@@ -40,7 +40,7 @@ func (r *resolver) values(q *PlannedProject) {
 
 // value finds one value; c is nil where the project does not declare it itself.
 func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownValue, bool) {
-	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
+	if g, ok := find(r.sources, q, name, c != nil); ok {
 		return r.givenValue(q, name, g)
 	}
 	var inherited knownValue
@@ -71,7 +71,7 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownV
 	case q.Project.inherits(name):
 		return knownValue{}, false // missing there, and reported
 	}
-	if g, ok := r.answers.specific[q.Project.Tag][name]; ok {
+	if g, ok := find([]source{r.answers}, q, name, false); ok {
 		return r.givenValue(q, name, g)
 	}
 	r.miss(q, c)
@@ -94,7 +94,7 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 	}
 	m := missing{ask.Question{
 		Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm),
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm) || c.confirm == nil && isSet(c.secret), Help: c.help, Want: c.want(),
 		Check: func(text string) error {
 			_, err := c.fromText(text)
 			return err
@@ -126,6 +126,11 @@ func (v knownValue) items() []string {
 
 func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (knownValue, bool) {
 	c := q.Project.visible[name]
+	if g.secret && !isSet(c.secret) {
+		r.probs.Hintf(c.pos, fmt.Sprintf("name the project that it is for: --secret TAG:%s=…", name),
+			"--secret %s gives a secret, and in project %q the value of this name is none", name, q.Project.Tag)
+		return knownValue{}, false
+	}
 	v, err := c.value(g.text, g.list)
 	if g.cli {
 		v, err = c.fromText(g.text)
@@ -141,13 +146,18 @@ func (c *declaration) fromText(text string) (knownValue, error) {
 	if c.valueType() != typeList || isSet(c.secret) {
 		return c.value(text, nil)
 	}
+	return c.value("", splitList(text))
+}
+
+// splitList takes a list apart that somebody typed.
+func splitList(text string) []string {
 	items := []string{}
 	for _, word := range strings.Split(text, ",") {
 		if word = strings.TrimSpace(word); word != "" {
 			items = append(items, word)
 		}
 	}
-	return c.value("", items)
+	return items
 }
 
 func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (knownValue, bool) {
@@ -195,5 +205,10 @@ func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
 			values[name] = v.reveal()
 		}
 	}
-	return newScope(q.Project, q.Arch, values)
+	s := newScope(q.Project, q.Arch, values)
+	s.env = r.env
+	if !secrets {
+		s.secretEnv = r.secretEnv
+	}
+	return s
 }

@@ -36,10 +36,12 @@ type Writer struct {
 
 // NewWriter packs to w on up to jobs cores, at least one; the bytes do not depend on jobs. The caller closes it, which
 // ends the file and does not close w.
-func NewWriter(w io.Writer, jobs int) *Writer {
+func NewWriter(w io.Writer, jobs int) *Writer { return newWriter(w, jobs, writeBlock) }
+
+func newWriter(w io.Writer, jobs, size int) *Writer {
 	z := &Writer{w: w}
 	z.blocks = streams.Blocks{
-		W: blockWriter{z}, Size: writeBlock, Jobs: min(max(1, jobs), maxJobs),
+		W: blockWriter{z}, Size: size, Jobs: min(max(1, jobs), maxJobs),
 		NewPacker: func() (streams.Packer, error) { return &packer{}, nil },
 	}
 	return z

@@ -13,10 +13,13 @@ import (
 	"xtoo/internal/testutil"
 )
 
+// testBlock is the size of a block here, in bytes.
+const testBlock = 128 << 10
+
 func written(t *testing.T, data []byte, jobs, piece int) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	z := NewWriter(&out, jobs)
+	z := newWriter(&out, jobs, testBlock)
 	for len(data) > 0 {
 		n := min(piece, len(data))
 		_, err := z.Write(data[:n])
@@ -32,11 +35,11 @@ func written(t *testing.T, data []byte, jobs, piece int) []byte {
 func TestWriter(t *testing.T) {
 	t.Parallel()
 	testutil.Need(t, "xz")
-	long := append(sampleData(300_000), make([]byte, 2*writeBlock)...)
-	for _, c := range []struct{ length, blocks int }{{0, 0}, {1, 1}, {300_001, 1}, {len(long), 3}} {
+	long := sampleData(2*testBlock + 1)
+	for _, c := range []struct{ length, blocks int }{{0, 0}, {1, 1}, {testBlock, 1}, {len(long), 3}} {
 		data := long[:c.length]
 		file := written(t, data, 1, 1<<20)
-		for jobs, piece := range map[int]int{2: 1 << 20, 9: 777_777} {
+		for jobs, piece := range map[int]int{2: 1 << 20, 9: 77_777} {
 			if got := written(t, data, jobs, piece); !bytes.Equal(got, file) {
 				t.Errorf("%d bytes: %d jobs, pieces of %d give others", c.length, jobs, piece)
 			}
@@ -79,8 +82,8 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 func TestWriterFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, room := range []int{0, 12, 100} {
-		z := NewWriter(&fullDisk{room}, 2)
-		data := make([]byte, writeBlock)
+		z := newWriter(&fullDisk{room}, 2, testBlock)
+		data := make([]byte, testBlock)
 		var err error
 		for range 5 {
 			if _, err = z.Write(data); err != nil {

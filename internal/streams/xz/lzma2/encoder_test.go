@@ -47,16 +47,16 @@ func checkEncoded(t *testing.T, e *Encoder, block []byte) []byte {
 
 func TestEncoder(t *testing.T) {
 	t.Parallel()
-	noise := make([]byte, 300<<10)
+	noise := make([]byte, 140<<10)
 	r := rand.New(rand.NewChaCha8([32]byte{7}))
 	for i := range noise {
 		noise[i] = byte(r.Uint32())
 	}
-	sample := sampleData(700 << 10)
-	mixed := bytes.Join([][]byte{noise, sample[:200<<10], noise[:100<<10], noise, sample[:1000]}, nil)
+	sample := sampleData(300 << 10)
+	mixed := bytes.Join([][]byte{noise, sample[:200<<10], noise[:70<<10], noise, sample[:1000]}, nil)
 	var e Encoder // its memory is used again, for longer and shorter ones
 	for _, block := range [][]byte{
-		nil, {0}, []byte("ab"), []byte("aaa"), []byte("abab"), sample, noise, mixed, make([]byte, 5<<20), noise[:1<<16], noise[:1<<16+1], sample[:maxMatch+1],
+		nil, {0}, []byte("ab"), []byte("aaa"), []byte("abab"), sample, noise, mixed, make([]byte, 2100<<10), noise[:1<<16], noise[:1<<16+1], sample[:maxMatch+1],
 		bytes.Repeat([]byte("x"), maxMatch*3+1), bytes.Repeat([]byte("abc"), 1000),
 	} {
 		stream := checkEncoded(t, &e, block)

@@ -24,7 +24,6 @@ var errOrder = errors.New("the members do not stand in the order of a walk")
 type sorter struct {
 	out      *archive
 	spool    *spool
-	created  time.Time
 	straight bool
 	lost     int64
 
@@ -60,8 +59,8 @@ type meta struct {
 	sec            int64
 }
 
-func newSorter(out *archive, s *spool, created time.Time) *sorter {
-	return &sorter{out: out, spool: s, created: created, root: &node{}, metas: map[uint64]meta{}, seed: maphash.MakeSeed()}
+func newSorter(out *archive, s *spool) *sorter {
+	return &sorter{out: out, spool: s, root: &node{}, metas: map[uint64]meta{}, seed: maphash.MakeSeed()}
 }
 
 // insert returns the node of a path, made with its parents if need be.
@@ -247,8 +246,8 @@ func (s *sorter) write(n *node, path string) error {
 	switch {
 	case f == nil && s.straight:
 		return errOrder
-	case f == nil:
-		return s.out.add(&layers.Member{Path: path, Mode: unix.S_IFDIR | 0o755, ModTime: s.created}, nil)
+	case f == nil: // as layers/tree has it
+		return s.out.add(&layers.Member{Path: path, Mode: unix.S_IFDIR | 0o755, ModTime: time.Unix(0, 0)}, nil)
 	case f.name != "":
 		return s.out.link(path, f.name, &f.member)
 	}

@@ -56,13 +56,6 @@ func (f Format) compressor(w io.Writer, jobs int) (io.WriteCloser, error) {
 	return nil, fmt.Errorf("unknown format %q", string(f))
 }
 
-// An Image is what goes into a tarball.
-type Image struct {
-	Layers []merge.Layer // topmost first
-	// Created is the time of directories that no layer describes.
-	Created time.Time
-}
-
 // Files are what [Write] writes into: open for reading and writing. What they held before is lost. Write neither closes nor
 // syncs them.
 type Files struct {
@@ -83,13 +76,13 @@ type Options struct {
 	Warn func(text string)
 }
 
-// Write writes the tarball of an image, and the listing of its members. After an error the files' content is undefined.
-// The bytes depend on img, Name and Format alone.
-func Write(ctx context.Context, to Files, img Image, o Options) (*Digests, error) {
+// Write writes the tarball of an image, of which the layers are given topmost first, and the listing of its members. After
+// an error the files' content is undefined. The bytes depend on the layers, Name and Format alone.
+func Write(ctx context.Context, to Files, stack []merge.Layer, o Options) (*Digests, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &writing{files: to, img: img, o: o}
+	w := &writing{files: to, stack: stack, o: o}
 	err := w.attempt(ctx, true)
 	if errors.Is(err, errOrder) {
 		o.Log.Debug("the lowest layer is not in the order of a walk: everything is kept until its place is known")
@@ -107,7 +100,7 @@ func Write(ctx context.Context, to Files, img Image, o Options) (*Digests, error
 // A writing is a tarball on its way.
 type writing struct {
 	files             Files
-	img               Image
+	stack             []merge.Layer
 	o                 Options
 	tarball, contents *hashed
 	// What is begun, each to be ended before the next: nil until there is something.
@@ -119,7 +112,7 @@ type writing struct {
 // attempt writes all of it once, with the lowest layer in its own order or not.
 func (w *writing) attempt(ctx context.Context, straight bool) error {
 	defer w.abort()
-	stack := append([]merge.Layer(nil), w.img.Layers...)
+	stack := append([]merge.Layer(nil), w.stack...)
 	if n := len(stack); n > 0 && straight {
 		last := stack[n-1]
 		stack[n-1].Open = func() (io.ReadCloser, error) {
@@ -143,7 +136,7 @@ func (w *writing) attempt(ctx context.Context, straight bool) error {
 		}
 		w.sorter.insert(name)
 	}
-	if err := w.sorter.finish(!straight || len(w.img.Layers) == 0); err != nil {
+	if err := w.sorter.finish(!straight || len(w.stack) == 0); err != nil {
 		return err
 	}
 	w.lost = w.sorter.lost
@@ -175,7 +168,7 @@ func (w *writing) begin() error {
 	listing.ModTime = time.Unix(0, 0) // none
 	w.closers = []io.Closer{packed, listing}
 	out := newArchive(packed, bufio.NewWriterSize(listing, 1<<16))
-	w.sorter = newSorter(out, &spool{file: w.files.Spool}, w.img.Created)
+	w.sorter = newSorter(out, &spool{file: w.files.Spool})
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -39,7 +38,7 @@ type result struct {
 	path              string
 }
 
-func writeTo(t testing.TB, ctx context.Context, img Image, o Options) (result, error) { //nolint:revive // as testing has it
+func writeTo(t testing.TB, ctx context.Context, img []merge.Layer, o Options) (result, error) { //nolint:revive // as testing has it
 	t.Helper()
 	dir := t.TempDir()
 	open := func(name string) *os.File {
@@ -62,11 +61,8 @@ func writeTo(t testing.TB, ctx context.Context, img Image, o Options) (result, e
 	return r, nil
 }
 
-func mustWrite(t testing.TB, img Image, f Format) result {
+func mustWrite(t testing.TB, img []merge.Layer, f Format) result {
 	t.Helper()
-	if img.Created.IsZero() {
-		img.Created = testutil.Day
-	}
 	r, err := writeTo(t, t.Context(), img, Options{Format: f, Jobs: 2})
 	testutil.Must(t, err)
 	return r
@@ -133,7 +129,7 @@ func TestCases(t *testing.T) {
 	t.Parallel()
 	for _, c := range layertest.Cases {
 		t.Run(c.Name, func(t *testing.T) {
-			r := mustWrite(t, Image{Layers: layersOf(c.Tars(t)...)}, Tar)
+			r := mustWrite(t, layersOf(c.Tars(t)...), Tar)
 			want := slices.Sorted(slices.Values(c.Want))
 			if got := linesOf(t, r.tarball); !slices.Equal(got, want) {
 				t.Errorf("got:\n\t%s\nwant:\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
@@ -145,12 +141,12 @@ func TestCases(t *testing.T) {
 // TestNothing: the image without a layer has a root.
 func TestNothing(t *testing.T) {
 	t.Parallel()
-	for _, img := range []Image{{}, {Layers: layersOf(nil)}} {
+	for _, img := range [][]merge.Layer{nil, layersOf(nil)} {
 		r := mustWrite(t, img, Tar)
 		if got := linesOf(t, r.tarball); len(got) > 0 {
 			t.Errorf("%q", got)
 		}
-		if got := listed(t, r); got != "drwxr-xr-x  0/0               0 "+testutil.Day.UTC().Format("2006-01-02 15:04")+" ./\n" {
+		if got := listed(t, r); got != "drwxr-xr-x  0/0               0 1970-01-01 00:00 ./\n" {
 			t.Errorf("%q", got)
 		}
 	}
@@ -180,7 +176,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	upper := testutil.Tar(t, testutil.Dir("./"), testutil.Dir("etc/"), testutil.File("etc/new", "n"), testutil.Dir("new/"), testutil.File("new/x", "x"), testutil.Dir("usr/"),
 		testutil.Dir("usr/a/"), testutil.File("usr/a/.wh.none", ""), testutil.File("usr/a/e", "e"), testutil.File("usr/z", "Z"))
-	r := mustWrite(t, Image{Layers: layersOf(upper, walk(t))}, Tar)
+	r := mustWrite(t, layersOf(upper, walk(t)), Tar)
 	var names []string
 	for _, line := range strings.Split(strings.TrimSpace(listed(t, r)), "\n") {
 		names = append(names, line[strings.LastIndexByte(line, ' ')+1:])
@@ -195,7 +191,7 @@ func TestOrder(t *testing.T) {
 // TestSameBytes: neither the number of cores nor a second time changes a byte.
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
-	img := Image{Layers: layersOf(testutil.GoldenTar(t, true), walk(t)), Created: time.Unix(5, 0)}
+	img := layersOf(testutil.GoldenTar(t, true), walk(t))
 	for _, f := range []Format{XZ, Zstd, Gzip, Tar} {
 		var first result
 		for i, jobs := range []int{1, 2, 7} {
@@ -214,7 +210,7 @@ func TestSameBytes(t *testing.T) {
 // TestGolden: the bytes of a tarball and of what stands beside it.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	img := Image{Layers: layersOf(testutil.GoldenTar(t, true), walk(t))}
+	img := layersOf(testutil.GoldenTar(t, true), walk(t))
 	xz, zstd, plain := mustWrite(t, img, XZ), mustWrite(t, img, Zstd), mustWrite(t, img, Tar)
 	testutil.Golden(t, "stage4-xz", xz.digests.Tarball())
 	testutil.Golden(t, "stage4-zstd", zstd.digests.Tarball())
@@ -230,12 +226,12 @@ func TestDamaged(t *testing.T) {
 	t.Parallel()
 	stack := layersOf(walk(t))
 	stack[0].DiffID = digest.FromString("another")
-	if _, err := writeTo(t, t.Context(), Image{Layers: stack}, Options{Format: XZ}); err == nil {
+	if _, err := writeTo(t, t.Context(), stack, Options{Format: XZ}); err == nil {
 		t.Error("it is written")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := writeTo(t, ctx, Image{Layers: layersOf(walk(t))}, Options{Format: Zstd}); !errors.Is(err, context.Canceled) {
+	if _, err := writeTo(t, ctx, layersOf(walk(t)), Options{Format: Zstd}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

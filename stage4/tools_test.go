@@ -11,6 +11,7 @@ import (
 
 	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
+	"xtoo/layers/merge"
 )
 
 // TestListing: the listing is what GNU tar prints of the tarball, as catalyst has it printed.
@@ -20,7 +21,7 @@ func TestListing(t *testing.T) {
 	tool := testutil.Tool{Env: []string{"TZ=UTC", "LC_ALL=C.UTF-8"}}
 	odd := testutil.Tar(t, testutil.Dir("./"), testutil.File("./with space", "x"), testutil.File("./new\nline\t\\\x01é\xff", "x").WithMode(0o7000),
 		testutil.Symlink("./link", "to\\some thing"), testutil.File("./caps", "1").WithXattr("user.a", "b"), testutil.File("./ids", "12345").WithOwner(1<<21+1, 123456789))
-	for _, img := range []Image{{Layers: layersOf(testutil.GoldenTar(t, true), walk(t))}, {Layers: layersOf(odd)}} {
+	for _, img := range [][]merge.Layer{layersOf(testutil.GoldenTar(t, true), walk(t)), layersOf(odd)} {
 		r := mustWrite(t, img, Tar)
 		if got, want := listed(t, r), tool.Run(t, "tar", "--xattrs", "-tvf", r.path); got != want {
 			a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
@@ -37,7 +38,7 @@ func TestListing(t *testing.T) {
 func TestTools(t *testing.T) {
 	t.Parallel()
 	testutil.Need(t, "tar", "xz", "zstd", "gzip", "sha256sum", "sha512sum", "b2sum")
-	img := Image{Layers: layersOf(testutil.GoldenTar(t, true), walk(t))}
+	img := layersOf(testutil.GoldenTar(t, true), walk(t))
 	plain := mustWrite(t, img, Tar)
 	for f, unpack := range map[Format][]string{XZ: {"xz", "-dc"}, Zstd: {"zstd", "-dc"}, Gzip: {"gzip", "-dc"}} {
 		r := mustWrite(t, img, f)
@@ -84,7 +85,7 @@ func TestUnpacks(t *testing.T) {
 	testutil.Need(t, "tar", "bsdtar")
 	gnu := []string{"tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xp"}
 	bsd := []string{"bsdtar", "--numeric-owner", "-xp"}
-	golden := Image{Layers: layersOf(testutil.GoldenTar(t, true), walk(t))}
+	golden := layersOf(testutil.GoldenTar(t, true), walk(t))
 	r := mustWrite(t, golden, XZ)
 	want := unpackedBy(t, r.path, gnu...)
 	got := unpackedBy(t, r.path, bsd...)
@@ -102,7 +103,7 @@ func TestUnpacks(t *testing.T) {
 		testutil.Must(t, os.WriteFile(file, stream, 0o600))
 		testutil.Run(t, "tar", "-xpf", file, "-C", dir)
 	}
-	got = unpackedBy(t, mustWrite(t, Image{Layers: layersOf(upper, lower)}, Tar).path, gnu...)
+	got = unpackedBy(t, mustWrite(t, layersOf(upper, lower), Tar).path, gnu...)
 	testutil.SameTrees(t, "the stage4", got, testutil.View{Xattr: isKept}.Dump(t, dir))
 }
 
@@ -124,7 +125,7 @@ func TestAgainstUmoci(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			tars := c.Tars(t)
 			dir, bundle := t.TempDir(), filepath.Join(t.TempDir(), "bundle")
-			testutil.Run(t, "tar", "-xpf", mustWrite(t, Image{Layers: layersOf(tars...)}, XZ).path, "-C", dir)
+			testutil.Run(t, "tar", "-xpf", mustWrite(t, layersOf(tars...), XZ).path, "-C", dir)
 			testutil.Run(t, "umoci", "unpack", "--image", layertest.Layout(t, tars...)+":image", bundle)
 			testutil.SameTrees(t, "the stage4", view.Dump(t, dir), view.Dump(t, filepath.Join(bundle, "rootfs")))
 		})

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 
 	"github.com/opencontainers/go-digest"
 
@@ -75,7 +74,7 @@ func (s *Stage4) Write(ctx context.Context, images []engine.Image, done func(eng
 
 // madeOf is a digest of what a tarball is made from: its name is in the digests.
 func madeOf(t target, img *engine.Image) digest.Digest {
-	parts := []string{stage4Version, filepath.Base(t.path), strconv.FormatInt(img.Created.Unix(), 10)}
+	parts := []string{stage4Version, filepath.Base(t.path)}
 	for _, l := range img.Links {
 		parts = append(parts, l.DiffID.String())
 	}
@@ -96,7 +95,7 @@ func (s *Stage4) fill(ctx context.Context, p *product, to []*atomicfile.File, wa
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
 	files := stage4.Files{Name: filepath.Base(p.path), Tarball: tarball, Contents: contents, Spool: spool.File}
-	d, err := stage4.Write(ctx, files, stage4.Image{Layers: layersOf(s.Store, p.image), Created: p.image.Created}, o)
+	d, err := stage4.Write(ctx, files, layersOf(s.Store, p.image), o)
 	if err != nil {
 		return nil, err
 	}

@@ -26,9 +26,10 @@ const (
 	maxWorkers = 64
 	// patience is how long all workers may be at work before there is one more.
 	patience = 20 * time.Millisecond
-	// attentive is how long a worker waits, in milliseconds, without leaving its processor to the rest of the program: the
-	// scheduler needs longer to give it back than a call takes.
-	attentive = 4
+	// attentive is how long a worker waits at most, in milliseconds, without leaving its processor to the rest of the program: the
+	// scheduler needs longer to give it back than a call takes. It takes it away after some ten, by a signal; a shorter
+	// time would have the kernel set a clock at each call.
+	attentive = 100
 	// drowsy is for how many times patience nobody has called when the crew is not watched any more.
 	drowsy = 10
 	// sampled is every how many calls a worker looks whether there is one more beside that which it has received.

@@ -45,7 +45,7 @@ func (r *request) execute(dirfd, arg, flags int) answer {
 		next, errno := c.execute(p)
 		return next, 0, errno
 	})
-	if a.errno != 0 {
+	if a.errno != 0 || a.sent {
 		return a
 	}
 	return proceed()

@@ -2,6 +2,7 @@ package oneid
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,9 @@ const (
 	// scheduler needs longer to give it back than a call takes. It takes it away after some ten, by a signal; a shorter
 	// time would have the kernel set a clock at each call.
 	attentive = 100
+	// garbage is how much more memory than it uses this program may have before it collects: 32 MB, as it uses next to nothing. Each call
+	// leaves some, and calls wait while it is collected.
+	garbage = 800
 	// drowsy is for how many times patience nobody has called when the crew is not watched any more.
 	drowsy = 10
 	// sampled is every how many calls a worker looks whether there is one more beside that which it has received.
@@ -44,6 +48,7 @@ func (c *crew) begin(start func() error) error {
 	c.start, c.wake, c.over = start, make(chan struct{}, 1), make(chan struct{})
 	// A worker that waits attentively holds one of the scheduler's processors.
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	debug.SetGCPercent(garbage)
 	go c.watch()
 	return c.more()
 }

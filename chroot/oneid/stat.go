@@ -113,7 +113,7 @@ func (f *file) seen() (unix.Stat_t, bool) {
 	if err != nil {
 		return st, false
 	}
-	if o.Open() && f.madeHere() { // nothing is recorded of it
+	if o.Open() && !f.r.w.o.Mode.steady() && f.madeHere() { // nothing is recorded of it
 		o.Inherit(f.passedOn())
 	}
 	kind, major, minor, device, err := inode.DeviceOf(h, &st)

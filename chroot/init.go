@@ -67,6 +67,11 @@ func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error 
 	if err := dropForged(); err != nil {
 		return err
 	}
+	if a.User != "" {
+		if err := a.asImage(); err != nil {
+			return err
+		}
+	}
 	out := s.File(0)
 	running, giveUp := context.WithCancel(ctx)
 	defer giveUp()

@@ -61,6 +61,10 @@ type Node struct {
 	// then executes with ids that are nobody's, where the file systems and the kernel can map them.
 	Dirs []string
 
+	// User, if not empty, is who the process is, as images say it ("www", "www:games", "1000:100"), in place of the Spec's: names are
+	// looked up in the root's /etc/passwd and /etc/group. It then has the user's HOME where Env has none, and a missing Cwd is made.
+	User string
+
 	// Files come into /run, by their path below it ("xtoo/script", "xtoo/secrets/password").
 	Files map[string]RunFile
 
@@ -143,6 +147,7 @@ type nodeArgs struct {
 	Lowers      []string
 	Upper       string
 	Work        string
+	User        string
 	Files       map[string]RunFile
 	Tmpfs       Tmpfs
 	Network     Network
@@ -227,7 +232,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 	if err := checkRunFiles(n.Files); err != nil {
 		return nil, err
 	}
-	if err := h.checkUser(n.Spec.Process); err != nil {
+	if err := checkUser(h.Host, n.Spec.Process); err != nil {
 		return nil, err
 	}
 	if n, err = absolute(n); err != nil {
@@ -250,7 +255,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Steady: n.Steady && !n.Lists, Lists: n.Lists,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, User: n.User, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Steady: n.Steady && !n.Lists, Lists: n.Lists,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }
@@ -299,7 +304,7 @@ func with32Bit(s *specs.Spec) *specs.Spec {
 }
 
 // checkUser sees that the ids of the process are mapped. With one id it has others in records only: see answers.become.
-func (h *Host) checkUser(p *specs.Process) error {
+func checkUser(h *host.Host, p *specs.Process) error {
 	u := p.User
 	if h.Tier == host.TierSingle && p.Capabilities == nil {
 		return nil

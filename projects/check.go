@@ -50,9 +50,13 @@ func (l *loader) link(p *Project) {
 		}
 	}
 	for i, c := range p.values {
+		if up := p.visible[c.name]; up != nil && isSet(up.secret) && c.secret != nil && !*c.secret {
+			l.probs.Hintf(c.pos, "choose another name for a value that may be seen", "value %q is secret in a project above, and stays so", c.name)
+		}
 		full := c.over(p.visible[c.name])
 		p.values[i] = full
 		p.visible[c.name] = full
+		l.checkBounds(full)
 		if !isSet(full.secret) {
 			continue
 		}
@@ -70,7 +74,7 @@ func (l *loader) link(p *Project) {
 // files.
 func (l *loader) hide(p *Project, c *declaration) {
 	for _, def := range c.defaults() {
-		if def.text == nil || def.text.src == "" {
+		if def.text == nil || def.text.src == "" || def.pos.File != p.config { // a type is no part of what is shown
 			continue
 		}
 		if !def.dynamic() {
@@ -226,24 +230,40 @@ func (l *loader) checkUses(p *Project) {
 	entries(p.env)
 	entries(p.image.env)
 	entries(p.image.labels)
-	for _, list := range [][]*tmplText{p.image.entrypoint, p.image.cmd, {p.sif}} {
+	for _, list := range [][]*tmplText{p.image.entrypoint, p.image.cmd, {p.sif, p.stage4}} {
 		for _, t := range list {
 			use(t, false)
+		}
+	}
+	refs := func(list []nameRef) {
+		for _, ref := range list {
+			if p.visible[ref.name] == nil {
+				l.probs.Hintf(ref.pos, "declare it under \"values\", here or in a project above",
+					"there is no value %q%s", ref.name, nearest.DidYouMean(ref.name, names))
+			}
 		}
 	}
 	var scripts func(list []*Script)
 	scripts = func(list []*Script) {
 		for _, s := range list {
 			use(s.run, false)
-			entries(s.env)
-			for _, ref := range s.values {
-				if p.visible[ref.name] == nil {
-					l.probs.Hintf(ref.pos, "declare it under \"values\", here or in a project above",
-						"there is no value %q%s", ref.name, nearest.DidYouMean(ref.name, names))
-				}
+			s.step.eachText(func(t *tmplText) { use(t, false) })
+			l.checkSecrets(p, s.step)
+			if s.when != nil {
+				refs([]nameRef{*s.when})
 			}
+			entries(s.env)
+			refs(s.values)
 			scripts(s.children)
 		}
 	}
 	scripts(p.Scripts)
+	scripts(scriptsOf(p.checks))
+	for _, c := range p.checks {
+		if c.args != nil {
+			for _, t := range c.args.texts() {
+				use(t, false)
+			}
+		}
+	}
 }

@@ -19,11 +19,13 @@ type declaration struct {
 	def     *rawValue // nil: no default
 	byArch  []archDefault
 	prompt  string
+	help    string
 	typ     valueType // "" where the configuration does not say
 	choices []string
 	many    *bool
 	secret  *bool
 	confirm *bool
+	bounds  bounds
 }
 
 // rawValue is a value before its type is known: the default of a configuration, or what was given.
@@ -77,7 +79,8 @@ func (d *decoder) declaration(e schema.Entry) *declaration {
 		c.def = rawOf(def, d.parse)
 	}
 	c.byArch = d.archDefaults(v.Get("arch"))
-	c.prompt = v.Get("prompt").String()
+	c.prompt, c.help = v.Get("prompt").String(), strings.TrimRight(v.Get("help").String(), "\n")
+	c.bounds = d.bounds(v)
 	c.typ = valueType(v.Get("type").String())
 	if choices := v.Get("choices"); choices != nil {
 		c.choices = []string{}
@@ -135,6 +138,9 @@ func (c *declaration) over(up *declaration) *declaration {
 	if out.prompt == "" {
 		out.prompt = up.prompt
 	}
+	if out.help == "" {
+		out.help = up.help
+	}
 	if out.typ == "" && out.many == nil && out.def == nil { // what it has for single architectures goes with the rest
 		out.typ = up.valueType()
 	} else if out.typ == "" && out.many == nil {
@@ -152,6 +158,7 @@ func (c *declaration) over(up *declaration) *declaration {
 	if out.confirm == nil {
 		out.confirm = up.confirm
 	}
+	out.bounds.over(up.bounds, out.valueType() == up.valueType())
 	return &out
 }
 
@@ -204,6 +211,11 @@ type knownValue struct {
 // isSecret reports whether the value must not be shown.
 func (v knownValue) isSecret() bool { return v.secret != nil }
 
+// isEmpty reports whether the value says nothing: no text, no item, false.
+func (v knownValue) isEmpty() bool {
+	return v.secret == nil && (v.String() == "" || v.typ == typeBool && v.text == "false")
+}
+
 // String is the value as scripts see it: the items of a list separated by spaces, true or false. Secrets
 // are hidden.
 func (v knownValue) String() string {
@@ -255,7 +267,7 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 		if !findable(text) {
 			return v, fmt.Errorf("a secret of less than %d bytes cannot be kept out of what scripts print: use a longer one", MinSecret)
 		}
-		return v, nil
+		return v, c.bounds.check(typeString, text, nil, true)
 	case v.typ == typeList:
 		if items == nil {
 			v.list = strings.Fields(text)
@@ -270,9 +282,9 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 		return v, fmt.Errorf("it must be one %s, found a list", v.typ)
 	case v.typ == typeBool:
 		switch strings.ToLower(text) {
-		case "true", "yes":
+		case "true", "yes", "y":
 			v.text = "true"
-		case "false", "no":
+		case "false", "no", "n":
 			v.text = "false"
 		default:
 			return v, fmt.Errorf("it must be true or false, found %q", schema.Shorten(text))
@@ -291,10 +303,14 @@ func (c *declaration) value(text string, items []string) (knownValue, error) {
 	if len(shown) > maxValue {
 		return v, fmt.Errorf("it has %d bytes: more than the %d that fit in an environment", len(shown), maxValue)
 	}
+	words := []string{v.text}
 	if v.typ == typeList {
-		return v, c.choose(v.list)
+		words = v.list
 	}
-	return v, c.choose([]string{v.text})
+	if err := c.choose(words); err != nil {
+		return v, err
+	}
+	return v, c.bounds.check(v.typ, v.text, v.list, false)
 }
 
 // choose checks against the choices.

@@ -16,6 +16,9 @@ import (
 type decoder struct {
 	*loader
 	project *Project
+	from    *origin // where scripts and files are that it names: in the directory dir
+	dir     string
+	inType  bool // it is a type, which may be anywhere on the machine
 }
 
 func (d *decoder) decode(data []byte) {
@@ -30,23 +33,35 @@ func (d *decoder) decode(data []byte) {
 	_, from := v.Has("from")
 	p.hasBase = stage3 || from
 	p.Pos = v.Pos
-	p.typ = v.Get("type").String()
+	if typ := v.Get("type"); typ != nil {
+		p.typ, p.typePos = typ.Text, typ.Pos
+	}
 	p.Bases = d.bases(v)
 	p.Exclude = d.excludes(v)
+	d.body(v)
+}
+
+// body reads what types have, too.
+func (d *decoder) body(v *schema.Value) {
+	p := d.project
 	p.values = d.values(v.Get("values"))
 	p.env = d.env(v.Get("env"))
 	p.volumes = d.volumes(v.Get("volumes"))
 	p.exec = d.execution(v)
 	p.Scripts = d.scripts(v.Get("scripts"), "")
+	p.checks = d.checks(v.Get("checks"))
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
 		p.sif = d.parse(sif)
+	}
+	if stage4 := v.Get("outputs").Get("stage4"); stage4 != nil {
+		p.stage4 = d.parse(stage4)
 	}
 }
 
 // hostPath makes a path of the configuration absolute.
 func (d *decoder) hostPath(p string, pos schema.Position) string {
-	return d.origin.hostPath(d.project.Tag, p, pos, d.probs)
+	return d.from.hostPath(d.dir, p, pos, d.probs)
 }
 
 func (d *decoder) excludes(v *schema.Value) []string {
@@ -110,6 +125,9 @@ func (d *decoder) volumes(v *schema.Value) []Volume {
 		if ro := item.Get("readonly"); ro != nil {
 			vol.ReadOnly = ro.Yes
 		}
+		if track := item.Get("track"); track != nil && track.Yes {
+			vol.track = &tracker{}
+		}
 		if why := targetProblem(target.Text); why != "" {
 			d.probs.Addf(target.Pos, "a volume cannot be at %q: %s", target.Text, why)
 			continue
@@ -152,7 +170,14 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 	var out []*Script
 	seen := map[string]schema.Position{}
 	for _, item := range v.Items {
+		if own := item.Get("own"); own != nil {
+			out = append(out, &Script{own: true, pos: item.Pos})
+			continue
+		}
 		s := d.node(item, parent)
+		if when := item.Get("when"); when != nil {
+			s.when = &nameRef{when.Text, when.Pos}
+		}
 		if s.name != "" {
 			if first, dup := seen[s.name]; dup {
 				d.probs.Addf(item.Get("name").Pos, "there is a script %q beside this one already, in line %d", s.name, first.Line)
@@ -180,6 +205,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	if file := v.Get("script"); file != nil {
 		d.scriptFile(s, file)
 	}
+	d.step(s, v)
 	if names := v.Get("values"); names != nil {
 		s.narrow = true
 		for _, n := range names.Items {
@@ -189,13 +215,13 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s.files = d.files(v.Get("files"))
 	s.env = d.env(v.Get("env"))
 	s.volumes = d.volumes(v.Get("volumes"))
-	s.exec = d.execution(v)
+	s.exec.add(d.execution(v))
 	s.children = d.scripts(v.Get("scripts"), s.path)
 	return s
 }
 
 func (d *decoder) scriptFile(s *Script, v *schema.Value) {
-	from, name, ok := d.script(d.project.Tag, v.Text, v.Pos, d.probs)
+	from, name, ok := d.from.script(d.dir, v.Text, v.Pos, d.probs)
 	if !ok {
 		return
 	}
@@ -211,7 +237,7 @@ func (d *decoder) scriptFile(s *Script, v *schema.Value) {
 		d.probs.Add(schema.Problem{Pos: v.Pos, Msg: fmt.Sprintf("cannot read the script %q: %s", v.Text, reason(err)), Err: err})
 		return
 	}
-	if d.outside(from, name, link) {
+	if !d.inType && d.outside(from, name, link) {
 		d.warn.Addf(v.Pos, "the script %q is outside of the work directory", v.Text)
 	}
 	s.body = body

@@ -56,8 +56,17 @@ func TestWrongConfigurations(t *testing.T) {
 		want         []string
 	}{
 		{"unknown key", root + "scrips: []\n", []string{`:2:1: unknown key "scrips": did you mean "scripts"?`}},
+		{"checks", root + "values: {pw: {secret: true}}\nchecks:\n  - {name: a, run: x, scripts: []}\n  - {name: a, run: y, script: s.sh}\n  - {name: b}\n" +
+			"  - {name: c, run: '{{ .values.nope }}', values: [no], volumes: []}\n  - {name: d, script: none.sh}\n  - {name: /, run: '{{ .values.pw }}'}\n", []string{
+			`:4:23: unknown key "scripts"`, `:5:12: there is a script "a" beside this one already, in line 4`, `:5:23: item 2 of "checks" has both "run" and "script"`,
+			`:6:5: item 3 of "checks" needs "run", "script" or "check"`, `:7:20: template: there is no value "nope"`, `:7:51: there is no value "no"`, `:7:56: unknown key "volumes"`,
+			`:8:23: there is no script "none.sh"`, `:9:12: "name"`, `:9:20: template: value "pw" is secret`}},
+		{"checks of the library", root + "values: {pw: {secret: true}}\nchecks:\n  - {name: a, check: {servise: sshd}}\n  - {name: b, check: {user: a, group: b}}\n  - {name: c, check: {}}\n" +
+			"  - {name: d, check: {user: '{{ .values.pw }}'}}\n  - {name: e, check: {user: []}}\n  - {name: f, check: user, run: x}\n", []string{
+			`:4:23: there is no check "servise": did you mean "service"?`, `:5:22: "check" is one check, as {service: sshd} | write an item`, `:6:22: "check" is one check`,
+			`:7:29: template: value "pw" is secret`, `:8:29: "user" is an empty list`, `:9:15: item 6 of "checks" has both "run" and "check"`, `:9:22: "check" must be a mapping of one check`}},
 		{"unknown key in a node", root + "scripts:\n  - {name: a, rum: x}\n", []string{
-			`:3:5: item 1 of "scripts" needs "run" or "script"`, `:3:15: unknown key "rum": did you mean "run"?`}},
+			`:3:5: item 1 of "scripts" needs "run", "script" or "step"`, `:3:15: unknown key "rum": did you mean "run"?`}},
 		{"nothing near", root + "zzzzzzz: 1\n", []string{`:2:1: unknown key "zzzzzzz" | known here: type, stage3, from,`}},
 		{"wrong type", root + "scripts: yes please\n", []string{`:2:10: "scripts" must be a list of scripts, found the text "yes please"`}},
 		{"list for text", root + "type: [a]\n", []string{`:2:7: "type" must be a type's name`}},
@@ -73,7 +82,7 @@ func TestWrongConfigurations(t *testing.T) {
 			`:3:1: unknown key "foo"`,
 			`:4:11: item 1 of "scripts" has no "name"`}},
 		{"enum near", root + "network: hots\n", []string{`:2:10: "network" must be "host" or "none", found "hots": did you mean "host"?`}},
-		{"duplicate key", root + "type: a\ntype: b\n", []string{`:3:1: key "type" stands twice: first in line 2`}},
+		{"duplicate key", root + "network: host\nnetwork: none\n", []string{`:3:1: key "network" stands twice: first in line 2`}},
 		{"two documents", root + "---\nfrom: scratch\n", []string{`...a second YAML document`, `...`}[:1]},
 		{"tag", root + "type: !!str a\n", []string{`:2:7: "type" has a YAML tag`}},
 		{"merge key", root + "image: &a {user: x}\noutputs: {<<: *a}\n", []string{`:3:11: merge keys`}},
@@ -105,8 +114,17 @@ func TestWrongConfigurations(t *testing.T) {
 			`:2:11: item 1 of "exclude": "usr" is not an absolute path`, `:2:16: "/a/../b" is not a pattern of paths in the root: ".." between`, `:2:25: "/a[" is not a pattern`, `:2:32: "/" is not a pattern of paths in the root: it would match`}},
 		{"exclude without stage3", root + "exclude: [/a]\n", []string{`:2:1: "exclude" needs "stage3"`}},
 
-		{"step", root + "scripts: [{name: a, step: packages, with: {atoms: x}}]\n", []string{
-			`:2:21: key "step" is not part of this version of xtoo | steps come with a later version`, `:2:37: key "with" is not part`}},
+		{"step", root + "scripts: [{name: a, step: hostnam, with: {name: x}}, {name: b, run: c, with: {}}, {name: d, step: x, run: y}]\n", []string{
+			`:2:27: there is no step "hostnam": did you mean "hostname"?`,
+			`:2:72: "with" has the parameters of a step, and there is no "step" | scripts of one's own have`,
+			`:2:93: item 3 of "scripts" has both "run" and "step"`, `:2:99: there is no step "x"`}},
+		{"parameters", root + "scripts: [{name: a, step: hostname, with: {nam: x, hosts: [y]}}, {name: b, step: hostname}, {name: c, step: hostname, with: }]\n", []string{
+			`:2:43: "with" of step "hostname" has no "name"`, `:2:44: step "hostname" has no parameter "nam": did you mean "name"?`,
+			`:2:59: "hosts" must be true or false, found a list`,
+			`:2:82: step "hostname" needs its parameter "name" | write it under "with"`, `:2:125: "with" is empty`}},
+		{"arguments", root + "scripts: [{name: a, step: hostname, with: {name: 'a b', hosts: 3}}, {name: b, step: hostname, with: {name: '{{ .values.x }}'}}]\n", []string{
+			`:2:50: parameter "name" of step "hostname": "a b" does not match ^`, `:2:64: parameter "hosts" of step "hostname": it must be true or false, found "3"`,
+			`:2:108: template: there is no value "x"`}},
 		{"run and script", root + "scripts: [{name: a, run: x, script: s.sh}]\n", []string{`:2:29: item 1 of "scripts" has both "run" and "script": exactly one of them`}},
 		{"missing script", root + "scripts: [{name: a, script: scripts/no.sh}]\n", []string{`:2:29: there is no script "scripts/no.sh" | looked for /`}},
 		{"script is a directory", root + "scripts: [{name: a, script: .}]\n", []string{`:2:29: cannot read the script ".": it is a directory`}},
@@ -159,7 +177,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"template of an unknown value", root + "values: {host: x}\nscripts: [{name: a, run: 'echo {{ .values.hots }}'}]\n", []string{`:3:26: template: there is no value "hots": did you mean "host"?`}},
 		{"template of a secret", root + "values: {pw: {secret: true}}\nscripts: [{name: a, run: 'echo {{ .values.pw }}'}]\nimage: {env: {P: '{{ .values.pw }}'}}\n", []string{
 			`:3:26: template: value "pw" is secret, and what templates make ends up in images and logs | scripts read it from the file $XTOO_SECRETS/pw`, `:4:18: template: value "pw" is secret`}},
-		{"template syntax", root + "type: a\nscripts:\n- name: a\n  run: |\n    one\n    {{ .values.x\n", []string{`:7:1: template: unclosed action`}},
+		{"template syntax", root + "network: none\nscripts:\n- name: a\n  run: |\n    one\n    {{ .values.x\n", []string{`:7:1: template: unclosed action`}},
 		{"template function", root + "scripts: [{name: a, run: '{{ uper .arch }}'}]\n", []string{`:2:26: template: function "uper" not defined | did you mean "upper"?`}},
 		{"template root", root + "scripts: [{name: a, run: '{{ . }} {{ $ }} {{ .values }} {{ .project.nam }} {{ .valeus.x }}'}]\n", []string{
 			`...name what is meant`, `....values needs the name`, `...there is no .project.nam: did you mean "name"?`, `...there is no .valeus: did you mean "values"?`}},

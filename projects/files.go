@@ -140,34 +140,48 @@ func (d *decoder) files(v *schema.Value) []fileSet {
 	}
 	var out []fileSet
 	for _, item := range v.Items {
-		clean := path.Clean(item.Text)
-		switch {
-		case path.IsAbs(item.Text) || strings.HasPrefix(item.Text, "~"):
-			d.probs.Hintf(item.Pos, "use a volume for what is elsewhere on the machine, or a symbolic link beside the configuration",
-				"%q: files are named relative to the configuration's directory", item.Text)
-			continue
-		case hasDotDot(item.Text):
-			d.probs.Hintf(item.Pos, "put a symbolic link to it beside the configuration, and name that",
-				"%q leads out of the configuration's directory", item.Text)
-			continue
-		case clean == ".":
-			d.probs.Hintf(item.Pos, "name the files and directories that the script needs",
-				"%q is the project's whole directory: every change in it, and in the projects below, would run the script again", item.Text)
+		s, ok := d.from.fileSet(d.dir, item.Text, item.Pos, d.probs)
+		if !ok {
 			continue
 		}
 		for _, o := range out {
-			if clean == o.path || strings.HasPrefix(clean, o.path+"/") || strings.HasPrefix(o.path, clean+"/") {
+			if s.within(o) || o.within(s) {
 				d.probs.Addf(item.Pos, "%q and %q are the same files, or one holds the other: name the larger one alone", item.Text, o.path)
 			}
-		}
-		s := fileSet{path: clean, pos: item.Pos, from: d.origin, name: path.Join(d.project.Tag, clean)}
-		switch _, err := fs.Stat(d.fsys, s.name); {
-		case errors.Is(err, fs.ErrNotExist):
-			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("there is no file or directory %q", item.Text), Hint: "looked for " + d.place(s.name), Err: err})
-		case err != nil:
-			d.probs.Add(schema.Problem{Pos: item.Pos, Msg: fmt.Sprintf("cannot read %q: %s", item.Text, reason(err)), Err: err})
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// fileSet finds what a configuration in dir of the tree names. ok is false if it cannot be named; what is wrong is reported.
+func (o *origin) fileSet(dir, text string, pos schema.Position, probs *schema.Problems) (s fileSet, ok bool) {
+	clean := path.Clean(text)
+	switch {
+	case path.IsAbs(text) || strings.HasPrefix(text, "~"):
+		probs.Hintf(pos, "use a volume for what is elsewhere on the machine, or a symbolic link beside the configuration",
+			"%q: files are named relative to the configuration's directory", text)
+		return s, false
+	case hasDotDot(text):
+		probs.Hintf(pos, "put a symbolic link to it beside the configuration, and name that",
+			"%q leads out of the configuration's directory", text)
+		return s, false
+	case clean == ".":
+		probs.Hintf(pos, "name the files and directories that the script needs",
+			"%q is the project's whole directory: every change in it, and in the projects below, would run the script again", text)
+		return s, false
+	}
+	s = fileSet{path: clean, pos: pos, from: o, name: path.Join(dir, clean)}
+	switch _, err := fs.Stat(o.fsys, s.name); {
+	case errors.Is(err, fs.ErrNotExist):
+		probs.Add(schema.Problem{Pos: pos, Msg: fmt.Sprintf("there is no file or directory %q", text), Hint: "looked for " + o.place(s.name), Err: err})
+	case err != nil:
+		probs.Add(schema.Problem{Pos: pos, Msg: fmt.Sprintf("cannot read %q: %s", text, reason(err)), Err: err})
+	}
+	return s, true
+}
+
+// within reports whether all of the set is in another one.
+func (s fileSet) within(o fileSet) bool {
+	return s.path == o.path || strings.HasPrefix(s.path, o.path+"/")
 }

@@ -18,9 +18,21 @@ type Given struct {
 	// every project that declares the value; TAG:NAME one project and, by inheritance, those below it, and
 	// goes before NAME. The items of a list are separated by commas.
 	Set []string
+	// Secrets holds "NAME=file:PATH" and "NAME=env:VARIABLE" with the left sides that Set has: where a secret is
+	// found. A line end at the end of a file is no part of it. It counts as Set does, and only for values that are secret.
+	Secrets []string
+	// Env is the environment, "NAME=value": what templates read of it, and, where it holds XTOO_VALUE_<NAME>, values as
+	// Set gives them, which count after Files.
+	Env []string
+	// AnswerFiles are paths of files as [Tree.Record] writes them, or as Files has them; a tag there may have a platform
+	// behind it, as [Label] writes it. They count after Env, the last file first.
+	AnswerFiles []string
 	// Answers are for values that were missing: they count where nothing else gives the value, so
 	// that what somebody is asked for one platform leaves the defaults of the others alone.
 	Answers []ask.Answer
+	// Ask has values with a prompt asked for even where there is a default: they are missing until there is an
+	// answer, which may be that the default will do.
+	Ask bool
 	// Files are paths of YAML files: a mapping of names to values, and under the key `projects` a mapping
 	// of tags to such mappings, which goes before it. Of several files the last counts; Set goes before
 	// all.
@@ -39,10 +51,12 @@ type Given struct {
 
 // givenValue is one value somebody gave.
 type givenValue struct {
-	pos  schema.Position // zero for --set
-	text string
-	list []string // not nil: a list
-	cli  bool     // text is a list's items with commas between
+	pos       schema.Position // zero for --set
+	text      string
+	list      []string // not nil: a list
+	cli       bool     // text is a list's items with commas between
+	secret    bool     // it must not become a value that is none
+	byDefault bool     // nothing: the default will do
 }
 
 // source is one place values come from.
@@ -57,9 +71,16 @@ func newSource() source {
 
 // sources reads all that was given, in the order in which it counts.
 func (t *Tree) sources(g Given, probs *schema.Problems) []source {
-	out := []source{t.setSource(g.Set, probs)}
-	for i := len(g.Files) - 1; i >= 0; i-- {
-		out = append(out, t.fileSource(g.Files[i], probs))
+	env := environ(g.Env)
+	set := t.setSource(g.Set, probs)
+	t.secretSource(set, g.Secrets, env, probs)
+	out := []source{set}
+	for _, file := range slices.Backward(g.Files) {
+		out = append(out, t.fileSource(file, probs))
+	}
+	out = append(out, t.envSource(env))
+	for _, file := range slices.Backward(g.AnswerFiles) {
+		out = append(out, t.fileSource(file, probs))
 	}
 	return out
 }
@@ -84,18 +105,25 @@ func (t *Tree) setSource(set []string, probs *schema.Problems) source {
 			probs.Hintf(schema.Position{}, "as in --set hostname=box", "--set needs NAME=VALUE")
 			continue
 		}
-		v := givenValue{text: value, cli: true}
-		if tag, name, specific := strings.Cut(left, ":"); specific {
-			if t.knows(schema.Position{}, "--set "+left, strings.TrimRight(tag, "/"), name, probs) {
-				s.put(strings.TrimRight(tag, "/"), name, v)
-			}
-			continue
-		}
-		if t.knows(schema.Position{}, "--set "+left, "", left, probs) {
-			s.general[left] = v
-		}
+		t.putLeft(s, "--set ", left, givenValue{text: value, cli: true}, probs)
 	}
 	return s
+}
+
+// putLeft adds a value that an option gives for NAME or TAG:NAME, if there is such a value.
+func (t *Tree) putLeft(s source, option, left string, v givenValue, probs *schema.Problems) {
+	tag, name, specific := strings.Cut(left, ":")
+	if !specific {
+		tag, name = "", left
+	}
+	tag = strings.TrimRight(tag, "/")
+	switch {
+	case !t.knows(schema.Position{}, option+left, tag, name, probs):
+	case specific:
+		s.put(tag, name, v)
+	default:
+		s.general[name] = v
+	}
 }
 
 // SecretsIn lists the left sides, NAME or TAG:NAME, of those that give a secret of any project, of what is as
@@ -122,9 +150,23 @@ func (t *Tree) SecretsIn(set []string) []string {
 func answerSource(answers []ask.Answer) source {
 	s := newSource()
 	for _, a := range answers {
-		s.put(a.Project, a.Name, givenValue{text: a.Text, cli: true})
+		for _, label := range answerLabels(a) {
+			s.put(label, a.Name, givenValue{text: a.Text, cli: true, byDefault: a.Default})
+		}
 	}
 	return s
+}
+
+// answerLabels are what an answer is for.
+func answerLabels(a ask.Answer) []string {
+	if len(a.Platforms) == 0 {
+		return []string{a.Project}
+	}
+	var out []string
+	for _, platform := range a.Platforms {
+		out = append(out, Label(a.Project, platform))
+	}
+	return out
 }
 
 func (s source) put(tag, name string, v givenValue) {
@@ -203,15 +245,21 @@ func (t *Tree) fileSource(path string, probs *schema.Problems) source {
 			continue
 		}
 		for _, project := range e.Val.Keys {
-			tag := strings.TrimRight(project.Key, "/")
+			tag, platform := splitLabel(project.Key)
 			for _, v := range project.Val.Keys {
 				if t.knows(v.Pos, "values", tag, v.Key, probs) {
-					s.put(tag, v.Key, givenOf(v.Val))
+					s.put(Label(tag, platform), v.Key, givenOf(v.Val))
 				}
 			}
 		}
 	}
 	return s
+}
+
+// splitLabel takes apart what [Label] puts together; a slash at the end of the tag does not matter.
+func splitLabel(label string) (tag, platform string) {
+	tag, platform, _ = strings.Cut(label, "[")
+	return strings.TrimRight(tag, "/"), strings.TrimSuffix(platform, "]")
 }
 
 // sectionsKey is the key of the values of single projects in a file of values.
@@ -233,9 +281,12 @@ func givenOf(v *schema.Value) givenValue {
 }
 
 // find looks for what was given for a value of a project. declares: the project itself declares it.
-func find(sources []source, tag, name string, declares bool) (givenValue, bool) {
+func find(sources []source, q *PlannedProject, name string, declares bool) (givenValue, bool) {
 	for _, s := range sources {
-		if v, ok := s.specific[tag][name]; ok {
+		if v, ok := s.specific[q.Label()][name]; ok {
+			return v, true
+		}
+		if v, ok := s.specific[q.Project.Tag][name]; ok {
 			return v, true
 		}
 		if v, ok := s.general[name]; ok && declares {

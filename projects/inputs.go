@@ -100,6 +100,16 @@ func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
 		}
 	}
 	in.Components = append(in.Components, Component{Name: "script", Digest: in.Script.Digest})
+	for _, v := range n.Volumes {
+		if v.track == nil {
+			continue
+		}
+		c, err := v.tracked(ctx)
+		if err != nil {
+			return nil, err
+		}
+		in.Components = append(in.Components, c)
+	}
 	for _, f := range n.files {
 		entries, err := f.entries(ctx, keep)
 		switch {

@@ -21,11 +21,13 @@ scripts:
 `
 
 var inputsFiles = map[string]string{
-	"w/p/" + configName: inputsConfig,
-	"w/p/s.sh":          "#!/bin/bash\necho\n",
-	"w/p/d/x":           "x",
-	"w/p/d/sub/y":       "y",
-	"w/p/f":             "f",
+	"w/types/demo.yaml":  "description: a word",
+	"w/types/other.yaml": "description: another",
+	"w/p/" + configName:  inputsConfig,
+	"w/p/s.sh":           "#!/bin/bash\necho\n",
+	"w/p/d/x":            "x",
+	"w/p/d/sub/y":        "y",
+	"w/p/f":              "f",
 }
 
 // inputsOf gives, for each node, its components as "NAME" -> digest.

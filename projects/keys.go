@@ -14,6 +14,9 @@ func anyText(what string) *schema.Shape {
 	return &schema.Shape{What: what, Text: &schema.Text{}}
 }
 func boolean() *schema.Shape { return &schema.Shape{Boolean: true} }
+func wholeNumber() *schema.Shape {
+	return &schema.Shape{What: "a whole number", Literal: true, Text: &schema.Text{Pattern: numberPattern(), Want: "a whole number"}}
+}
 func enum(words ...string) *schema.Shape {
 	return &schema.Shape{Text: &schema.Text{Enum: words}}
 }
@@ -89,6 +92,7 @@ func volumesShape() *schema.Shape {
 		{Key: "target", Required: true, Shape: absPath("an absolute path"), Example: "/var/cache/portage/distfiles",
 			Doc: "Where the scripts find it: an absolute path, not in `/proc`, `/sys`, `/dev` or `/run/xtoo`."},
 		{Key: "readonly", Shape: boolean(), Default: false, Doc: "Scripts cannot write to it."},
+		{Key: "track", Shape: boolean(), Default: false, Doc: "What is in the source counts: when names, contents, executable bits or targets of links change there, the scripts that see the volume run again. All of it is read at each build, up to a million files and 64 GiB; so it is for directories that change seldom and that scripts do not write to (`readonly: true`)."},
 	}}}, "a list of volumes")
 }
 
@@ -114,10 +118,15 @@ func valueShape() *schema.Shape {
 			DefText: "`list` with `many`, else that of the default, else `string`"},
 		{Key: "choices", Shape: &schema.Shape{What: "a list of what may be chosen", List: &schema.List{NonEmpty: true, Item: literal("text, a number, or true or false")}},
 			Example: "[vim, tmux]", Doc: "The only values allowed."},
+		{Key: "pattern", Shape: anyText("a regular expression"), Example: "'[a-z][a-z0-9-]*'", DefText: "any text",
+			Doc: "A regular expression ([RE2](https://github.com/google/re2/wiki/Syntax)) that the whole text must match; of a list, each item."},
+		{Key: "min", Shape: wholeNumber(), Example: "1", DefText: "none", Doc: "The least that is allowed: of an `int` the number, of a `string` its length in characters, of a list the number of items."},
+		{Key: "max", Shape: wholeNumber(), Example: "64", DefText: "none", Doc: "The most that is allowed, in the same measure."},
+		{Key: "help", Shape: anyText("text"), Example: "Shown at the login.", Doc: "A line or more about the value, shown with the question.", DefText: "none"},
 		{Key: "many", Shape: boolean(), Default: false, Doc: "The value is a list: any number of the choices."},
 		{Key: "secret", Shape: boolean(), Default: false,
-			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it. What a script prints is searched for it, as it is, as `sh -x` quotes it and in base64; so it has at least 4 bytes. It is given by `--values FILE` or an answer, not by `--set`, which everybody on the machine can read."},
-		{Key: "confirm", Shape: boolean(), Default: false, Doc: "Ask twice."},
+			Doc: "Scripts read it from the file `$XTOO_SECRETS/NAME`. It is in no environment, image, log or message, and no template can use it. What a script prints is searched for it, as it is, as `sh -x` quotes it and in base64; so it has at least 4 bytes. It is given by `--secret NAME=file:PATH` or `NAME=env:VAR`, `--values FILE` or an answer, not by `--set`, which everybody on the machine can read."},
+		{Key: "confirm", Shape: boolean(), Doc: "Ask twice. Secrets are asked for twice unless this is `false`.", DefText: "`true` for secrets, else `false`"},
 	}}
 	return v
 }
@@ -148,11 +157,7 @@ func imageShape() *schema.Shape {
 func scriptShape() *schema.Shape {
 	node := &schema.Shape{Name: "script", What: "a node ({name: …, run: …})"}
 	node.Object = &schema.Object{
-		OneOf: [][]string{{"run", "script"}},
-		Later: map[string]string{
-			"step": "steps come with a later version: write what the step would do under \"run\", or in a file named by \"script\"",
-			"with": "it belongs to steps, which come with a later version: use \"values\" and \"env\"",
-		},
+		OneOf: [][]string{{"run", "script", "step"}},
 		Fields: append([]*schema.Field{
 			{Key: "name", Required: true, Example: "base", Shape: &schema.Shape{What: "text", Literal: true,
 				Text: &schema.Text{Pattern: nodePattern(), Want: "a node's name: letters, digits, . _ - (a letter or digit first), at most 64"}},
@@ -161,9 +166,13 @@ func scriptShape() *schema.Shape {
 				Doc: "The script itself. It runs under `/bin/sh` unless its first line is a `#!` line." + templateNote},
 			{Key: "script", Shape: anyText("a path"), Example: "scripts/base.sh",
 				Doc: "File with the script, relative to the configuration's directory. Its `#!` line names the interpreter; without one it is `/bin/sh`. It is used as it is: no templates."},
+			{Key: "step", Shape: anyText("the name of a step"), Example: "hostname",
+				Doc: "Name of a [step](#steps): what it does, the library has a script for."},
+			{Key: "with", Shape: &schema.Shape{What: "a mapping (parameter: value)", Dict: &schema.Dict{}, Open: true}, Example: `{name: "{{ .project.name }}"}`,
+				Doc: "The step's parameters; `xtoo steps show NAME` lists them." + templateNote},
 			{Key: "scripts", Shape: listOf(node, "a list of scripts"), Doc: "Children: nodes that run before this one, in order."},
 			{Key: "values", Shape: listOf(text(schema.Text{Pattern: valuePattern(), Want: "a value's name"}), "a list of names of values"), Example: "[hostname]",
-				Doc: "The values that the script sees. Only when one of these changes does the node run again.", DefText: "all values of the project"},
+				Doc: "The values that the script sees. Only when one of these changes does the node run again.", DefText: "all values of the project; for a step none"},
 			{Key: "files", Shape: listOf(anyText("a path"), "a list of paths"), Example: "[dotfiles]",
 				Doc: "Files and directories beside the configuration that the script can read below `$XTOO_FILES`, under the same paths. When one changes the node runs again."},
 			{Key: "env", Shape: envShape(), Example: "{FEATURES: -sandbox}", Doc: "Environment of this script; added to the project's `env`." + templateNote},
@@ -212,10 +221,14 @@ func configShape() *schema.Shape {
 		}, executionFields("the parent's, else `host`", "the parent's", "scripts have"), []*schema.Field{
 			{Key: "scripts", Shape: listOf(scriptShape(), "a list of scripts"),
 				Doc: "The tree of nodes. Each runs one script and commits one layer; children run before their parent, in order."},
+			{Key: "checks", Shape: listOf(checkShape(), "a list of checks"), Example: `[{name: vim, run: "vim --version"}]`,
+				Doc: "What must hold for the finished image: scripts that are executed on it, in order, and change nothing. Where one fails, the image gets no tag and is in no output, nor is what builds on it. See [checks](checks.md)."},
 			{Key: "image", Shape: imageShape(), Doc: "What the image says about running it. What is not said here is as in the parent's image."},
 			{Key: "outputs", Shape: &schema.Shape{Name: "outputs", Object: &schema.Object{Fields: []*schema.Field{
 				{Key: "sif", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.sif"`,
 					Doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
+				{Key: "stage4", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.tar.xz"`,
+					Doc: "Write the image's root as a [stage4 tarball](stage4.md), with its digests and listing beside it. The end of the name, `.tar.xz`, `.tar.zst`, `.tar.gz` or `.tar`, says how it is compressed; else as `sif`." + templateNote},
 			}}}, Doc: "What a build writes besides the store."},
 		}),
 	}}

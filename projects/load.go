@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
+	"xtoo/projects/library"
 	"xtoo/projects/schema"
 )
 
@@ -24,7 +26,7 @@ func Load(s Source) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLoader(o)
+	l := newLoader(o, s.Library)
 	l.walk(".")
 	for _, tag := range l.found {
 		l.project(tag)
@@ -34,6 +36,7 @@ func Load(s Source) (*Tree, error) {
 			Hint: "a project is a directory with a file " + configName})
 	}
 	t := l.tree()
+	l.giveTypes(t)
 	l.check(t)
 	if err := l.probs.Err(); err != nil {
 		return nil, err
@@ -65,12 +68,16 @@ type loader struct {
 	warn     *schema.Problems
 	document *schema.Document
 	texts    *texts
+	library  *library.Library
+	types    map[string]typeState
 }
 
-func newLoader(o *origin) *loader {
+// newLoader looks for what the library has in the tree itself first.
+func newLoader(o *origin, places []library.Place) *loader {
 	return &loader{
 		origin: o, byTag: map[string]*Project{}, links: map[string]bool{}, probs: &schema.Problems{}, warn: &schema.Problems{},
-		document: configDocument(), texts: newTexts(),
+		document: configDocument(), texts: newTexts(), types: map[string]typeState{},
+		library: library.Open(slices.Concat([]library.Place{{FS: o.fsys, Name: o.name}}, places)...),
 	}
 }
 
@@ -139,7 +146,7 @@ func (l *loader) project(tag string) {
 		return
 	}
 	p.Source = data
-	d := decoder{loader: l, project: p}
+	d := decoder{loader: l, project: p, from: l.origin, dir: tag}
 	d.decode(data)
 }
 

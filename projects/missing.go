@@ -1,7 +1,9 @@
 package projects
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"xtoo/projects/ask"
@@ -20,6 +22,19 @@ type missing struct {
 	pos schema.Position
 }
 
+// sortMissing puts the values of a project, which stand side by side, in the order of its configuration.
+func sortMissing(list []missing) {
+	first := map[string]int{}
+	for i, m := range list {
+		if _, ok := first[m.Project]; !ok {
+			first[m.Project] = i
+		}
+	}
+	slices.SortStableFunc(list, func(a, b missing) int {
+		return cmp.Or(cmp.Compare(first[a.Project], first[b.Project]), cmp.Compare(a.pos.File, b.pos.File), cmp.Compare(a.pos.Line, b.pos.Line))
+	})
+}
+
 // Questions are what to ask for, in order.
 func (e *MissingError) Questions() []ask.Question {
 	out := make([]ask.Question, len(e.list))
@@ -29,7 +44,7 @@ func (e *MissingError) Questions() []ask.Question {
 	return out
 }
 
-// Error lists all that is missing.
+// Error lists all that is missing, with the option that gives each.
 func (e *MissingError) Error() string {
 	var b strings.Builder
 	for i, m := range e.list {
@@ -44,13 +59,18 @@ func (e *MissingError) Error() string {
 			fmt.Fprintf(&b, " (%s)", m.Prompt)
 		}
 		if m.Secret { // others can read a command line
-			b.WriteString(": pass --values FILE")
+			fmt.Fprintf(&b, ": pass --secret %s:%s=file:PATH", m.Project, m.Name)
 		} else {
-			fmt.Fprintf(&b, ": pass --set %s=… or --values FILE", m.Name)
+			fmt.Fprintf(&b, ": pass --set %s:%s=…", m.Project, m.Name)
 			if len(m.Platforms) > 0 {
 				b.WriteString(" (for every platform), or give it a default there")
 			}
 		}
 	}
 	return b.String()
+}
+
+// Hint says how all of it can be given at once.
+func (e *MissingError) Hint() string {
+	return "or put them into a file for --values FILE, as 'NAME: VALUE', or into " + valuePrefix + "<NAME>; on a terminal, xtoo asks"
 }

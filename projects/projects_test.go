@@ -57,6 +57,7 @@ outputs: {sif: "{{ .project.name }}.sif"}
 func TestDesignExample(t *testing.T) {
 	t.Setenv("HOME", "/home/somebody")
 	dir := workdir(t, map[string]string{
+		"types/stage4.yaml":             "description: any",
 		"arm/pi/.xtoo-config.yaml":      designExample,
 		"arm/pi/scripts/base.sh":        "#!/bin/bash\necho base\n",
 		"arm/pi/host/.xtoo-config.yaml": "",

@@ -31,17 +31,15 @@ func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	sifs, names := map[string]*PlannedProject{}, sifNames{}
+	written, names := map[string]*PlannedProject{}, sifNames{}
 	for _, q := range plan.Projects {
 		r.render(q)
 		names.claim(q.Project, q.SIFName(), r.probs)
-		if q.SIF == "" || !q.Selected {
+		if !q.Selected {
 			continue
 		}
-		if other, dup := sifs[q.SIF]; dup {
-			r.probs.Addf(q.Project.sif.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), q.SIF)
-		}
-		sifs[q.SIF] = q
+		r.claim(written, q, q.SIF, q.Project.sif)
+		r.claim(written, q, q.Stage4, q.Project.stage4)
 	}
 	if err := r.probs.Err(); err != nil {
 		return nil, err
@@ -51,15 +49,17 @@ func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 
 // resolver is the state of one Resolve.
 type resolver struct {
-	tree    *Tree
-	given   Given
-	sources []source
-	answers source
-	probs   *schema.Problems
-	missing []missing
-	planned map[plannedKey]*PlannedProject
-	scopes  map[*PlannedProject]scope // of those whose values are known
-	early   bool                      // leave out what depends on an architecture that is not known
+	tree      *Tree
+	given     Given
+	sources   []source
+	answers   source
+	probs     *schema.Problems
+	missing   []missing
+	planned   map[plannedKey]*PlannedProject
+	scopes    map[*PlannedProject]scope // of those whose values are known
+	env       map[string]string         // what templates see of the environment
+	secretEnv map[string]bool           // the variables that hold secrets
+	early     bool                      // leave out what depends on an architecture that is not known
 }
 
 // plannedKey is what there is one planned project for.
@@ -72,6 +72,7 @@ type plannedKey struct {
 func (r *resolver) plan(selected []*Project) *Plan {
 	r.sources = r.tree.sources(r.given, r.probs)
 	r.answers = answerSource(r.given.Answers)
+	r.env, r.secretEnv = environ(r.given.Env), r.tree.secretVariables(r.given.Secrets)
 	bases := r.choose(selected)
 	chosen, wanted := map[*Project]bool{}, map[*Project]bool{}
 	for _, p := range selected {
@@ -94,6 +95,9 @@ func (r *resolver) plan(selected []*Project) *Plan {
 				Parent: r.planned[plannedKey{p.parent, b}], Arch: r.archOf(b),
 			}
 			r.planned[plannedKey{p, b}] = q
+			if b.Arch.IsZero() { // else it has been looked at
+				checkArch(p, q.Arch, r.probs)
+			}
 			r.values(q)
 			plan.Projects = append(plan.Projects, q)
 		}
@@ -107,6 +111,7 @@ func (r *resolver) err() error {
 		return err
 	}
 	if len(r.missing) > 0 {
+		sortMissing(r.missing)
 		return &MissingError{list: r.missing}
 	}
 	return nil
@@ -118,6 +123,9 @@ func (r *resolver) render(q *PlannedProject) {
 	q.Image = r.image(p.image, s)
 	if p.sif != nil {
 		r.sif(q, s)
+	}
+	if p.stage4 != nil {
+		r.stage4(q, s)
 	}
 	all := common{scope: s, env: map[string]string{}, exec: execution{network: NetworkHost, resolver: ResolverHost}}
 	for _, up := range p.chain() {
@@ -133,6 +141,7 @@ func (r *resolver) render(q *PlannedProject) {
 	}
 	all.components(q)
 	r.nodes(q, p.Scripts, &all)
+	r.checks(q, p.checks, &all)
 }
 
 // known is what templates see once all values of a project are known.
@@ -148,6 +157,9 @@ func (r *resolver) known(q *PlannedProject) scope {
 // nodes makes the nodes of a list of scripts, and those below them.
 func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
 	for _, script := range list {
+		if script.when != nil && q.values[script.when.name].isEmpty() {
+			continue
+		}
 		r.nodes(q, script.children, all) // they execute before it
 		n := &Node{Project: q, Path: script.path, Pos: script.pos, files: script.files}
 		r.node(n, script, all)
@@ -195,6 +207,11 @@ func (r *resolver) node(n *Node, script *Script, all *common) {
 	if len(script.env) > 0 {
 		own.env = maps.Clone(all.env)
 		r.envInto(own.env, script.env, all.scope)
+		own.ofEnv = envComponents(own.env)
+	}
+	if script.step != nil {
+		own.env = maps.Clone(own.env)
+		n.files = r.arguments(n, script, own.env, all.scope)
 		own.ofEnv = envComponents(own.env)
 	}
 	if len(script.volumes) > 0 {
@@ -262,17 +279,41 @@ func (r *resolver) text(t *tmplText, s scope) string {
 	return out
 }
 
-func (r *resolver) sif(q *PlannedProject, s scope) {
-	p := q.Project
-	text := r.text(p.sif, s)
-	if text == "" || strings.HasSuffix(text, "/") {
-		r.probs.Addf(p.sif.pos, "the SIF's path %q names no file", text)
+// claim notes that a project writes a file, unless the path is empty, and whether another does.
+func (r *resolver) claim(written map[string]*PlannedProject, q *PlannedProject, path string, t *tmplText) {
+	if path == "" {
 		return
 	}
-	if !p.sif.arch { // else the configuration itself says where the platform stands
-		text = SIFPath(text, q.Platform())
+	if other, dup := written[path]; dup {
+		r.probs.Addf(t.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), path)
 	}
-	q.SIF = filepath.Clean(r.tree.from.hostPath(p.Tag, text, p.sif.pos, r.probs))
+	written[path] = q
+}
+
+func (r *resolver) sif(q *PlannedProject, s scope) {
+	q.SIF = r.output(q, s, q.Project.sif, "SIF", SIFPath)
+}
+
+func (r *resolver) stage4(q *PlannedProject, s scope) {
+	t := q.Project.stage4
+	q.Stage4 = r.output(q, s, t, "stage4", Stage4Path)
+	ends := func(suffix string) bool { return strings.HasSuffix(q.Stage4, suffix) }
+	if q.Stage4 != "" && !slices.ContainsFunc(stage4Suffixes(), ends) {
+		r.probs.Hintf(t.pos, Stage4Suffixes(), "the stage4's path %q does not say how it is compressed", filepath.Base(q.Stage4))
+	}
+}
+
+// output is the absolute path of a file that a configuration asks for; "" after a problem.
+func (r *resolver) output(q *PlannedProject, s scope, t *tmplText, what string, with func(path, platform string) string) string {
+	text := r.text(t, s)
+	if text == "" || strings.HasSuffix(text, "/") {
+		r.probs.Addf(t.pos, "the %s's path %q names no file", what, text)
+		return ""
+	}
+	if !t.arch { // else the configuration itself says where the platform stands
+		text = with(text, q.Platform())
+	}
+	return filepath.Clean(r.tree.from.hostPath(q.Project.Tag, text, t.pos, r.probs))
 }
 
 func (r *resolver) image(c imageConfig, s scope) ImageSettings {

@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -40,7 +41,7 @@ func (r *resolver) values(q *PlannedProject) {
 
 // value finds one value; c is nil where the project does not declare it itself.
 func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownValue, bool) {
-	if g, ok := find(r.sources, q.Project.Tag, name, c != nil); ok {
+	if g, ok := find(r.sources, q, name, c != nil); ok {
 		return r.givenValue(q, name, g)
 	}
 	var inherited knownValue
@@ -60,7 +61,11 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownV
 	def := c.defaultFor(q.Arch)
 	switch {
 	case def != nil:
-		return r.defaultValue(q, c, def)
+		v, ok := r.defaultValue(q, c, def)
+		if r.given.Ask && c.prompt != "" && ok {
+			return r.offered(q, c, def, v)
+		}
+		return v, ok
 	case inherits:
 		// The declaration here may allow less than the one above.
 		v, err := c.value(inherited.reveal(), inherited.items())
@@ -71,42 +76,62 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownV
 	case q.Project.inherits(name):
 		return knownValue{}, false // missing there, and reported
 	}
-	if g, ok := r.answers.specific[q.Project.Tag][name]; ok {
+	if g, ok := find([]source{r.answers}, q, name, false); ok {
 		return r.givenValue(q, name, g)
 	}
-	r.miss(q, c)
+	r.miss(q, c, "", len(c.byArch) > 0)
 	return knownValue{}, false
 }
 
-// miss notes a value that nobody gave, once for all platforms.
-func (r *resolver) miss(q *PlannedProject, c *declaration) {
+// offered is what was answered where somebody is asked although there is a default; until then it is missing.
+func (r *resolver) offered(q *PlannedProject, c *declaration, def *rawValue, v knownValue) (knownValue, bool) {
+	g, answered := find([]source{r.answers}, q, c.name, false)
+	switch {
+	case answered && g.byDefault:
+	case answered:
+		return r.givenValue(q, c.name, g)
+	default:
+		shown := v.String()
+		if !v.isSecret() && v.typ == typeList {
+			shown = strings.Join(v.list, ",")
+		}
+		r.miss(q, c, shown, len(c.byArch) > 0 || def.usesArch())
+	}
+	return v, true
+}
+
+// miss notes a value that nobody gave, once for all platforms. def is what an empty answer means; apart: other platforms have others.
+func (r *resolver) miss(q *PlannedProject, c *declaration, def string, apart bool) {
 	platform := ""
-	if len(c.byArch) > 0 {
+	if apart {
 		platform = q.Platform()
 	}
 	for i, m := range r.missing {
-		if m.Project == q.Project.Tag && m.Name == c.name {
+		if m.Project == q.Project.Tag && m.Name == c.name && (m.Default == def || platform == "") {
 			if platform != "" {
 				r.missing[i].Platforms = append(m.Platforms, platform)
 			}
 			return
 		}
 	}
-	m := missing{ask.Question{
-		Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm),
-		Check: func(text string) error {
-			_, err := c.fromText(text)
-			return err
-		},
-	}, c.pos}
-	if m.Prompt == "" {
-		m.Prompt = c.name
-	}
+	m := missing{c.question(q.Project.Tag), c.pos}
+	m.Default = def
 	if platform != "" {
 		m.Platforms = []string{platform}
 	}
 	r.missing = append(r.missing, m)
+}
+
+// question asks for the value.
+func (c *declaration) question(project string) ask.Question {
+	return ask.Question{
+		Project: project, Name: c.name, Prompt: cmp.Or(c.prompt, c.name), Choices: c.choices, Many: c.valueType() == typeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm) || c.confirm == nil && isSet(c.secret), Help: c.help, Want: c.want(),
+		Check: func(text string) error {
+			_, err := c.fromText(text)
+			return err
+		},
+	}
 }
 
 // reveal and items give back what a value was made of.
@@ -126,6 +151,11 @@ func (v knownValue) items() []string {
 
 func (r *resolver) givenValue(q *PlannedProject, name string, g givenValue) (knownValue, bool) {
 	c := q.Project.visible[name]
+	if g.secret && !isSet(c.secret) {
+		r.probs.Hintf(c.pos, fmt.Sprintf("name the project that it is for: --secret TAG:%s=…", name),
+			"--secret %s gives a secret, and in project %q the value of this name is none", name, q.Project.Tag)
+		return knownValue{}, false
+	}
 	v, err := c.value(g.text, g.list)
 	if g.cli {
 		v, err = c.fromText(g.text)
@@ -141,13 +171,18 @@ func (c *declaration) fromText(text string) (knownValue, error) {
 	if c.valueType() != typeList || isSet(c.secret) {
 		return c.value(text, nil)
 	}
+	return c.value("", splitList(text))
+}
+
+// splitList takes a list apart that somebody typed.
+func splitList(text string) []string {
 	items := []string{}
 	for _, word := range strings.Split(text, ",") {
 		if word = strings.TrimSpace(word); word != "" {
 			items = append(items, word)
 		}
 	}
-	return c.value("", items)
+	return items
 }
 
 func (r *resolver) defaultValue(q *PlannedProject, c *declaration, def *rawValue) (knownValue, bool) {
@@ -195,5 +230,10 @@ func (r *resolver) scope(q *PlannedProject, secrets bool) scope {
 			values[name] = v.reveal()
 		}
 	}
-	return newScope(q.Project, q.Arch, values)
+	s := newScope(q.Project, q.Arch, values)
+	s.env = r.env
+	if !secrets {
+		s.secretEnv = r.secretEnv
+	}
+	return s
 }

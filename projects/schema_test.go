@@ -124,9 +124,11 @@ func TestSchemaAgrees(t *testing.T) {
 		"values: {}", "values: {a: }", "values: {a: x, b: 1, c: true, d: 1.5, e: [x, 1, true, 1.5], f: '', g: 2022-06-16, h: 0x1F}",
 		"values: {a: {}, b: {default: []}, c: {default: 1, type: int, choices: [1, 2]}, d: {prompt: x, many: true, secret: false, confirm: True}}",
 		"env: {A: x, B_1: 2, C: 1.5, D: true, E: ''}",
+		"checks: []", "checks: [{name: a, run: x, values: [], files: [d], env: {A: b}, network: none, timeout: 1m, user: ''}, {name: b, script: s.sh, user: 'a:b'}]",
 		"volumes: [{source: ~/x, target: /x, readonly: true}, {source: ., target: /y}]",
 		"network: none", "scripts: []",
 		"scripts: [{name: a, run: x, values: [a], files: [b], env: {A: b}, volumes: [], network: host, scripts: [{name: 1, script: b}]}]",
+		"scripts: [{name: a, step: hostname, with: {name: box, hosts: false}, values: [], network: host}]",
 		"image: {}", "image: {entrypoint: [], cmd: [a, 1, true], env: {A: 1}, labels: {a.b/c: 1}, ports: [22, 22/udp], user: 0, workdir: /, volumes: [/a], stop_signal: 9}",
 		"outputs: {}", "outputs: {sif: a.sif}",
 		"image: {env: &e {A: b}}\nenv: *e",
@@ -154,7 +156,7 @@ func TestSchemaAgrees(t *testing.T) {
 		"scripts: ", "scripts: {}", "scripts: [a]", "scripts: [{}]", "scripts: [{name: a}]", "scripts: [{run: a}]", "scripts: [{name: a, run: b, script: c}]",
 		"scripts: [{name: a/b, run: c}]", "scripts: [{name: '', run: c}]", "scripts: [{name: a, run: 3}]", "scripts: [{name: a, run: ''}]", "scripts: [{name: a, script: [b]}]",
 		"scripts: [{name: a, run: b, scripts: [{name: c}]}]", "scripts: [{name: a, run: b, values: [A]}]", "scripts: [{name: a, run: b, values: c}]",
-		"scripts: [{name: a, run: b, files: ['']}]", "scripts: [{name: a, run: b, network: all}]", "scripts: [{name: a, step: b}]", "scripts: [{name: a, run: b, image: {}}]",
+		"scripts: [{name: a, run: b, files: ['']}]", "scripts: [{name: a, run: b, network: all}]", "scripts: [{name: a, step: b, run: c}]", "scripts: [{name: a, step: hostname, with: [name]}]", "scripts: [{name: a, run: b, image: {}}]",
 		"image: []", "image: {entrypoint: /sbin/init}", "image: {cmd: [[a]]}", "image: {ports: [ssh]}", "image: {ports: [22/icmp]}", "image: {workdir: a}", "image: {volumes: [a]}",
 		"image: {labels: {'a b': c}}", "image: {labels: {a: [b]}}", "image: {stop_signal: TERM}", "image: {user: [a]}", "image: {env: {A: {}}}", "image: {foo: 1}",
 		"outputs: a", "outputs: {sif: ''}", "outputs: {sif: 3}", "outputs: {oci: a}",
@@ -228,11 +230,11 @@ func TestTable(t *testing.T) {
 
 // inMemory does with one configuration what Load does with those on disk.
 func inMemory(config string) (*Tree, error) {
-	l := newLoader(&origin{fsys: disk("/nonexistent"), name: "/nonexistent", dir: "/nonexistent", disk: true})
+	l := newLoader(&origin{fsys: disk("/nonexistent"), name: "/nonexistent", dir: "/nonexistent", disk: true}, nil)
 	l.found = []string{"p"}
 	p := &Project{name: "p", Tag: "p", Dir: "/nonexistent/p", config: "/nonexistent/p/" + configName, Source: []byte(config)}
 	l.byTag["p"] = p
-	d := decoder{loader: l, project: p}
+	d := decoder{loader: l, project: p, from: l.origin, dir: "p"}
 	d.decode(p.Source)
 	t := l.tree()
 	l.check(t)

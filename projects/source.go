@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"xtoo/projects/library"
 	"xtoo/projects/schema"
 )
 
@@ -33,6 +34,9 @@ type Source struct {
 	// Dir is a directory of this machine. Without FS it is the work directory. With one, paths of this machine that are not
 	// absolute mean what they would mean if the tree stood in Dir; if it is empty they are an error, with their position.
 	Dir string
+	// Library is where steps and types are looked for that are neither in the tree itself (steps/NAME, types/NAME.yaml) nor
+	// ship; the first place counts.
+	Library []library.Place
 }
 
 // origin is a source that was opened.

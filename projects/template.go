@@ -38,6 +38,7 @@ type parsedText struct {
 	tmpl *template.Template // nil: the text stands for itself
 	uses []string           // names of values
 	arch bool               // uses .arch or .subarch
+	env  []string           // names of environment variables that it reads
 }
 
 func newTexts() *texts {
@@ -184,6 +185,7 @@ func (w *walker) pipe(p *parse.PipeNode, root bool) {
 		return
 	}
 	for _, c := range p.Cmds {
+		w.envCall(c)
 		for _, a := range c.Args {
 			w.node(a, root)
 		}
@@ -193,9 +195,9 @@ func (w *walker) pipe(p *parse.PipeNode, root bool) {
 // access checks a path from the root of the data. The data are reached by their full names alone, so that
 // what a template depends on is known without running it.
 func (w *walker) access(n parse.Node, path []string) {
-	top := []string{"project", "values", "arch", "subarch"}
+	top := []string{"project", "values", "arch", "subarch", "env"}
 	if len(path) == 0 {
-		w.bad(n, "name what is meant: .project.name, .project.tag, .project.type, .project.path, .arch, .subarch or .values.NAME")
+		w.bad(n, "name what is meant: .project.name, .project.tag, .project.type, .project.path, .arch, .subarch, .env.NAME or .values.NAME")
 		return
 	}
 	switch path[0] {
@@ -212,6 +214,8 @@ func (w *walker) access(n parse.Node, path []string) {
 		}
 	case "arch", "subarch":
 		w.text.arch = true
+	case "env":
+		w.envAccess(n, path[1:])
 	default:
 		w.bad(n, fmt.Sprintf("there is no .%s%s", path[0], nearest.DidYouMean(path[0], top)))
 	}
@@ -228,10 +232,13 @@ type scope struct {
 	arch   string
 	values map[string]any
 	data   map[string]any // all of it, values among it
+
+	env       map[string]string // the environment
+	secretEnv map[string]bool   // the variables that hold secrets
 }
 
 func newScope(p *Project, arch qemu.Arch, values map[string]any) scope {
-	return scope{arch.Name, values, map[string]any{
+	return scope{arch: arch.Name, values: values, data: map[string]any{
 		"project": map[string]any{"name": p.name, "tag": p.Tag, "type": p.typ, "path": p.Tag},
 		"values":  values, "arch": arch.Name, "subarch": arch.Subarch,
 	}}
@@ -245,8 +252,12 @@ func (t *tmplText) render(s scope) (string, error) {
 	if t.arch && s.arch == "" {
 		return "", errArchUnknown
 	}
+	data, err := t.withEnv(s)
+	if err != nil {
+		return "", err
+	}
 	var out limitedBuffer
-	if err := t.tmpl.Execute(&out, s.data); err != nil {
+	if err := t.tmpl.Execute(&out, data); err != nil {
 		_, msg := templateError(err)
 		return "", errors.New("template: " + msg)
 	}
@@ -265,7 +276,7 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 }
 
 // funcs are the functions of templates besides those of the text/template package. They are pure: what a
-// template makes depends on its data alone.
+// template makes depends on its data alone. env is none that is ever called: see envCall.
 func funcs() template.FuncMap {
 	return template.FuncMap{
 		"lower":   func(v any) string { return strings.ToLower(textOf(v)) },
@@ -278,6 +289,11 @@ func funcs() template.FuncMap {
 			}
 			return def
 		},
+		"chost": func(v any) (string, error) {
+			a, err := qemu.Lookup(textOf(v), "")
+			return a.CHOST, err
+		},
+		envFunc: func(string) (string, error) { return "", errNoEnv },
 		"quote": func(v any) string {
 			words := listFrom(v)
 			for i, w := range words {

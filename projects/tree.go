@@ -3,6 +3,7 @@ package projects
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -25,11 +26,14 @@ type Tree struct {
 
 // Project is one directory with a configuration.
 type Project struct {
-	name   string // the directory's name
-	Tag    string // its path relative to the work directory, with "/"
-	typ    string // `type`, or ""
-	Dir    string // where it is, the same wherever one stands: its absolute path on disk, else NAME/TAG
-	config string // the configuration's path for messages; on disk it can be opened from the current directory
+	name     string // the directory's name
+	Tag      string // its path relative to the work directory, with "/"
+	typ      string // `type`, or ""
+	typePos  schema.Position
+	of       *projectType // nil where there is no type, or it is wrong
+	typeless bool         // it is wrong, and has been reported
+	Dir      string       // where it is, the same wherever one stands: its absolute path on disk, else NAME/TAG
+	config   string       // the configuration's path for messages; on disk it can be opened from the current directory
 	// Source is the configuration as it stands in the file, fit to be shown: where the default of a secret
 	// stands in it, it is written anew with "(secret)" in its place.
 	Source   []byte
@@ -48,8 +52,10 @@ type Project struct {
 	env     []envEntry
 	volumes []Volume
 	exec    execution
+	checks  []checkScript
 	image   imageConfig
 	sif     *tmplText
+	stage4  *tmplText
 }
 
 // Root returns the project that the chain of parents starts with.
@@ -58,6 +64,11 @@ func (p *Project) Root() *Project {
 		p = p.parent
 	}
 	return p
+}
+
+// Executes reports whether the project or one below it has scripts or checks.
+func (p *Project) Executes() bool {
+	return len(p.Scripts)+len(p.checks) > 0 || slices.ContainsFunc(p.Children, (*Project).Executes)
 }
 
 // chain returns the project and all above it, the root first.
@@ -70,6 +81,7 @@ func (p *Project) chain() []*Project {
 
 // Script is one node as the configuration has it: what holds without values.
 type Script struct {
+	own      bool // not a node: the place of the project's own nodes in a type
 	name     string
 	path     string // names from the top of the project's tree: "base/sync"
 	children []*Script
@@ -80,10 +92,12 @@ type Script struct {
 	interp  []string  // the file's interpreter
 	values  []nameRef // nil: all
 	narrow  bool      // `values` stands
+	when    *nameRef  // the value without which there is no such node; nil: always
 	files   []fileSet
 	env     []envEntry
 	volumes []Volume
 	exec    execution
+	step    *stepUse // nil for what has a script of its own
 }
 
 type nameRef struct {
@@ -102,6 +116,7 @@ type Volume struct {
 	text     string // the source as the configuration has it
 	Target   string // absolute path for the script
 	ReadOnly bool
+	track    *tracker // what it holds is part of the key; nil: it is not
 	pos      schema.Position
 }
 

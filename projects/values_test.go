@@ -205,11 +205,11 @@ values:
 	for _, m := range missing.list {
 		got = append(got, fmt.Sprintf("%s:%s|%s|%v|%v|%v|%v|%d", m.Project, m.Name, m.Prompt, m.Choices, m.Many, m.Secret, m.Confirm, m.pos.Line))
 	}
-	want := "a:disk|disk|[]|false|false|false|5 a:pick|pick|[x y]|true|false|false|6 a:pw|Root password|[]|false|true|true|4"
+	want := "a:pw|Root password|[]|false|true|true|4 a:disk|disk|[]|false|false|false|5 a:pick|pick|[x y]|true|false|false|6"
 	if strings.Join(got, " ") != want {
 		t.Errorf("have %q\nwant %q", strings.Join(got, " "), want)
 	}
-	for _, want := range []string{`value "disk" of project "a" is not given: pass --set disk=… or --values FILE`, `(Root password): pass --values FILE`} {
+	for _, want := range []string{`value "disk" of project "a" is not given: pass --set a:disk=…`, `(Root password): pass --secret a:pw=file:PATH`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %s", err, want)
 		}

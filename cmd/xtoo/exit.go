@@ -20,8 +20,9 @@ const (
 	exitOK          = 0
 	exitFailed      = 1   // anything not named below
 	exitUsage       = 2   // wrong arguments, or a configuration that is wrong
-	exitScript      = 3   // a script failed
+	exitScript      = 3   // a script or a check failed
 	exitHost        = 4   // this machine does not let this user build
+	exitDiffers     = 5   // with --check: a node gave two layers
 	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
 )
 
@@ -29,8 +30,9 @@ const exitCodesHelp = `Exit codes:
   0    done
   1    something failed
   2    wrong arguments, a wrong configuration, or a store that is somebody else's
-  3    a script failed
+  3    a script or a check failed
   4    this machine does not let this user build (see xtoo doctor)
+  5    all is built, but with --check a node gave another layer when it was executed again
   130  interrupted`
 
 // A usageError is a mistake on the command line.
@@ -69,6 +71,7 @@ func exitCode(err error) int {
 		lack   *projects.MissingError
 		asked  *outputs.UsageError
 		owner  *store.OwnerError
+		differ *engine.DifferError
 	)
 	switch {
 	case errors.As(err, &script):
@@ -77,19 +80,24 @@ func exitCode(err error) int {
 		return exitHost
 	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &lack), errors.As(err, &asked), errors.As(err, &owner):
 		return exitUsage
+	case errors.As(err, &differ) && len(flatten(err)) == 1:
+		return exitDiffers
 	}
 	return exitFailed
 }
 
 // say prints one message. Control characters and sequences that came in with a name do not reach the terminal.
 func say(w io.Writer, kind, text string) {
-	text = filter(strings.TrimRight(text, "\n"), func(r rune) string {
-		if r == '\n' {
-			return "\n"
-		}
-		return "�"
-	})
+	text = filter(strings.TrimRight(text, "\n"), onlyLineEnds)
 	fmt.Fprintf(w, "xtoo: %s: %s\n", kind, text) // nowhere left to say it
+}
+
+// onlyLineEnds is what [filter] puts in the place of control characters in texts of several lines.
+func onlyLineEnds(r rune) string {
+	if r == '\n' {
+		return "\n"
+	}
+	return "�"
 }
 
 // flatten lists the errors that stand side by side in err: each gets a line of its own.

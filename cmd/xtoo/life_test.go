@@ -35,16 +35,23 @@ func newBench(t *testing.T, config string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newWork(t, map[string]string{"top": strings.ReplaceAll(config, "$STAGE3", stage)})
+}
+
+// newWork is a bench with configurations by tag.
+func newWork(t *testing.T, configs map[string]string) *bench {
+	t.Helper()
 	dir := t.TempDir()
 	b := &bench{t: t, work: filepath.Join(dir, "work"), store: filepath.Join(dir, "store"), out: filepath.Join(dir, "out"),
 		mark: "XTOO_TEST_MARK=" + strconv.FormatInt(rand.Int64(), 36)}
-	top := filepath.Join(b.work, "top")
-	if err := os.MkdirAll(top, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	config = strings.ReplaceAll(config, "$STAGE3", stage)
-	if err := os.WriteFile(filepath.Join(top, ".xtoo-config.yaml"), []byte(config), 0o644); err != nil {
-		t.Fatal(err)
+	for tag, config := range configs {
+		project := filepath.Join(b.work, tag)
+		if err := os.MkdirAll(project, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(project, ".xtoo-config.yaml"), []byte(config), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() { cleanStore(t, b.store) })
 	return b

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"xtoo/internal/atomicfile"
 	"xtoo/projects"
 	"xtoo/qemu"
 )
@@ -16,7 +18,12 @@ import (
 // planOptions are the options that say what is to be built, and with which values.
 type planOptions struct {
 	set       []string
+	secrets   []string
 	values    []string
+	answers   []string
+	record    string
+	noInput   bool
+	ask       bool
 	platforms []string
 	offline   bool
 }
@@ -24,7 +31,11 @@ type planOptions struct {
 func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 	f := c.Flags()
 	f.StringArrayVar(&o.set, "set", nil, "give a value: `NAME=VALUE`, or TAG:NAME=VALUE for one project and those below it")
+	f.StringArrayVar(&o.secrets, "secret", nil, "give a secret: `NAME=file:PATH` or NAME=env:VARIABLE (TAG:NAME=… as with --set)")
 	f.StringArrayVar(&o.values, "values", nil, "take values from the YAML `FILE`")
+	f.StringArrayVar(&o.answers, "answers", nil, "take answers from the `FILE` that build --record wrote")
+	f.BoolVar(&o.ask, "ask", false, "ask for every value that has a prompt, whether it has a default or not")
+	f.BoolVar(&o.noInput, "no-input", false, "ask nothing: values that nobody gave are an error (as without a terminal, or with CI=true)")
 	f.StringArrayVar(&o.platforms, "platform", nil, "build for `ARCH` alone: arm-64bit, arm-64bit/raspi4, linux/arm/v7, or several with commas (default: for all that roots name)")
 	f.BoolVar(&o.offline, "offline", false, "give no node a network; layers of nodes that had one are not used")
 	_ = c.RegisterFlagCompletionFunc("platform", completePlatforms(g)) // it fails for flags that are not there
@@ -33,11 +44,15 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 // load reads the tree of projects and makes the plan for those that are named. Values that nobody gave are asked for
 // where there is a terminal. find finds the architectures that nobody declared.
 func (o planOptions) load(ctx context.Context, g *globals, names []string, find archFinder) (*projects.Plan, error) {
-	tree, err := projects.Load(projects.Source{Dir: g.workdir})
+	tree, err := projects.Load(g.source())
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range tree.Warnings {
+	if o.ask && (o.noInput || !canAsk()) {
+		return nil, usagef("--ask: there is no terminal to ask on, or something (--no-input, CI in the environment) says that nobody is there")
+	}
+	environ := os.Environ()
+	for _, w := range slices.Concat(tree.Warnings, tree.UnknownVariables(environ)) {
 		say(g.err, "warning", w.Error())
 	}
 	if secrets := tree.SecretsIn(o.set); len(secrets) > 0 {
@@ -51,12 +66,12 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	if err != nil {
 		return nil, err
 	}
-	given := projects.Given{Set: o.set, Files: o.values, Named: len(names) > 0, Offline: o.offline}
+	given := projects.Given{Set: o.set, Secrets: o.secrets, Env: environ, Files: o.values, AnswerFiles: o.answers, Ask: o.ask, Named: len(names) > 0, Offline: o.offline}
 	for _, p := range o.platforms {
 		given.Platforms = append(given.Platforms, strings.Split(p, ",")...)
 	}
 	// What is wrong with the values is found before a stage3 is read for its architecture.
-	if err := askMissing(ctx, g, &given, tree.Check(selected, given)); err != nil {
+	if err := o.askMissing(ctx, g, &given, tree.Check(selected, given)); err != nil {
 		return nil, err
 	}
 	if bases := undeclared(selected); len(bases) > 0 {
@@ -65,13 +80,30 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 		}
 	}
 	plan, err := tree.Resolve(selected, given)
+	if err != nil {
+		if err := o.askMissing(ctx, g, &given, err); err != nil {
+			return nil, err
+		}
+		if plan, err = tree.Resolve(selected, given); err != nil {
+			return nil, err
+		}
+	}
+	return plan, o.writeAnswers(tree, given)
+}
+
+// writeAnswers writes what was answered, for --answers: before anything is built, so that a build which fails loses none.
+func (o planOptions) writeAnswers(tree *projects.Tree, given projects.Given) error {
+	if o.record == "" {
+		return nil
+	}
+	data, err := tree.Record(given)
 	if err == nil {
-		return plan, nil
+		err = atomicfile.Write(o.record, data, 0o600)
 	}
-	if err := askMissing(ctx, g, &given, err); err != nil {
-		return nil, err
+	if err != nil {
+		return fmt.Errorf("--record %s: %w", o.record, err)
 	}
-	return tree.Resolve(selected, given)
+	return nil
 }
 
 // A shownSecretError is a secret given by --set; its text is what stands left of the secret.
@@ -84,14 +116,14 @@ func (e shownSecretError) Error() string {
 // Hint says how a secret is given.
 func (e shownSecretError) Hint() string {
 	name := string(e)[strings.LastIndexByte(string(e), ':')+1:]
-	return fmt.Sprintf("write it as '%s: TEXT' to a file that only you can read and give that with --values FILE, or leave it out and be asked", name)
+	return fmt.Sprintf("write it to a file that only you can read and give that with --secret %s=file:PATH, or leave it out and be asked", name)
 }
 
 // askMissing asks for the values that err says are missing, if somebody is there to answer, and adds the answers.
 // Any other error is returned.
-func askMissing(ctx context.Context, g *globals, given *projects.Given, err error) error {
+func (o planOptions) askMissing(ctx context.Context, g *globals, given *projects.Given, err error) error {
 	var missing *projects.MissingError
-	if !errors.As(err, &missing) || !canAsk() {
+	if !errors.As(err, &missing) || o.noInput || !canAsk() {
 		return err
 	}
 	answers, err := askOn(ctx, g.err, missing.Questions())
@@ -124,7 +156,7 @@ func undeclared(selected []*projects.Project) []*projects.Base {
 // completeProjects completes tags.
 func completeProjects(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		tree, err := projects.Load(projects.Source{Dir: g.workdir})
+		tree, err := projects.Load(g.source())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -141,7 +173,7 @@ func completeProjects(g *globals) func(*cobra.Command, []string, string) ([]stri
 // completePlatforms completes the architectures that the tree declares, behind others and a comma, too.
 func completePlatforms(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		tree, err := projects.Load(projects.Source{Dir: g.workdir})
+		tree, err := projects.Load(g.source())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -83,6 +83,9 @@ func describe(e engine.Event) string {
 	if e.Node != "" {
 		name += ":" + e.Node
 	}
+	if e.Check != "" {
+		name += " check " + e.Check
+	}
 	switch e.Kind {
 	case engine.EventImport:
 		return fmt.Sprintf("%s  reading %s", name, e.Path)
@@ -94,6 +97,16 @@ func describe(e engine.Event) string {
 		return fmt.Sprintf("%s | %s", name, printable(e.Text))
 	case engine.EventNode:
 		return describeNode(name, e)
+	case engine.EventDiffers:
+		if e.Text != "" {
+			return fmt.Sprintf("%s  once more, its script %s", name, e.Text)
+		}
+		return fmt.Sprintf("%s  gave another layer, which differs in %s", name, plural(len(e.Differences)+e.More, "member"))
+	case engine.EventCheck:
+		if e.State == engine.StateCached {
+			return name + "  cached"
+		}
+		return fmt.Sprintf("%s  %s, %s", name, e.State, seconds(e.Elapsed))
 	case engine.EventImage:
 		if e.State == engine.StateIndex {
 			return fmt.Sprintf("%s  index %s", name, e.Digest)
@@ -125,7 +138,11 @@ func (p *textPrinter) result(r engine.Result) error {
 	if p.quiet || p.failed != nil {
 		return p.failed
 	}
-	_, err := fmt.Fprintf(p.out, "%s: %s executed, %d cached\n", plural(len(r.Images), "image"), plural(r.Executed, "node"), r.Cached)
+	text := fmt.Sprintf("%s: %s executed, %d cached", plural(len(r.Images), "image"), plural(r.Executed, "node"), r.Cached)
+	if r.Checked+r.ChecksCached > 0 {
+		text += fmt.Sprintf("; %s executed, %d cached", plural(r.Checked, "check"), r.ChecksCached)
+	}
+	_, err := fmt.Fprintln(p.out, text)
 	return err
 }
 

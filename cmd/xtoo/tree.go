@@ -17,8 +17,8 @@ func newTreeCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tree [PROJECT...]",
 		Short: "Show the tree of images, what is cached, what would run and why",
-		Long: `Show the tree of images: for each project and each of its nodes, in the order of execution,
-whether the cache has it, or why it would have to be executed. Nothing is executed, and nothing written
+		Long: `Show the tree of images: for each project, each of its nodes (-) and each check of its image (?), in the
+order of execution, whether the cache has it, or why it would have to be executed. Nothing is executed, and nothing written
 but the digest and the architecture of stage3s that had to be read for that; it says which.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runTree(cmd.Context(), g, o, args)
@@ -83,5 +83,12 @@ func writeStatus(b *strings.Builder, p engine.ProjectStatus, indent string) {
 			state = "to run: " + n.Why
 		}
 		fmt.Fprintf(b, "%s  - %s  [%s]\n", indent, n.Node, state)
+	}
+	for _, c := range p.Checks {
+		state := "cached"
+		if !c.Cached {
+			state = "to run: " + c.Why
+		}
+		fmt.Fprintf(b, "%s  ? %s  [%s]\n", indent, c.Check, state)
 	}
 }

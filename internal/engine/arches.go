@@ -23,7 +23,7 @@ func Arches(ctx context.Context, bases []*projects.Base, o Options, looking bool
 				if looking {
 					err = b.lookAt(ctx, st)
 				} else {
-					err = b.read(ctx, st, hasScripts(r.Project))
+					err = b.read(ctx, st, r.Project.Executes())
 				}
 			}
 			if err != nil {
@@ -37,17 +37,4 @@ func Arches(ctx context.Context, bases []*projects.Base, o Options, looking bool
 		return arches, find(ctx)
 	}
 	return arches, b.using(ctx, find)
-}
-
-// hasScripts says whether a root or a project below it has nodes.
-func hasScripts(p *projects.Project) bool {
-	if len(p.Scripts) > 0 {
-		return true
-	}
-	for _, c := range p.Children {
-		if hasScripts(c) {
-			return true
-		}
-	}
-	return false
 }

@@ -178,6 +178,12 @@ func (b *bench) status(set ...string) map[string]string {
 				b.t.Errorf("%s:%s: cached %v, why %q", label, n.Node, n.Cached, n.Why)
 			}
 		}
+		for _, c := range p.Checks {
+			out[label+"?"+c.Check] = c.Why
+			if c.Cached != (c.Why == "") {
+				b.t.Errorf("%s?%s: cached %v, why %q", label, c.Check, c.Cached, c.Why)
+			}
+		}
 	}
 	return out
 }

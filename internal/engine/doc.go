@@ -21,7 +21,8 @@
 //	bases/3   identity of a base → its layers and what the source knows of it
 //	looks/2   the same without layers: what only looking at a base has found
 //	nodes/4   content key of a node → its layer
-//	last/3    project, node and architecture → the inputs of the last execution, to say why it must be executed now
+//	last/3    project, node or check, and architecture → the inputs of the last execution, to say why it must be executed now
 //	runs/3    keys of all nodes of a project → their layers, so that nothing to do costs one record a project
+//	checks/1  content of an image, its settings and the inputs of a check → the check has succeeded
 //	images/2  all that an image is put together from → its manifest, config and layers
 package engine

@@ -17,14 +17,15 @@ func (b *build) walk(ctx context.Context) (map[*projects.PlannedProject]*Image, 
 	err := b.visit(ctx, visitor{
 		base: func(ctx context.Context, p *projects.PlannedProject, st *baseState) (*chain, error) {
 			if st.chain == nil {
-				if err := b.read(ctx, st, b.hasNodes(p.Base)); err != nil {
+				if err := b.read(ctx, st, b.hasScripts(p.Base)); err != nil {
 					return nil, err
 				}
 			}
 			b.warnLayers(p.Base, st.chain)
 			return st.chain, nil
 		},
-		node: b.buildNode,
+		node:  b.buildNode,
+		check: b.buildCheck,
 		done: func(ctx context.Context, p *projects.PlannedProject, c *chain) error {
 			img, err := b.assemble(ctx, p, c)
 			if err != nil {

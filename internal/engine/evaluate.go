@@ -11,15 +11,18 @@ import (
 
 // The evaluation says what the state of each node is and why. A build acts on it, the tree that is shown prints it.
 
-// A nodeState is what is known of a node when its turn comes.
+// A nodeState is what is known of a node, or of a check, when its turn comes.
 type nodeState struct {
 	project *projects.PlannedProject
 	node    *projects.Node
+	check   *projects.Check // of which node is; nil: it is a node
 	inputs  inputs
 	// below is what it is executed on; nil where that is not known: a node below would have to be executed first.
 	below *chain
 	// key is over the key of below and what the node declares. Nothing of the host or of the tier is in it. It is known where below is.
 	key digest.Digest
+	// image is what a check is executed on: the layers and the image's settings.
+	image digest.Digest
 	// cached: the store has record, and its layer.
 	cached bool
 	record nodeRecord
@@ -41,6 +44,7 @@ const (
 	whyInexact = "what the cache has may not be what root would make"
 	whyFewer   = "it was executed with fewer user and group ids than there are now"
 	whyAsked   = "the cache is not to be used"
+	whyCompare = "once more, to compare"
 )
 
 // evaluate says what the state of a node is. below is nil if it is not known.
@@ -101,18 +105,30 @@ func (b *build) why(st *nodeState) string {
 	if st.refused != "" {
 		return st.refused
 	}
+	never, below, key := whyNever, whyParent, lastKey(st.node)
+	if st.check != nil {
+		never, below, key = whyNeverChecked, whyImage, lastCheckKey(st.node)
+	}
 	var last lastRecord
-	if !b.o.Store.Get(kindLast, lastKey(st.node), &last) {
-		return whyNever
+	if !b.o.Store.Get(kindLast, key, &last) {
+		return never
 	}
 	changed := changedInputs(last.Inputs, st.inputs.list)
-	if st.below == nil || st.below.content.digest() != last.Below {
-		changed = append(changed, whyParent)
+	if st.below == nil || st.lies() != last.Below {
+		changed = append(changed, below)
 	}
 	if len(changed) == 0 {
 		return whyGone
 	}
 	return strings.Join(changed, ", ")
+}
+
+// lies is what it is executed on, in a record.
+func (st *nodeState) lies() digest.Digest {
+	if st.check != nil {
+		return st.image
+	}
+	return st.below.content.digest()
 }
 
 // changedInputs names what is not as it was, as "script changed", "value hostname changed".

@@ -24,6 +24,7 @@ func TestGoldenKeys(t *testing.T) {
 
 // goldenTree is a project whose nodes declare all that a node can.
 var goldenTree = map[string]string{
+	"work/types/golden.yaml": "description: a type without anything",
 	"work/next/.xtoo-config.yaml": `
 type: golden
 stage3: {file: stage3.tar.xz, arch: arm-64bit, subarch: raspi4}

@@ -15,7 +15,7 @@ import (
 	"xtoo/qemu"
 )
 
-// A Job is one node to be executed: data, that means the same in another process or on another machine with the same store. It
+// A Job is one node, or one check, to be executed: data, that means the same in another process or on another machine with the same store. It
 // goes through JSON and back unchanged. What it needs is named by digest, and is in the store; secrets by a reference that
 // only the machine that executes resolves. Of the host it names nothing but where its volumes come from.
 type Job struct {
@@ -35,6 +35,12 @@ type Job struct {
 	// Env is the whole environment, "NAME=value".
 	Env     []string `json:"env"`
 	Volumes []Volume `json:"volumes,omitempty"`
+	// User and Dir are those of a container, as images say them: names mean what they do in the root. Empty: user 0, without other
+	// groups, and the root directory.
+	User string `json:"user,omitempty"`
+	Dir  string `json:"dir,omitempty"`
+	// Discard throws away what the script changes: there is no layer.
+	Discard bool `json:"discard,omitempty"`
 	// Network is "host" or "none".
 	Network projects.Network `json:"network"`
 	// Resolver is "host" or "image".

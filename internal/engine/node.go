@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"xtoo/layers/store"
-	"xtoo/projects"
-	"xtoo/projects/schema"
 )
 
 // buildNode returns the chain after a node, executing the node if the cache does not have it.
@@ -36,9 +33,13 @@ func (b *build) buildNode(ctx context.Context, st *nodeState) (*chain, error) {
 	return next, errors.Join(err, unlock())
 }
 
-// about is the beginning of an event: which node of which project it is about.
+// about is the beginning of an event: which node or check of which project it is about.
 func (st *nodeState) about(kind EventKind) Event {
-	return Event{Kind: kind, Project: st.project.Project.Tag, Platform: st.project.Platform(), Node: st.node.Path}
+	ev := Event{Kind: kind, Project: st.project.Project.Tag, Platform: st.project.Platform(), Node: st.node.Path}
+	if st.check != nil {
+		ev.Node, ev.Check = "", st.node.Path
+	}
+	return ev
 }
 
 func (b *build) tellCached(st *nodeState) {
@@ -83,52 +84,32 @@ func (b *build) nodeLocked(ctx context.Context, st *nodeState) (*chain, error) {
 	}
 	ev.Entries, ev.Bytes, ev.Elapsed = st.record.Entries, st.record.Bytes, time.Since(begun)
 	b.o.Events(ev)
+	if b.o.Twice {
+		if err := b.again(ctx, st); err != nil {
+			return nil, err
+		}
+	}
 	return st.below.after(st, st.record)
 }
 
-// failed says which node an error is about.
-func (st *nodeState) failed(err error) error {
-	return fmt.Errorf("%s: node %s of project %s: %w", st.node.Pos, st.node.Path, st.project.Label(), err)
+// what it is, for messages.
+func (st *nodeState) what() string {
+	if st.check != nil {
+		return "check " + st.node.Path
+	}
+	return "node " + st.node.Path
 }
 
-// execute runs a node's job, keeps what it prints, and sets the record. It returns the path of the log.
+// failed says which node or check an error is about.
+func (st *nodeState) failed(err error) error {
+	return fmt.Errorf("%s: %s of project %s: %w", st.node.Pos, st.what(), st.project.Label(), err)
+}
+
+// execute runs a node's job and sets the record. It returns the path of the log.
 func (b *build) execute(ctx context.Context, st *nodeState) (logPath string, err error) {
-	n, p := st.node, st.project
-	logPath, err = b.o.Store.LogPath(st.key, p.Project.Tag+"-"+n.Path)
+	out, logPath, err := b.perform(ctx, st, b.job(st), "")
 	if err != nil {
 		return "", err
-	}
-	log, err := os.Create(logPath)
-	if err != nil {
-		return "", fmt.Errorf("keep what node %s prints: %w", n.Path, err)
-	}
-	lines := &lineWriter{secrets: newRedactor(n.Secrets()), emit: func(line string) error {
-		ev := st.about(EventOutput)
-		ev.Text = line
-		b.o.Events(ev)
-		_, err := log.WriteString(line + "\n")
-		return err
-	}}
-	flood := newFloodWriter(lines)
-	out, err := b.o.Runner.Run(ctx, b.job(st), Site{Secret: secretsOf(n), Output: flood})
-	if err := errors.Join(err, flood.finish(), log.Close()); err != nil {
-		return "", st.failed(err)
-	}
-	for _, text := range out.Skipped {
-		b.warn(n.Path + ": not in the layer: " + text)
-	}
-	for _, text := range out.Notes {
-		b.warn(n.Path + ": " + text)
-	}
-	if out.Exit != 0 || out.Late {
-		what := fmt.Sprintf("exited with code %d", out.Exit)
-		switch {
-		case out.Late:
-			what = fmt.Sprintf("took longer than its timeout of %s, and was ended", n.Limits.Timeout)
-		case out.Signal != 0:
-			what = fmt.Sprintf("was killed by signal %d (%s)", out.Signal, out.Said)
-		}
-		return "", &ScriptError{project: p.Project.Tag, platform: p.Platform(), node: n.Path, pos: n.Pos, what: what, log: logPath}
 	}
 	if err := b.judgeExact(st, out.Inexact); err != nil {
 		return "", err
@@ -166,20 +147,3 @@ func (b *build) remember(st *nodeState, log string) error {
 	}
 	return b.o.Store.Put(kindLast, lastKey(st.node), store.Refs{Held: true}, lastRecord{Below: st.below.content.digest(), Inputs: st.inputs.list})
 }
-
-// A ScriptError says that a node's script did not end well.
-type ScriptError struct {
-	project  string
-	platform string // as in events
-	node     string
-	pos      schema.Position
-	what     string // it did: "exited with code 3", "was killed by signal 9 (killed)"
-	log      string // the file that holds everything it printed
-}
-
-func (e *ScriptError) Error() string {
-	return fmt.Sprintf("%s: node %s of project %s: its script %s", e.pos, e.node, projects.Label(e.project, e.platform), e.what)
-}
-
-// Hint says where to read on.
-func (e *ScriptError) Hint() string { return "everything it printed is in " + e.log }

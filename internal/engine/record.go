@@ -11,9 +11,10 @@ const (
 	kindNode  store.Kind = "nodes/4"  // content key of a node → nodeRecord
 	kindBase  store.Kind = "bases/3"  // identity of a base → Material, with its layers
 	kindLook  store.Kind = "looks/2"  // identity of a base → Material, without
-	kindLast  store.Kind = "last/3"   // project and node → lastRecord
+	kindLast  store.Kind = "last/3"   // project and node, or check → lastRecord
 	kindRuns  store.Kind = "runs/3"   // keys of all nodes of a project, and the layers below → runsRecord
 	kindImage store.Kind = "images/2" // what an image is put together from → imageRecord
+	kindCheck store.Kind = "checks/1" // layers, settings of the image, inputs of a check → checkRecord
 )
 
 // A nodeRecord is what the cache knows of a node that was executed.
@@ -32,7 +33,13 @@ type nodeRecord struct {
 	Bytes   int64 `json:"bytes"`
 }
 
-// A lastRecord is what a node was made from when it was last executed. It only serves to tell the
+// A checkRecord says that a check has succeeded.
+type checkRecord struct {
+	// IDs is how many ids its script had: see nodeRecord.
+	IDs int64 `json:"ids"`
+}
+
+// A lastRecord is what a node was made from when it was last executed, or a check when it last succeeded. It only serves to tell the
 // user why the node must be executed now.
 type lastRecord struct {
 	Below  digest.Digest `json:"below"`

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -18,9 +19,19 @@ type ProjectStatus struct {
 	// Base is what a root starts from.
 	Base string `json:"base,omitempty"`
 	// Cached: nothing of it would be executed or read.
-	Cached bool         `json:"cached"`
-	Why    string       `json:"why,omitempty"`
-	Nodes  []NodeStatus `json:"nodes"`
+	Cached bool          `json:"cached"`
+	Why    string        `json:"why,omitempty"`
+	Nodes  []NodeStatus  `json:"nodes"`
+	Checks []CheckStatus `json:"checks,omitempty"`
+}
+
+// A CheckStatus says what a build would do for a check of an image.
+type CheckStatus struct {
+	Check string `json:"check"`
+	// Cached: the image has passed it before.
+	Cached bool `json:"cached"`
+	// Why it would be executed, as for a node: "never checked", "image changed".
+	Why string `json:"why,omitempty"`
 }
 
 // A NodeStatus says what a build would do for a node.
@@ -61,11 +72,20 @@ func Status(ctx context.Context, plan *projects.Plan, o Options) ([]ProjectStatu
 			s.Nodes = append(s.Nodes, ns)
 			return st.after()
 		},
+		check: func(_ context.Context, st *nodeState) error {
+			cs := CheckStatus{Check: st.node.Path, Cached: st.cached}
+			if !st.cached {
+				cs.Why = b.why(st)
+			}
+			s := all[st.project]
+			s.Checks = append(s.Checks, cs)
+			return nil
+		},
 		done: func(_ context.Context, p *projects.PlannedProject, c *chain) error {
 			s := all[p]
-			s.Cached = c != nil
+			s.Cached = c != nil && !slices.ContainsFunc(s.Checks, func(c CheckStatus) bool { return !c.Cached })
 			if !s.Cached && s.Why == "" {
-				s.Why = firstWhy(s.Nodes)
+				s.Why = firstWhy(s, c != nil)
 			}
 			return nil
 		},
@@ -80,10 +100,16 @@ func Status(ctx context.Context, plan *projects.Plan, o Options) ([]ProjectStatu
 	return out, nil
 }
 
-func firstWhy(nodes []NodeStatus) string {
-	for _, n := range nodes {
+// firstWhy says why something of a project would be executed. built: its nodes would not.
+func firstWhy(s *ProjectStatus, built bool) string {
+	for _, n := range s.Nodes {
 		if !n.Cached {
 			return fmt.Sprintf("node %s: %s", n.Node, n.Why)
+		}
+	}
+	for _, c := range s.Checks {
+		if built && !c.Cached {
+			return fmt.Sprintf("check %s: %s", c.Check, c.Why)
 		}
 	}
 	return whyParent

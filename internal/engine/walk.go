@@ -15,6 +15,8 @@ type visitor struct {
 	base func(context.Context, *projects.PlannedProject, *baseState) (*chain, error)
 	// node returns the chain after a node; nil where that is not known.
 	node func(context.Context, *nodeState) (*chain, error)
+	// check is called for each check of a project whose chain is finished, or not known.
+	check func(context.Context, *nodeState) error
 	// done gets the chain of a project with all its nodes; nil where that is not known.
 	done func(context.Context, *projects.PlannedProject, *chain) error
 }
@@ -79,6 +81,18 @@ func (b *build) visitProject(ctx context.Context, v visitor, p *projects.Planned
 	if err != nil {
 		return nil, err
 	}
+	for _, check := range p.Checks {
+		if err := errors.Join(ctx.Err(), stop.err()); err != nil {
+			return nil, err
+		}
+		st, err := b.evaluateCheck(ctx, p, check, c)
+		if err == nil {
+			err = v.check(ctx, st)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	return c, v.done(ctx, p, c)
 }
 
@@ -111,11 +125,11 @@ func (s *stopper) err() error {
 }
 
 // errStopped says that something else failed, which is what the user wants to hear about.
-var errStopped = errors.New("another node failed")
+var errStopped = errors.New("another node or check failed")
 
-// hasNodes says whether a node is executed in the tree of projects on this base.
-func (b *build) hasNodes(base *projects.Base) bool {
+// hasScripts says whether something is executed in the tree of projects on this base: a node, or a check.
+func (b *build) hasScripts(base *projects.Base) bool {
 	return slices.ContainsFunc(b.plan.Projects, func(p *projects.PlannedProject) bool {
-		return len(p.Nodes) > 0 && p.Base == base
+		return len(p.Nodes)+len(p.Checks) > 0 && p.Base == base
 	})
 }

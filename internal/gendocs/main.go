@@ -22,6 +22,9 @@ import (
 //go:embed configuration.md.tmpl
 var configurationTemplate string
 
+//go:embed steps.md.tmpl
+var stepsTemplate string
+
 func main() {
 	out := flag.String("o", "docs", "directory to write to; made if it is not there")
 	flag.Parse()
@@ -35,11 +38,19 @@ func run(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory of documents: %w", err)
 	}
-	text, err := configuration()
-	if err != nil {
-		return fmt.Errorf("write the reference of configurations: %w", err)
+	for _, doc := range []struct {
+		name string
+		make func() ([]byte, error)
+	}{{"configuration.md", configuration}, {"steps.md", steps}} {
+		text, err := doc.make()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, doc.name), text, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("write the reference %s: %w", doc.name, err)
+		}
 	}
-	return os.WriteFile(filepath.Join(dir, "configuration.md"), text, 0o644)
+	return nil
 }
 
 // section is the keys of one mapping.

@@ -16,16 +16,19 @@ func TestUpToDate(t *testing.T) {
 	if err := run(dir); err != nil {
 		t.Fatal(err)
 	}
-	made, err := os.ReadFile(filepath.Join(dir, "configuration.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	committed, err := os.ReadFile("../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(made, committed) {
-		t.Error("docs/configuration.md is not what the source makes: go run ./internal/gendocs -o docs")
+	var made []byte
+	for _, name := range []string{"steps.md", "configuration.md"} {
+		var err error
+		if made, err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		committed, err := os.ReadFile(filepath.Join("../../docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(made, committed) {
+			t.Errorf("docs/%s is not what the source makes: go run ./internal/gendocs -o docs", name)
+		}
 	}
 	for _, k := range projects.Keys() {
 		if !strings.Contains(string(made), "**`"+k.Path+"`**") || !strings.Contains(string(made), k.Doc) {

@@ -134,14 +134,18 @@ func (w *jsonWriter) shape(s *Shape) omap {
 	}
 	if s.List != nil {
 		types = append(types, "array")
-		out = append(out, pair{"items", w.ref(s.List.Item)})
+		if !s.Open {
+			out = append(out, pair{"items", w.ref(s.List.Item)})
+		}
 		if s.List.NonEmpty {
 			out = append(out, pair{"minItems", 1})
 		}
 	}
 	if s.Dict != nil {
 		types = append(types, "object")
-		out = append(out, pair{"propertyNames", omap{{"pattern", s.Dict.Key.String()}}}, pair{"additionalProperties", w.ref(s.Dict.Value)})
+		if !s.Open {
+			out = append(out, pair{"propertyNames", omap{{"pattern", s.Dict.Key.String()}}}, pair{"additionalProperties", w.ref(s.Dict.Value)})
+		}
 	}
 	if s.Object != nil {
 		types = append(types, "object")

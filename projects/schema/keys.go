@@ -19,6 +19,9 @@ func (d *Document) Keys() []KeyDoc {
 	seen := map[string]bool{}
 	var walk func(prefix string, s *Shape)
 	walk = func(prefix string, s *Shape) {
+		if s.Open {
+			return
+		}
 		if s.Name != "" {
 			if seen[s.Name] {
 				return

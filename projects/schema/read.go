@@ -78,6 +78,9 @@ func (r *reader) read(n *yaml.Node, s *Shape, at label, depth int) *Value {
 		return nil
 	}
 	v := r.value(n)
+	if s.Open {
+		v.rest = r
+	}
 	switch n.Kind {
 	case yaml.ScalarNode:
 		return r.scalar(v, s, at)
@@ -86,11 +89,19 @@ func (r *reader) read(n *yaml.Node, s *Shape, at label, depth int) *Value {
 			r.mismatch(v, s, at, "a list")
 			return nil
 		}
+		if s.Open {
+			v.Kind = KindList
+			return v
+		}
 		return r.sequence(v, s.List, at, depth)
 	case yaml.MappingNode:
 		if s.Object == nil && s.Dict == nil {
 			r.mismatch(v, s, at, "a mapping")
 			return nil
+		}
+		if s.Open {
+			v.Kind = KindMap
+			return v
 		}
 		return r.mapping(v, s, at, depth)
 	}
@@ -279,8 +290,12 @@ func (r *reader) unknown(pos Position, key string, o *Object) {
 		r.probs.Hintf(pos, "repeat the keys, or use an alias for a whole value", "merge keys (<<) are not part of a configuration")
 		return
 	}
-	p := Problem{Pos: pos, Msg: fmt.Sprintf("unknown key %q%s", Shorten(key), nearest.DidYouMean(key, o.keys()))}
-	if !strings.HasSuffix(p.Msg, "?") {
+	what := o.Unknown
+	if what == "" {
+		what = "unknown key"
+	}
+	p := Problem{Pos: pos, Msg: fmt.Sprintf("%s %q%s", what, Shorten(key), nearest.DidYouMean(key, o.keys()))}
+	if !strings.HasSuffix(p.Msg, "?") && len(o.Fields) > 0 {
 		p.Hint = "known here: " + strings.Join(o.keys(), ", ")
 	}
 	r.probs.Add(p)

@@ -29,6 +29,9 @@ type Shape struct {
 	List    *List
 	Object  *Object // a mapping with fixed keys
 	Dict    *Dict   // a mapping with free keys
+	// Open: what is in a list or mapping is not looked at, because it depends on what is found elsewhere: [Value.As]
+	// reads it. List and Dict only say what is allowed.
+	Open bool
 }
 
 // Text says which texts are allowed.
@@ -60,6 +63,8 @@ type Object struct {
 	NotBoth [][]string
 	// Later are keys that people who read about the program will try, with what to do instead.
 	Later map[string]string
+	// Unknown says of a key that it is unknown: "step x has no parameter"; empty: "unknown key".
+	Unknown string
 }
 
 // Field is one key of an [Object].

@@ -27,6 +27,16 @@ type Value struct {
 	Keys  []Entry // in the file's order
 
 	wrong []keyAt // keys of a mapping that stand there and are not among Keys
+	rest  *reader // of an open one: what reads on
+}
+
+// As reads what was left open ([Shape.Open]) by a shape that became known since. What is wrong goes where that of the
+// whole file went; nil means that nothing of it is usable. what names the place for messages.
+func (v *Value) As(s *Shape, what string) *Value {
+	if v == nil || v.rest == nil {
+		return nil
+	}
+	return v.rest.read(v.Node, s, label{text: what}, 0)
 }
 
 // Entry is one key of a mapping with its value.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -168,14 +169,14 @@ func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.
 	}
 	defer cancel()
 	w := &world{ctx: limited, job: j, out: at.Output, files: map[string]string{}, wrote: map[string]string{}}
-	if err := errors.Join(w.readLayers(r.Store), w.readFiles(r.Store, at)); err != nil {
+	if err := errors.Join(w.readLayers(r.Store), w.readFiles(r.Store, at), w.findUser()); err != nil {
 		return engine.Outcome{}, err
 	}
 	code := minish.Run(w.files["run/"+j.Script.Path], w)
 	if limited.Err() != nil && ctx.Err() == nil {
 		return engine.Outcome{Late: true, IDs: r.HasIDs}, nil
 	}
-	if err := errors.Join(ctx.Err(), w.err); err != nil || code != 0 || len(w.wrote) == 0 {
+	if err := errors.Join(ctx.Err(), w.err); err != nil || code != 0 || len(w.wrote) == 0 || j.Discard {
 		return engine.Outcome{Exit: code, IDs: r.HasIDs}, err
 	}
 	l, err := PutLayer(ctx, r.Store, w.wrote, engine.Reading{Compression: j.Compression, Jobs: j.Jobs}, j.Epoch)
@@ -189,7 +190,28 @@ type world struct {
 	out   io.Writer
 	files map[string]string
 	wrote map[string]string
-	err   error // of the output
+	user  string // its number
+	err   error  // of the output
+}
+
+// findUser finds the user of the job, and where that is at home.
+func (w *world) findUser() error {
+	name, _, _ := strings.Cut(w.job.User, ":")
+	if w.user = "0"; name == "" {
+		return nil
+	}
+	for line := range strings.Lines(w.files["etc/passwd"]) {
+		if f := strings.Split(line, ":"); len(f) > 5 && (f[0] == name || f[2] == name) {
+			w.user = f[2]
+			w.job.Env = append(slices.Clone(w.job.Env), "HOME="+f[5])
+			return nil
+		}
+	}
+	if _, err := strconv.Atoi(name); err != nil {
+		return fmt.Errorf("user %q of the image is not there", name)
+	}
+	w.user = name
+	return nil
 }
 
 func (w *world) readLayers(s *store.Store) error {
@@ -281,6 +303,10 @@ func (w *world) Env(name string) string {
 	}
 	return ""
 }
+
+func (w *world) User() string { return w.user }
+
+func (w *world) Dir() string { return path.Join("/", w.job.Dir) }
 
 func (w *world) Sleep(d time.Duration) error {
 	select {

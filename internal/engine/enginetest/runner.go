@@ -37,6 +37,7 @@ func TestRunner(t *testing.T, newCase func(t *testing.T) RunnerCase) {
 	for name, test := range map[string]func(*testing.T, *runnerTest){
 		"layer": testLayer, "nothing": testNothing, "clock behind": testClockBehind, "exit": testExit, "files": testFiles, "secrets": testSecrets,
 		"damaged": testDamaged, "cancelled": testCancelled, "late": testLate, "output": testOutputFails, "remove": testRemove,
+		"discard": testDiscard, "container": testContainer,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCase(t)
@@ -138,6 +139,47 @@ func testClockBehind(t *testing.T, r *runnerTest) {
 func testNothing(t *testing.T, r *runnerTest) {
 	if o := r.mustRun(r.job("echo hello\n")); o.DiffID != "" || o.IDs < r.Runner.IDs() || r.out.String() != "hello\n" {
 		t.Errorf("a script that changes nothing gives %+v, prints %q", o, r.out.String())
+	}
+}
+
+// testDiscard: a root that is thrown away can be written, and nothing of it is seen again; it leaves nothing behind.
+func testDiscard(t *testing.T, r *runnerTest) {
+	j := r.job("echo new > /etc/thrown\ncat /etc/thrown\n")
+	j.Discard = true
+	for range 2 {
+		if o := r.mustRun(j); o.DiffID != "" || o.IDs < r.Runner.IDs() || r.out.String() != "new\n" {
+			t.Errorf("%+v, printed %q", o, r.out.String())
+		}
+	}
+	again := r.job("cat /etc/thrown\n")
+	again.Discard = true
+	if o, err := r.run(t.Context(), again); err != nil || o.Exit != 1 {
+		t.Errorf("what was thrown away is there: %+v, %v, printed %q", o, err, r.out.String())
+	}
+	// The root is as it was for a node, too.
+	if o := r.mustRun(r.job("echo y > /etc/y\n")); readLayer(t, r.Store, o.DiffID)["etc/thrown"].Name != "" {
+		t.Errorf("what was thrown away is in a layer: %+v", o)
+	}
+}
+
+// testContainer: a job has the user, home and working directory of a container.
+func testContainer(t *testing.T, r *runnerTest) {
+	users := r.mustRun(r.job("echo www:x:80:81::/srv/www:/bin/sh > /etc/passwd\n"))
+	j := r.job("id\npwd\nenv HOME\n")
+	j.Layers = append(append([]engine.Link{}, r.Layers...), engine.Link{DiffID: users.DiffID, Dir: users.DiffID})
+	j.User, j.Dir, j.Discard = "www", "/srv/data", true
+	if r.mustRun(j); r.out.String() != "80\n/srv/data\n/srv/www\n" {
+		t.Errorf("printed %q", r.out.String())
+	}
+	j.User = "nobody"
+	if o, err := r.run(t.Context(), j); err == nil || !strings.Contains(err.Error(), `user "nobody" of the image`) {
+		t.Errorf("a user that is not there: %+v, %v", o, err)
+	}
+	secret := r.job("id\ncat /run/xtoo/secrets/pw\n")
+	secret.Layers, secret.User, secret.Discard = j.Layers, "www", true
+	secret.Secrets = []engine.Secret{{Path: "xtoo/secrets/pw", Ref: "pw"}}
+	if r.mustRun(secret); r.out.String() != "80\nhunter2\n" {
+		t.Errorf("with a secret: %q", r.out.String())
 	}
 }
 

@@ -55,13 +55,24 @@ func membersOf(t *testing.T, s *store.Store, diffID digest.Digest) []testutil.Me
 // runScript executes a script of package minish on the layers, and returns what it printed, too.
 func runScript(t *testing.T, c enginetest.RunnerCase, script string) (engine.Outcome, string) {
 	t.Helper()
+	return runJob(t, c, script, false)
+}
+
+// runDiscarded does so as a check.
+func runDiscarded(t *testing.T, c enginetest.RunnerCase, script string) (engine.Outcome, string) {
+	t.Helper()
+	return runJob(t, c, script, true)
+}
+
+func runJob(t *testing.T, c enginetest.RunnerCase, script string, discard bool) (engine.Outcome, string) {
+	t.Helper()
 	d, size, err := c.Store.KeepInput(t.Context(), strings.NewReader(script))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
 	out, err := c.Runner.Run(t.Context(), engine.Job{
-		Key: engine.Key("test", script), Arch: c.Arch, Layers: c.Layers, Interpreter: c.Interpreter, Network: projects.NetworkNone,
+		Key: engine.Key("test", script), Arch: c.Arch, Layers: c.Layers, Interpreter: c.Interpreter, Network: projects.NetworkNone, Discard: discard,
 		Script: engine.File{Path: "xtoo/script", Mode: 0o755, Digest: d, Size: size},
 		Env:    []string{"PATH=/bin"}, Epoch: time.Unix(1500000000, 0), Compression: layers.None, Jobs: 1,
 	}, engine.Site{Output: &said})

@@ -136,12 +136,41 @@ func (x *execution) newRoot(ctx context.Context) error {
 func (x *execution) leaveRoot(ctx context.Context, out engine.Outcome, err error) {
 	at := x.copy
 	x.copy = ""
+	if err == nil && x.job.Discard && !x.apart {
+		err = x.takeBack(ctx, at)
+	}
 	if err != nil || out.Exit != 0 || out.Late || x.apart {
 		x.r.discard(ctx, at)
 		return
 	}
 	x.r.roots.keep(idleRoot{at, x.rootKey(out.DiffID)})
 	x.r.discard(ctx, x.r.roots.shrink(maxIdle)...)
+}
+
+// takeBack takes out of a copy what was changed in it, so that it can be renewed. The upper directory, which nobody wants, gets it.
+func (x *execution) takeBack(ctx context.Context, at string) error {
+	p, err := x.host.Start(ctx, stage.Command{
+		Stage: stageTakeBack, Args: takeBackArgs{Copy: at, Upper: x.upper(), Lowers: x.lowers}, Log: x.r.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	return p.Wait(nil)
+}
+
+type takeBackArgs struct {
+	Copy   string   `json:"copy"`
+	Upper  string   `json:"upper"`
+	Lowers []string `json:"lowers"`
+}
+
+func runTakeBack(ctx context.Context, s *stage.Stage) error {
+	var a takeBackArgs
+	if err := s.Args(&a); err != nil {
+		return err
+	}
+	_, err := tree.TakeChanges(ctx, a.Copy, a.Upper, a.Lowers)
+	return err
 }
 
 // rootKey names what the layer directories of the execution show, with the layer on top, which may be "".

@@ -36,6 +36,16 @@ func TestCopiedChain(t *testing.T) {
 				seen[idle.at] = true
 			}
 		}
+		// What a check changes goes, and the copy stays.
+		if out, said := runDiscarded(t, c, "echo x > /file0\n"); out.Exit != 0 || out.DiffID != "" {
+			t.Fatalf("%+v: %s", out, said)
+		}
+		for _, idle := range r.roots.idle {
+			seen[idle.at] = true
+		}
+		if out, said := runScript(t, c, "cat /file0\n"); out.DiffID != "" || said != "2\n" {
+			t.Errorf("after a check: %+v: %q", out, said)
+		}
 		if out, _ := runScript(t, c, "exit 3\n"); out.Exit != 3 || len(r.roots.idle) > 0 {
 			t.Errorf("a script that failed gives %+v, and leaves the copies %v", out, r.roots.idle)
 		}

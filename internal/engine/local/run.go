@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,14 +136,22 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	if exit.Code != 0 {
 		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String(), Notes: exit.Notes}, nil
 	}
+	if x.job.Discard {
+		return engine.Outcome{Notes: exit.Notes, IDs: x.ids(exit)}, nil
+	}
 	if out, err = x.commit(ctx); err != nil {
 		return out, fmt.Errorf("commit its layer: %w", err)
 	}
-	out.Notes, out.Inexact, out.IDs = exit.Notes, exit.Inexact, idsOf(x.host)
-	if exit.Exact {
-		out.IDs = engine.AllIDs
-	}
+	out.Notes, out.Inexact, out.IDs = exit.Notes, exit.Inexact, x.ids(exit)
 	return out, nil
+}
+
+// ids is how many the script had, or as if.
+func (x *execution) ids(exit chroot.Exit) int64 {
+	if exit.Exact {
+		return engine.AllIDs
+	}
+	return idsOf(x.host)
 }
 
 // tick is more than the clocks of file systems are behind.
@@ -159,7 +168,7 @@ func spans(begun, ended time.Time, took time.Duration) []tree.Span {
 // script executes the script.
 func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
-		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), Log: x.r.o.Log,
+		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), User: x.job.User, Log: x.r.o.Log,
 		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
 		ReadBack: x.records.Recorded, Steady: x.records.Steady, Lists: x.records.Lists, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
@@ -214,7 +223,7 @@ func (x *execution) spec() *specs.Spec {
 		Process: &specs.Process{
 			Args: append(append([]string{}, x.job.Interpreter...), "/run/"+x.job.Script.Path),
 			Env:  emulatedEnvironment(append([]string{}, x.job.Env...), x.emulation),
-			Cwd:  "/",
+			Cwd:  cmp.Or(x.job.Dir, "/"),
 		},
 	}
 	for _, v := range x.job.Volumes {
@@ -250,7 +259,11 @@ func (x *execution) files() (map[string]chroot.RunFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		files[s.Path] = chroot.RunFile{Content: content, Mode: 0o400}
+		mode := fs.FileMode(0o400)
+		if x.job.User != "" {
+			mode = 0o444 // it may be another than the owner
+		}
+		files[s.Path] = chroot.RunFile{Content: content, Mode: mode}
 	}
 	return files, nil
 }

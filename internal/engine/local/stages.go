@@ -14,12 +14,13 @@ import (
 
 // The stages: what runs in a user namespace besides the nodes themselves.
 const (
-	stageUnpack  = "unpack"
-	stagePrepare = "prepare"
-	stageCapture = "capture"
-	stageCopy    = "copy"
-	stageRemove  = "remove"
-	stageCompare = "compare"
+	stageUnpack   = "unpack"
+	stagePrepare  = "prepare"
+	stageCapture  = "capture"
+	stageCopy     = "copy"
+	stageTakeBack = "take back"
+	stageRemove   = "remove"
+	stageCompare  = "compare"
 )
 
 // RegisterStages makes the stages known. main and TestMain call it before [chroot.Main].
@@ -28,6 +29,7 @@ func RegisterStages() {
 	stage.Register(stagePrepare, runPrepare)
 	stage.Register(stageCapture, runCapture, tree.ErrLinked)
 	stage.Register(stageCopy, runCopy)
+	stage.Register(stageTakeBack, runTakeBack)
 	stage.Register(stageRemove, runRemove)
 	stage.Register(stageCompare, runCompare)
 }

@@ -1,8 +1,8 @@
 // Package minish is the smallest shell that the tests of runners need: a fake runner interprets its scripts in memory, and a real one
 // executes it as a program. It knows no engine.
 //
-// A script is a line a command: `echo WORDS`, `echo WORDS > PATH`, `cat PATH`, `env NAME`, `rm PATH`, `sleep SECONDS`, `exit CODE`, and
-// comments.
+// A script is a line a command: `echo WORDS`, `echo WORDS > PATH`, `cat PATH`, `env NAME`, `rm PATH`, `sleep SECONDS`, `exit CODE`, `pwd`,
+// `id` (the user's number), and comments.
 package minish
 
 import (
@@ -19,6 +19,8 @@ type World interface {
 	Write(path, text string) error
 	Remove(path string) error
 	Env(name string) string
+	Dir() string
+	User() string
 	Sleep(d time.Duration) error
 }
 
@@ -61,6 +63,12 @@ func command(words []string, w World) error {
 		return err
 	case "rm":
 		return w.Remove(rest)
+	case "pwd":
+		w.Print(w.Dir() + "\n")
+		return nil
+	case "id":
+		w.Print(w.User() + "\n")
+		return nil
 	case "env":
 		w.Print(w.Env(rest) + "\n")
 		return nil

@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"xtoo/internal/engine/enginetest/minish"
@@ -30,6 +31,15 @@ func (world) Read(path string) (string, error) {
 func (world) Write(path, text string) error { return os.WriteFile(path, []byte(text), 0o644) }
 func (world) Remove(path string) error      { return os.Remove(path) }
 func (world) Env(name string) string        { return os.Getenv(name) }
+func (world) User() string                  { return strconv.Itoa(os.Getuid()) }
+
+func (world) Dir() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err.Error()
+	}
+	return dir
+}
 
 func (world) Sleep(d time.Duration) error {
 	time.Sleep(d)

@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -92,21 +93,23 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 			return
 		}
 	}
-	m := missing{ask.Question{
-		Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
+	m := missing{c.question(q.Project.Tag), c.pos}
+	if platform != "" {
+		m.Platforms = []string{platform}
+	}
+	r.missing = append(r.missing, m)
+}
+
+// question asks for the value.
+func (c *declaration) question(project string) ask.Question {
+	return ask.Question{
+		Project: project, Name: c.name, Prompt: cmp.Or(c.prompt, c.name), Choices: c.choices, Many: c.valueType() == typeList,
 		Secret: isSet(c.secret), Confirm: isSet(c.confirm) || c.confirm == nil && isSet(c.secret), Help: c.help, Want: c.want(),
 		Check: func(text string) error {
 			_, err := c.fromText(text)
 			return err
 		},
-	}, c.pos}
-	if m.Prompt == "" {
-		m.Prompt = c.name
 	}
-	if platform != "" {
-		m.Platforms = []string{platform}
-	}
-	r.missing = append(r.missing, m)
 }
 
 // reveal and items give back what a value was made of.

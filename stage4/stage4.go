@@ -23,15 +23,15 @@ type Format string
 
 // The formats.
 const (
-	XZ   Format = ".tar.xz"
-	Zstd Format = ".tar.zst"
-	Gzip Format = ".tar.gz"
-	Tar  Format = ".tar"
+	formatXZ   Format = ".tar.xz"
+	formatZstd Format = ".tar.zst"
+	formatGzip Format = ".tar.gz"
+	formatTar  Format = ".tar"
 )
 
 // FormatOf returns the format that a file's name ends in; "" if it is none.
 func FormatOf(name string) Format {
-	for _, f := range []Format{XZ, Zstd, Gzip, Tar} {
+	for _, f := range []Format{formatXZ, formatZstd, formatGzip, formatTar} {
 		if strings.HasSuffix(name, string(f)) {
 			return f
 		}
@@ -44,13 +44,13 @@ const maxZstdJobs = 5
 
 func (f Format) compressor(w io.Writer, jobs int) (io.WriteCloser, error) {
 	switch f {
-	case XZ:
+	case formatXZ:
 		return xz.NewWriter(w, jobs), nil
-	case Zstd:
+	case formatZstd:
 		return layers.NewCompressor(w, layers.Zstd, min(jobs, maxZstdJobs))
-	case Gzip:
+	case formatGzip:
 		return layers.NewCompressor(w, layers.Gzip, jobs)
-	case Tar:
+	case formatTar:
 		return layers.NewCompressor(w, layers.None, jobs)
 	}
 	return nil, fmt.Errorf("unknown format %q", string(f))

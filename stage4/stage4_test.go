@@ -129,7 +129,7 @@ func TestCases(t *testing.T) {
 	t.Parallel()
 	for _, c := range layertest.Cases {
 		t.Run(c.Name, func(t *testing.T) {
-			r := mustWrite(t, layersOf(c.Tars(t)...), Tar)
+			r := mustWrite(t, layersOf(c.Tars(t)...), formatTar)
 			want := slices.Sorted(slices.Values(c.Want))
 			if got := linesOf(t, r.tarball); !slices.Equal(got, want) {
 				t.Errorf("got:\n\t%s\nwant:\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
@@ -142,7 +142,7 @@ func TestCases(t *testing.T) {
 func TestNothing(t *testing.T) {
 	t.Parallel()
 	for _, img := range [][]merge.Layer{nil, layersOf(nil)} {
-		r := mustWrite(t, img, Tar)
+		r := mustWrite(t, img, formatTar)
 		if got := linesOf(t, r.tarball); len(got) > 0 {
 			t.Errorf("%q", got)
 		}
@@ -176,7 +176,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	upper := testutil.Tar(t, testutil.Dir("./"), testutil.Dir("etc/"), testutil.File("etc/new", "n"), testutil.Dir("new/"), testutil.File("new/x", "x"), testutil.Dir("usr/"),
 		testutil.Dir("usr/a/"), testutil.File("usr/a/.wh.none", ""), testutil.File("usr/a/e", "e"), testutil.File("usr/z", "Z"))
-	r := mustWrite(t, layersOf(upper, walk(t)), Tar)
+	r := mustWrite(t, layersOf(upper, walk(t)), formatTar)
 	var names []string
 	for _, line := range strings.Split(strings.TrimSpace(listed(t, r)), "\n") {
 		names = append(names, line[strings.LastIndexByte(line, ' ')+1:])
@@ -192,7 +192,7 @@ func TestOrder(t *testing.T) {
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
 	img := layersOf(testutil.GoldenTar(t, true), walk(t))
-	for _, f := range []Format{XZ, Zstd, Gzip, Tar} {
+	for _, f := range []Format{formatXZ, formatZstd, formatGzip, formatTar} {
 		var first result
 		for i, jobs := range []int{1, 2, 7} {
 			r, err := writeTo(t, t.Context(), img, Options{Format: f, Jobs: jobs})
@@ -211,7 +211,7 @@ func TestSameBytes(t *testing.T) {
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	img := layersOf(testutil.GoldenTar(t, true), walk(t))
-	xz, zstd, plain := mustWrite(t, img, XZ), mustWrite(t, img, Zstd), mustWrite(t, img, Tar)
+	xz, zstd, plain := mustWrite(t, img, formatXZ), mustWrite(t, img, formatZstd), mustWrite(t, img, formatTar)
 	testutil.Golden(t, "stage4-xz", xz.digests.Tarball())
 	testutil.Golden(t, "stage4-zstd", zstd.digests.Tarball())
 	testutil.Golden(t, "stage4-tar", plain.digests.Tarball())
@@ -226,12 +226,12 @@ func TestDamaged(t *testing.T) {
 	t.Parallel()
 	stack := layersOf(walk(t))
 	stack[0].DiffID = digest.FromString("another")
-	if _, err := writeTo(t, t.Context(), stack, Options{Format: XZ}); err == nil {
+	if _, err := writeTo(t, t.Context(), stack, Options{Format: formatXZ}); err == nil {
 		t.Error("it is written")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := writeTo(t, ctx, layersOf(walk(t)), Options{Format: Zstd}); !errors.Is(err, context.Canceled) {
+	if _, err := writeTo(t, ctx, layersOf(walk(t)), Options{Format: formatZstd}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -22,7 +22,7 @@ func TestListing(t *testing.T) {
 	odd := testutil.Tar(t, testutil.Dir("./"), testutil.File("./with space", "x"), testutil.File("./new\nline\t\\\x01é\xff", "x").WithMode(0o7000),
 		testutil.Symlink("./link", "to\\some thing"), testutil.File("./caps", "1").WithXattr("user.a", "b"), testutil.File("./ids", "12345").WithOwner(1<<21+1, 123456789))
 	for _, img := range [][]merge.Layer{layersOf(testutil.GoldenTar(t, true), walk(t)), layersOf(odd)} {
-		r := mustWrite(t, img, Tar)
+		r := mustWrite(t, img, formatTar)
 		if got, want := listed(t, r), tool.Run(t, "tar", "--xattrs", "-tvf", r.path); got != want {
 			a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
 			for i := range min(len(a), len(b)) {
@@ -39,8 +39,8 @@ func TestTools(t *testing.T) {
 	t.Parallel()
 	testutil.Need(t, "tar", "xz", "zstd", "gzip", "sha256sum", "sha512sum", "b2sum")
 	img := layersOf(testutil.GoldenTar(t, true), walk(t))
-	plain := mustWrite(t, img, Tar)
-	for f, unpack := range map[Format][]string{XZ: {"xz", "-dc"}, Zstd: {"zstd", "-dc"}, Gzip: {"gzip", "-dc"}} {
+	plain := mustWrite(t, img, formatTar)
+	for f, unpack := range map[Format][]string{formatXZ: {"xz", "-dc"}, formatZstd: {"zstd", "-dc"}, formatGzip: {"gzip", "-dc"}} {
 		r := mustWrite(t, img, f)
 		if got := testutil.Run(t, unpack[0], unpack[1], r.path); got != string(plain.tarball) {
 			t.Errorf("%s: it is unpacked to %d bytes, not %d", f, len(got), len(plain.tarball))
@@ -86,7 +86,7 @@ func TestUnpacks(t *testing.T) {
 	gnu := []string{"tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xp"}
 	bsd := []string{"bsdtar", "--numeric-owner", "-xp"}
 	golden := layersOf(testutil.GoldenTar(t, true), walk(t))
-	r := mustWrite(t, golden, XZ)
+	r := mustWrite(t, golden, formatXZ)
 	want := unpackedBy(t, r.path, gnu...)
 	got := unpackedBy(t, r.path, bsd...)
 	for _, path := range []string{".", "usr/old"} { // it leaves the root's time, and cannot read fractions of a second before 1970
@@ -103,7 +103,7 @@ func TestUnpacks(t *testing.T) {
 		testutil.Must(t, os.WriteFile(file, stream, 0o600))
 		testutil.Run(t, "tar", "-xpf", file, "-C", dir)
 	}
-	got = unpackedBy(t, mustWrite(t, layersOf(upper, lower), Tar).path, gnu...)
+	got = unpackedBy(t, mustWrite(t, layersOf(upper, lower), formatTar).path, gnu...)
 	testutil.SameTrees(t, "the stage4", got, testutil.View{Xattr: isKept}.Dump(t, dir))
 }
 
@@ -125,7 +125,7 @@ func TestAgainstUmoci(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			tars := c.Tars(t)
 			dir, bundle := t.TempDir(), filepath.Join(t.TempDir(), "bundle")
-			testutil.Run(t, "tar", "-xpf", mustWrite(t, layersOf(tars...), XZ).path, "-C", dir)
+			testutil.Run(t, "tar", "-xpf", mustWrite(t, layersOf(tars...), formatXZ).path, "-C", dir)
 			testutil.Run(t, "umoci", "unpack", "--image", layertest.Layout(t, tars...)+":image", bundle)
 			testutil.SameTrees(t, "the stage4", view.Dump(t, dir), view.Dump(t, filepath.Join(bundle, "rootfs")))
 		})

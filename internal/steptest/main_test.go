@@ -59,7 +59,7 @@ done
 
 func TestReports(t *testing.T) {
 	xtoo := filepath.Join(t.TempDir(), "xtoo")
-	if err := os.WriteFile(xtoo, []byte(fakeXtoo), 0o755); err != nil { //nolint:gosec // it is executed
+	if err := os.WriteFile(xtoo, []byte(fakeXtoo), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer

@@ -51,6 +51,8 @@ scripts() {
 	done
 	if command -v shellcheck >/dev/null; then
 		shellcheck -x scripts/*.sh scripts/ci/*.sh .ci/run || rc=1
+		# Those of steps see variables and functions that are not in their files.
+		shellcheck -s sh -S warning -e SC2154,SC2034 projects/library/sh/*.sh projects/library/steps/*/*.sh || rc=1
 	else
 		echo "lint: no shellcheck on the PATH: the scripts are parsed only"
 	fi

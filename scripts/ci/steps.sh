@@ -9,7 +9,7 @@ chmod 755 "$work/steptest"
 
 roots=()
 stage3=$(bash scripts/ci/stage3.sh "$work")
-if tar -tf "$stage3" 2>/dev/null | grep -qE '(^|/)usr/bin/emerge$'; then
+if tar -tf "$stage3" | grep -E '(^|/)usr/bin/emerge$' >/dev/null; then
   roots+=(-mini "$stage3")
 else
   say "NOT tested: steps in a stage3; there is none with Portage at hand"
@@ -42,7 +42,11 @@ for user in "${ci_users[@]}"; do
     rc=1
     continue
   }
-  say "$(tail -n 2 "$work/log-$user" | head -n 1), by $user in $((SECONDS - start)) s"
+  say "$(grep ' tests executed' "$work/log-$user"), by $user in $((SECONDS - start)) s"
+  jq -r '.manifests[] | .annotations["org.opencontainers.image.ref.name"] + " " + .digest' "$work/$user/store/oci/index.json" | sort > "$work/digests-$user"
+done
+for user in "${ci_users[@]:1}"; do
+  diff "$work/digests-root" "$work/digests-$user" || { echo "FAILED: what root's and $user's steps made differs"; rc=1; }
 done
 clean_all || rc=1
 [ $rc != 0 ] || rm -rf "$work"

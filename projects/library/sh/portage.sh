@@ -225,5 +225,5 @@ apt_get() {
 
 # apt_lists: fetches the lists of packages where the root has none (`normalise` removes them again).
 apt_lists() {
-    ls /var/lib/apt/lists | grep -q -e _Packages -e _InRelease || apt_get update || die "apt-get update failed (above it says why)"
+    [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -o -name '*_InRelease')" ] || apt_get update || die "apt-get update failed (above it says why)"
 }

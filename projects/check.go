@@ -259,4 +259,11 @@ func (l *loader) checkUses(p *Project) {
 	}
 	scripts(p.Scripts)
 	scripts(scriptsOf(p.checks))
+	for _, c := range p.checks {
+		if c.args != nil {
+			for _, t := range c.args.texts() {
+				use(t, false)
+			}
+		}
+	}
 }

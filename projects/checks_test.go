@@ -68,3 +68,60 @@ checks:
 		t.Error("a check has a network, offline")
 	}
 }
+
+// TestNamedChecks: a check of the library has its script and what it is to look at, one a line, and no values.
+func TestNamedChecks(t *testing.T) {
+	tree, err := loadDir(workdir(t, map[string]string{
+		"a/" + configName: `from: scratch
+values: {programs: {default: [vim, tmux]}, none: {default: []}, pw: {default: secret, secret: true}}
+checks:
+  - {name: words, check: {package: "{{ .values.programs }} less"}}
+  - {name: list, check: {file: ["/a b", "/{{ .project.name }}"]}, user: ""}
+  - {name: nothing, check: {group: "{{ .values.none }}"}}
+`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := resolve(t, tree, Given{}).find("a")
+	if len(a.Checks) != 2 {
+		t.Fatalf("%d checks", len(a.Checks))
+	}
+	for i, want := range []string{"vim\ntmux\nless", "/a b\n/a"} {
+		c := a.Checks[i]
+		if !slices.Contains(c.Environ(), "WITH_ARGS="+want) || len(c.values) > 0 || len(c.Secrets()) > 0 || !strings.HasPrefix(string(c.body), "#!/bin/sh\nset -eu\n") {
+			t.Errorf("check %s: %q, %v", c.Path, c.Environ(), c.values)
+		}
+	}
+}
+
+// TestChecksOfTypes: those of a type come before the project's, from where the type is; of two of one name it is said.
+func TestChecksOfTypes(t *testing.T) {
+	files := map[string]string{
+		"types/base.yaml": "description: b\nchecks: [{name: base, script: b.sh}]\n", "types/base/b.sh": "#!/bin/sh\necho base\n",
+		"types/ours.yaml": "description: o\nextends: base\nvalues: {user: {default: \"\"}}\nchecks: [{name: ours, check: {user: \"{{ .values.user }}\"}, when: user}]\n",
+		"a/" + configName: "from: scratch\ntype: ours\nchecks: [{name: own, run: x}]\n",
+	}
+	names := func(g Given) (out []string) {
+		t.Helper()
+		tree, err := loadDir(workdir(t, files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range resolve(t, tree, g).find("a").Checks {
+			out = append(out, c.Path)
+		}
+		return out
+	}
+	if got := strings.Join(names(Given{}), " "); got != "base own" {
+		t.Errorf("without the value: %s", got)
+	}
+	if got := strings.Join(names(Given{Set: []string{"user=larry"}}), " "); got != "base ours own" {
+		t.Errorf("with it: %s", got)
+	}
+	files["a/"+configName] += "values: {x: 1}\n"
+	files["a/"+configName] = strings.Replace(files["a/"+configName], "name: own", "name: base", 1)
+	_, err := loadDir(workdir(t, files))
+	if got := problemsOf(t, err); len(got) != 1 || !strings.HasPrefix(got[0], `:3:10: the type "ours" has a check "base" already, in `) {
+		t.Errorf("%q", got)
+	}
+}

@@ -59,8 +59,12 @@ func TestWrongConfigurations(t *testing.T) {
 		{"checks", root + "values: {pw: {secret: true}}\nchecks:\n  - {name: a, run: x, scripts: []}\n  - {name: a, run: y, script: s.sh}\n  - {name: b}\n" +
 			"  - {name: c, run: '{{ .values.nope }}', values: [no], volumes: []}\n  - {name: d, script: none.sh}\n  - {name: /, run: '{{ .values.pw }}'}\n", []string{
 			`:4:23: unknown key "scripts"`, `:5:12: there is a script "a" beside this one already, in line 4`, `:5:23: item 2 of "checks" has both "run" and "script"`,
-			`:6:5: item 3 of "checks" needs "run" or "script"`, `:7:20: template: there is no value "nope"`, `:7:51: there is no value "no"`, `:7:56: unknown key "volumes"`,
+			`:6:5: item 3 of "checks" needs "run", "script" or "check"`, `:7:20: template: there is no value "nope"`, `:7:51: there is no value "no"`, `:7:56: unknown key "volumes"`,
 			`:8:23: there is no script "none.sh"`, `:9:12: "name"`, `:9:20: template: value "pw" is secret`}},
+		{"checks of the library", root + "values: {pw: {secret: true}}\nchecks:\n  - {name: a, check: {servise: sshd}}\n  - {name: b, check: {user: a, group: b}}\n  - {name: c, check: {}}\n" +
+			"  - {name: d, check: {user: '{{ .values.pw }}'}}\n  - {name: e, check: {user: []}}\n  - {name: f, check: user, run: x}\n", []string{
+			`:4:23: there is no check "servise": did you mean "service"?`, `:5:22: "check" is one check, as {service: sshd} | write an item`, `:6:22: "check" is one check`,
+			`:7:29: template: value "pw" is secret`, `:8:29: "user" is an empty list`, `:9:15: item 6 of "checks" has both "run" and "check"`, `:9:22: "check" must be a mapping of one check`}},
 		{"unknown key in a node", root + "scripts:\n  - {name: a, rum: x}\n", []string{
 			`:3:5: item 1 of "scripts" needs "run", "script" or "step"`, `:3:15: unknown key "rum": did you mean "run"?`}},
 		{"nothing near", root + "zzzzzzz: 1\n", []string{`:2:1: unknown key "zzzzzzz" | known here: type, stage3, from,`}},

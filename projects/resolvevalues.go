@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -113,21 +114,24 @@ func (r *resolver) miss(q *PlannedProject, c *declaration, def string, apart boo
 			return
 		}
 	}
-	m := missing{ask.Question{
-		Project: q.Project.Tag, Name: c.name, Prompt: c.prompt, Choices: c.choices, Many: c.valueType() == typeList,
-		Secret: isSet(c.secret), Confirm: isSet(c.confirm) || c.confirm == nil && isSet(c.secret), Help: c.help, Want: c.want(), Default: def,
-		Check: func(text string) error {
-			_, err := c.fromText(text)
-			return err
-		},
-	}, c.pos}
-	if m.Prompt == "" {
-		m.Prompt = c.name
-	}
+	m := missing{c.question(q.Project.Tag), c.pos}
+	m.Default = def
 	if platform != "" {
 		m.Platforms = []string{platform}
 	}
 	r.missing = append(r.missing, m)
+}
+
+// question asks for the value.
+func (c *declaration) question(project string) ask.Question {
+	return ask.Question{
+		Project: project, Name: c.name, Prompt: cmp.Or(c.prompt, c.name), Choices: c.choices, Many: c.valueType() == typeList,
+		Secret: isSet(c.secret), Confirm: isSet(c.confirm) || c.confirm == nil && isSet(c.secret), Help: c.help, Want: c.want(),
+		Check: func(text string) error {
+			_, err := c.fromText(text)
+			return err
+		},
+	}
 }
 
 // reveal and items give back what a value was made of.

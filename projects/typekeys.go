@@ -41,6 +41,10 @@ func typeShape() *schema.Shape {
 		if taken[f.Key] {
 			continue
 		}
+		if f.Key == "checks" {
+			f = &schema.Field{Key: f.Key, Shape: listOf(typeCheckShape(whenField()), "a list of checks"),
+				Doc: "What must hold for the finished images of such projects, as in a configuration; the project's own checks come after these."}
+		}
 		if f.Key == "scripts" {
 			f = &schema.Field{Key: f.Key, Shape: listOf(typeScriptShape(), "a list of scripts"),
 				Doc: "The nodes, as in a configuration. In one place, `{own: true}` stands for the project's own nodes; without it they come last."}
@@ -61,8 +65,7 @@ func typeScriptShape() *schema.Shape {
 	object.OneOf = slices.Clone(object.OneOf)
 	object.OneOf[0] = append(slices.Clone(object.OneOf[0]), "own")
 	object.Fields = []*schema.Field{{Key: "own", Shape: boolean(), Default: false, Doc: "Here come the nodes of the project itself, or of a type that extends this one. Nothing else stands beside it."}}
-	object.Fields = append(object.Fields, &schema.Field{Key: "when", Shape: text(schema.Text{Pattern: valuePattern(), Want: "a value's name"}), Example: "packages",
-		Doc: "The name of a value: without it (empty, an empty list, `false`) there is no such node, nor those below it.", DefText: "always"})
+	object.Fields = append(object.Fields, whenField())
 	for _, f := range node.Object.Fields {
 		if f.Key == "name" {
 			optional := *f
@@ -72,4 +75,10 @@ func typeScriptShape() *schema.Shape {
 		object.Fields = append(object.Fields, f)
 	}
 	return &schema.Shape{Name: "typescript", What: node.What, Object: &object}
+}
+
+// whenField makes a part of a type depend on a value.
+func whenField() *schema.Field {
+	return &schema.Field{Key: "when", Shape: text(schema.Text{Pattern: valuePattern(), Want: "a value's name"}), Example: "packages",
+		Doc: "The name of a value: without it (empty, an empty list, `false`) there is no such node, nor those below it.", DefText: "always"}
 }

@@ -38,6 +38,7 @@ func (p *Project) extend(of *projectType, probs *schema.Problems) {
 	exec.add(p.exec)
 	p.exec = exec
 	p.Scripts = p.scriptsIn(of, probs)
+	p.checks = p.withChecks(of, probs)
 	p.image = p.image.over(base.image)
 	if p.sif == nil {
 		p.sif = base.sif

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strconv"
 	"time"
@@ -24,6 +25,7 @@ type buildOptions struct {
 	jobs           int
 	qemu           []string
 	noCache        bool
+	twice          bool
 	force          bool
 	requireExact   bool
 
@@ -53,6 +55,10 @@ to the outputs that are asked for:
 A root that names several stage3s is built for each of them, or for those that --platform names; its tags
 are then indexes with one image for each platform, and SIF files have the platform in their names.
 
+The checks of a project are executed on its finished image. Where one fails, the image gets no tag and is in
+no output, nor is what builds on it. (--check is something else: it finds out whether nodes give the same
+layer each time. With --no-cache that is done for all of them.)
+
 Outputs appear whole or not at all. SOURCE_DATE_EPOCH, if set, bounds the times in new layers and is the
 creation time of the images; by default it is the newest time in the stage3.`,
 		Example: `  xtoo build --oci-layout out/
@@ -73,6 +79,7 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
+	f.BoolVar(&o.twice, "check", false, "execute each node that is executed twice, and say in what its layers differ (exit code 5)")
 	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
 	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
 	return c
@@ -106,10 +113,11 @@ func runBuild(ctx context.Context, g *globals, o buildOptions, args []string) er
 		return err
 	}
 	res, err := engine.Build(ctx, plan, opt)
-	if err != nil {
+	var differ *engine.DifferError
+	if err != nil && !(errors.As(err, &differ) && len(flatten(err)) == 1) {
 		return err
 	}
-	return p.result(res)
+	return errors.Join(p.result(res), err) // where nodes differ, all is built
 }
 
 // check finds what is wrong with the options.

@@ -17,7 +17,7 @@ import (
 func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine.Options, end func(), err error) {
 	log := g.logger()
 	opt = engine.Options{
-		Log: log, Events: events, Jobs: o.jobs, NoCache: o.noCache, RequireExact: o.requireExact, Compression: o.parsed.compression, Epoch: o.parsed.epoch,
+		Log: log, Events: events, Jobs: o.jobs, NoCache: o.noCache, Twice: o.twice, RequireExact: o.requireExact, Compression: o.parsed.compression, Epoch: o.parsed.epoch,
 	}
 	if opt.Store, err = g.openStore(); err != nil {
 		return opt, nil, err

@@ -22,6 +22,7 @@ const (
 	exitUsage       = 2   // wrong arguments, or a configuration that is wrong
 	exitScript      = 3   // a script or a check failed
 	exitHost        = 4   // this machine does not let this user build
+	exitDiffers     = 5   // with --check: a node gave two layers
 	exitInterrupted = 130 // Ctrl-C, SIGTERM or SIGHUP
 )
 
@@ -31,6 +32,7 @@ const exitCodesHelp = `Exit codes:
   2    wrong arguments, a wrong configuration, or a store that is somebody else's
   3    a script or a check failed
   4    this machine does not let this user build (see xtoo doctor)
+  5    all is built, but with --check a node gave another layer when it was executed again
   130  interrupted`
 
 // A usageError is a mistake on the command line.
@@ -69,6 +71,7 @@ func exitCode(err error) int {
 		lack   *projects.MissingError
 		asked  *outputs.UsageError
 		owner  *store.OwnerError
+		differ *engine.DifferError
 	)
 	switch {
 	case errors.As(err, &script):
@@ -77,6 +80,8 @@ func exitCode(err error) int {
 		return exitHost
 	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &lack), errors.As(err, &asked), errors.As(err, &owner):
 		return exitUsage
+	case errors.As(err, &differ) && len(flatten(err)) == 1:
+		return exitDiffers
 	}
 	return exitFailed
 }

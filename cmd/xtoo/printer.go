@@ -97,6 +97,11 @@ func describe(e engine.Event) string {
 		return fmt.Sprintf("%s | %s", name, printable(e.Text))
 	case engine.EventNode:
 		return describeNode(name, e)
+	case engine.EventDiffers:
+		if e.Text != "" {
+			return fmt.Sprintf("%s  once more, its script %s", name, e.Text)
+		}
+		return fmt.Sprintf("%s  gave another layer, which differs in %s", name, plural(len(e.Differences)+e.More, "member"))
 	case engine.EventCheck:
 		if e.State == engine.StateCached {
 			return name + "  cached"

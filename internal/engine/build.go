@@ -58,6 +58,8 @@ type build struct {
 
 	mu     sync.Mutex
 	result Result
+	// differing are the nodes that gave two layers.
+	differing []differing
 
 	secret      sync.Once
 	secretBytes []byte
@@ -81,14 +83,15 @@ func newBuild(plan *projects.Plan, o Options, looking bool) *build {
 }
 
 // Build makes the images of a plan, and then the outputs: all of them, or after an error none. What was executed before an
-// error stays in the cache. When ctx ends, everything that runs is ended first.
+// error stays in the cache. When ctx ends, everything that runs is ended first. A [*DifferError], which only [Options.Twice] brings, is the one
+// error after which all is there.
 func Build(ctx context.Context, plan *projects.Plan, o Options) (Result, error) {
 	b := newBuild(plan, o, false)
 	err := b.using(ctx, b.run)
 	if err == nil {
 		err = ctx.Err()
 	}
-	return b.result, err
+	return b.result, errors.Join(err, b.differ())
 }
 
 // using works with the store, after it has removed what dead builds left, and cleans up behind it.

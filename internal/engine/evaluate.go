@@ -44,6 +44,7 @@ const (
 	whyInexact = "what the cache has may not be what root would make"
 	whyFewer   = "it was executed with fewer user and group ids than there are now"
 	whyAsked   = "the cache is not to be used"
+	whyCompare = "once more, to compare"
 )
 
 // evaluate says what the state of a node is. below is nil if it is not known.

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"xtoo/layers"
 )
 
 // EventKind says what happened.
@@ -17,6 +19,7 @@ const (
 	EventOutput  EventKind = "output"  // a line that it printed
 	EventNode    EventKind = "node"    // a node is done; State says how
 	EventCheck   EventKind = "check"   // a check of an image is done, and the image has passed it; State says how
+	EventDiffers EventKind = "differs" // a node, executed once more, gave another layer; or failed, as Text says
 	EventImage   EventKind = "image"   // a project's image is complete; State says if it is the index of several
 	EventWaiting EventKind = "waiting" // another build, or another project of this one, is doing what is needed
 	EventWritten EventKind = "written" // an output was written, or found up to date
@@ -53,6 +56,9 @@ type Event struct {
 	Entries int64 `json:"entries,omitempty"`
 	// Bytes of the layer's tar stream, or of the output file.
 	Bytes int64 `json:"bytes,omitempty"`
+	// Differences of the layers, the first ones, and how many there are beside them.
+	Differences []layers.Difference `json:"differences,omitempty"`
+	More        int                 `json:"more,omitempty"`
 	// Elapsed is how long it took, in nanoseconds.
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"`
 }

@@ -84,6 +84,11 @@ func (b *build) nodeLocked(ctx context.Context, st *nodeState) (*chain, error) {
 	}
 	ev.Entries, ev.Bytes, ev.Elapsed = st.record.Entries, st.record.Bytes, time.Since(begun)
 	b.o.Events(ev)
+	if b.o.Twice {
+		if err := b.again(ctx, st); err != nil {
+			return nil, err
+		}
+	}
 	return st.below.after(st, st.record)
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	Compression layers.Compression
 	// NoCache executes every node, whatever the cache has.
 	NoCache bool
+	// Twice executes each node that is executed once more from the same state, and compares the layers: see [DifferError].
+	Twice bool
 	// RequireExact makes a node fail whose layer may differ from the one that root would make. What the cache has of such nodes is not used.
 	RequireExact bool
 	// Epoch, if not nil, is SOURCE_DATE_EPOCH as the user set it.

@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	tests, err := readTests(o.steps)
+	tests, without, err := readTests(o.steps)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if !o.keep {
 		defer func() { err = errors.Join(err, removeWork(ctx, o)) }()
 	}
-	failed, left := 0, 0
+	failed, left := len(without), 0
+	for _, step := range without {
+		fmt.Fprintf(out, "--- FAIL: %s has no tests\n", step)
+	}
 	report := func(t *test, problem string) {
 		if problem == "" {
 			fmt.Fprintf(out, "--- PASS: %s\n", t.title())
@@ -122,13 +125,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "%d tests, %d failed, %d left out for want of their root\n", len(tests), failed, left)
+	fmt.Fprintf(out, "%d tests executed, %d failed, %d left out for want of their root\n", len(tests)-left, failed, left)
 	if o.keep {
 		fmt.Fprintf(out, "the work directory is %s\n", o.work)
 	}
 	switch {
 	case failed > 0:
-		return fmt.Errorf("%d tests of steps failed", failed)
+		return fmt.Errorf("%d failed", failed)
 	case left > 0 && o.all:
 		return fmt.Errorf("%d tests were left out", left)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
@@ -54,8 +53,8 @@ func testDocument() *schema.Document {
 	}}}
 }
 
-// readTests reads the tests of the steps that are named, or of all. Each step has tests.
-func readTests(steps []string) ([]*test, error) {
+// readTests reads the tests of the steps that are named, or of all. without are the steps that have none.
+func readTests(steps []string) (tests []*test, without []string, err error) {
 	var probs schema.Problems
 	lib := library.Open()
 	var of []*library.Step
@@ -67,27 +66,25 @@ func readTests(steps []string) ([]*test, error) {
 	for _, name := range steps {
 		lib.Step(name, schema.Position{}, &probs)
 	}
-	var out []*test
 	for _, s := range of {
-		tests, err := testsOf(s, &probs)
-		if err != nil {
-			return nil, err
+		some := testsOf(s, &probs)
+		if len(some) == 0 {
+			without = append(without, s.Name)
 		}
-		out = append(out, tests...)
+		tests = append(tests, some...)
 	}
-	return out, probs.Err()
+	return tests, without, probs.Err()
 }
 
-func testsOf(s *library.Step, probs *schema.Problems) ([]*test, error) {
+func testsOf(s *library.Step, probs *schema.Problems) []*test {
 	file := path.Join(path.Dir(s.File), "test.yaml")
 	data, err := fs.ReadFile(s.Place.FS, path.Join("steps", s.Name, "test.yaml"))
 	if err != nil {
-		return nil, fmt.Errorf("step %s has no tests: %w", s.Name, err)
+		return nil
 	}
 	v, _ := testDocument().Read(file, data, probs)
 	if v == nil {
-		probs.Addf(schema.Position{File: file}, "there is no test in it")
-		return nil, nil
+		return nil
 	}
 	var out []*test
 	for _, item := range v.Items {
@@ -117,5 +114,5 @@ func testsOf(s *library.Step, probs *schema.Problems) ([]*test, error) {
 		}
 		out = append(out, t)
 	}
-	return out, nil
+	return out
 }

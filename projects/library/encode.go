@@ -40,7 +40,9 @@ func (p *Parameter) Shape() *schema.Shape {
 			o.Fields = append(o.Fields, &schema.Field{Key: f.Name, Shape: field, Required: f.Required})
 			names = append(names, f.Name+": …")
 		}
-		return listOf(&schema.Shape{What: "a mapping ({" + strings.Join(names, ", ") + "})", Object: o}, "a list of mappings ({"+strings.Join(names, ", ")+"})")
+		s := literal("a list of mappings ({" + strings.Join(names, ", ") + "}), or a text of words NAME=TEXT;NAME=TEXT")
+		s.List = &schema.List{Item: &schema.Shape{What: "a mapping ({" + strings.Join(names, ", ") + "})", Object: o}}
+		return s
 	case TypeSecret:
 		return matching(paramRule(), "the name of a value that is declared secret")
 	case TypePath:
@@ -90,8 +92,12 @@ func (p *Parameter) Encode(v *schema.Value, render Render, report func(schema.Po
 		}
 		return strings.Join(lines, "\n")
 	case TypeRecords:
+		records := v.Items
+		if v.Kind != schema.KindList {
+			records = e.records(v, p)
+		}
 		var lines []string
-		for _, item := range v.Items {
+		for _, item := range records {
 			var fields []string
 			for _, f := range p.Fields {
 				fields = append(fields, e.field(item, f))
@@ -101,6 +107,40 @@ func (p *Parameter) Encode(v *schema.Value, render Render, report func(schema.Po
 		return strings.Join(lines, "\n")
 	}
 	return e.scalar(v, p)
+}
+
+// records reads records from a text, as templates make it of a list: a word for each, NAME=TEXT;NAME=TEXT.
+func (e encoder) records(v *schema.Value, p *Parameter) []*schema.Value {
+	text, ok := e.render(v)
+	if !ok {
+		return nil
+	}
+	var names []string
+	for _, f := range p.Fields {
+		names = append(names, f.Name)
+	}
+	var out []*schema.Value
+	for _, word := range strings.Fields(text) {
+		record := &schema.Value{Pos: v.Pos, Kind: schema.KindMap}
+		for _, field := range strings.Split(word, ";") {
+			name, text, ok := strings.Cut(field, "=")
+			switch {
+			case !ok || !slices.Contains(names, name):
+				e.report(v.Pos, fmt.Sprintf("%q in %q is no field: want NAME=TEXT;NAME=TEXT with the names %s", schema.Shorten(field), schema.Shorten(word), strings.Join(names, ", ")))
+			case record.Get(name) != nil:
+				e.report(v.Pos, fmt.Sprintf("%q in %q stands twice", name, schema.Shorten(word)))
+			default:
+				record.Keys = append(record.Keys, schema.Entry{Key: name, Pos: v.Pos, Val: &schema.Value{Pos: v.Pos, Kind: schema.KindText, Text: text}})
+			}
+		}
+		for _, f := range p.Fields {
+			if f.Required && record.Get(f.Name) == nil {
+				e.report(v.Pos, fmt.Sprintf("%q needs the field %q", schema.Shorten(word), f.Name))
+			}
+		}
+		out = append(out, record)
+	}
+	return out
 }
 
 // scalar makes one text.

@@ -33,15 +33,29 @@ func (p Place) shown(name string) string {
 // goroutines.
 type Library struct {
 	places []Place
-	steps  map[string]*Step // by name; nil: it is there, and wrong
+	steps  map[string]found // by name
 	names  []string         // of all steps, sorted; nil: not looked for yet
+}
+
+// found is a step, or what is wrong with it.
+type found struct {
+	step  *Step
+	wrong []schema.Problem
+}
+
+// or reports what is wrong with the step, if anything is.
+func (f found) or(probs *schema.Problems) *Step {
+	for _, p := range f.wrong {
+		probs.Add(p)
+	}
+	return f.step
 }
 
 // Open makes a library of places and of what ships. Nothing is read yet.
 func Open(places ...Place) *Library {
 	return &Library{
 		places: append(slices.Clone(places), Place{FS: shipped, Name: Shipped}),
-		steps:  map[string]*Step{},
+		steps:  map[string]found{},
 	}
 }
 
@@ -49,21 +63,21 @@ func Open(places ...Place) *Library {
 // pos; the step is then nil.
 func (l *Library) Step(name string, pos schema.Position, probs *schema.Problems) *Step {
 	if nameRule().MatchString(name) {
-		if s, found := l.load(name, probs); found {
-			return s
+		if f, ok := l.load(name); ok {
+			return f.or(probs)
 		}
 	}
 	names := l.StepNames()
 	known := slices.Clone(names)
 	for _, other := range names {
-		s, _ := l.load(other, &schema.Problems{}) // what is wrong with others is not asked for here
-		if s == nil {
-			continue
+		f, _ := l.load(other)
+		if f.step == nil {
+			continue // what is wrong with others is not asked for here
 		}
-		if slices.Contains(s.Aliases, name) {
-			return s
+		if slices.Contains(f.step.Aliases, name) {
+			return f.step
 		}
-		known = append(known, s.Aliases...)
+		known = append(known, f.step.Aliases...)
 	}
 	p := schema.Problem{Pos: pos, Msg: fmt.Sprintf("there is no step %q%s", schema.Shorten(name), nearest.DidYouMean(name, known))}
 	if !strings.HasSuffix(p.Msg, "?") {
@@ -77,8 +91,8 @@ func (l *Library) Step(name string, pos schema.Position, probs *schema.Problems)
 func (l *Library) Check(name string, pos schema.Position, probs *schema.Problems) *Step {
 	var known []string
 	for _, of := range l.StepNames() {
-		s, _ := l.load(of, &schema.Problems{})
-		switch {
+		f, _ := l.load(of)
+		switch s := f.step; {
 		case s == nil || s.Check == nil:
 		case s.Check.Name == name:
 			return s
@@ -98,7 +112,8 @@ func (l *Library) Check(name string, pos schema.Position, probs *schema.Problems
 func (l *Library) Steps(probs *schema.Problems) []*Step {
 	var out []*Step
 	for _, name := range l.StepNames() {
-		if s, _ := l.load(name, probs); s != nil {
+		f, _ := l.load(name)
+		if s := f.or(probs); s != nil {
 			out = append(out, s)
 		}
 	}
@@ -134,10 +149,10 @@ func (l *Library) list(dir string, name func(Place, fs.DirEntry) (string, bool))
 	return slices.Compact(all)
 }
 
-// load reads a step where it is found first.
-func (l *Library) load(name string, probs *schema.Problems) (s *Step, found bool) {
-	if s, known := l.steps[name]; known && (s != nil || probs.Len() > 0) {
-		return s, true
+// load reads a step where it is found first. ok is false if there is none.
+func (l *Library) load(name string) (f found, ok bool) {
+	if f, ok := l.steps[name]; ok {
+		return f, true
 	}
 	for _, p := range l.places {
 		file := path.Join("steps", name, stepFile)
@@ -145,16 +160,18 @@ func (l *Library) load(name string, probs *schema.Problems) (s *Step, found bool
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		var probs schema.Problems
 		if err != nil {
 			probs.Add(schema.Problem{Pos: schema.Position{File: p.shown(file)}, Msg: "cannot read the step: " + reason(err), Err: err})
-			return nil, true
+		} else {
+			r := stepReader{place: p, name: name, probs: &probs}
+			f.step = r.read(data)
 		}
-		r := stepReader{place: p, name: name, probs: probs}
-		s := r.read(data)
-		l.steps[name] = s
-		return s, true
+		f.wrong = probs.Sorted()
+		l.steps[name] = f
+		return f, true
 	}
-	return nil, false
+	return found{}, false
 }
 
 // readRegular reads a regular file. Others are refused before they are opened: opening a fifo would hang.

@@ -5,9 +5,10 @@ own() {
     [ "$(stat -c %u:%g "$1")" = "$2:$3" ] || chown -h "$2:$3" "$1"
 }
 
-# make_directory PATH UID GID MODE: makes it and what is missing above it, all with that owner and mode; what is there stays as it is.
+# make_directory PATH UID GID MODE: makes it and what is missing above it, all with that owner and mode; what is there stays as it is. The
+# PATH ends with no slash: the root is the empty text.
 make_directory() {
-    if [ -d "$1" ]; then return 0; fi
+    if [ -d "$1/" ]; then return 0; fi
     if [ -e "$1" ] || [ -L "$1" ]; then die "$1 is to be a directory, and is there as something else"; fi
     case $1 in
     /*/*) make_directory "${1%/*}" "$2" "$3" "$4" ;;

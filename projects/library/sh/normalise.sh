@@ -97,10 +97,17 @@ before_packages() {
     for path in /etc/ld.so.cache /etc/shadow; do
         [ ! -e "$path" ] || cp -a "$path" "$NOTES/${path##*/}"
     done
+    # Packages of Debian start their services when they are installed; here nothing is to run.
+    if has dpkg && [ ! -e /usr/sbin/policy-rc.d ]; then
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+        chmod 0755 /usr/sbin/policy-rc.d
+        : >"$NOTES/policy"
+    fi
     vdb before
 }
 
 normalise() {
+    [ ! -e "$NOTES/policy" ] || rm -f /usr/sbin/policy-rc.d
     as_before | while read -r path; do
         if mounted "$path"; then
             continue
@@ -156,7 +163,7 @@ vdb() {
         die "normalising Portage's database takes python3, and this root has none"
     fi
     PYTHONDONTWRITEBYTECODE=1 python3 - "$1" "$NOTES" <<'PYTHON'
-import bz2, hashlib, json, os, re, sys
+import hashlib, os, re, sys
 
 mode, notes = sys.argv[1:]
 DB = "/var/db/pkg"
@@ -189,18 +196,18 @@ def state(package):
     counter = number(read(os.path.join(DB, package, "COUNTER")))
     try:
         st = os.lstat(os.path.join(DB, package, "CONTENTS"))
-        return [counter, st.st_size, st.st_mtime_ns]
+        return "%s %d %d" % (counter, st.st_size, st.st_mtime_ns)
     except FileNotFoundError:
-        return [counter, 0, 0]
+        return "%s 0 0" % counter
 
 now = {p: state(p) for p in packages()}
 if mode == "before":
     with open(os.path.join(notes, "vdb"), "w") as f:
-        json.dump(now, f)
+        f.writelines("%s %s\n" % i for i in now.items())
     sys.exit()
 
 with open(os.path.join(notes, "vdb")) as f:
-    old = json.load(f)
+    old = dict(line.rstrip("\n").split(" ", 1) for line in f)
 new = [p for p in now if old.get(p) != now[p]]
 start = int(read(os.path.join(notes, "start")))
 epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or start)
@@ -217,6 +224,7 @@ def environment(path):
     data = read(path)
     if data is None:
         return
+    import bz2
     try:
         text = bz2.decompress(data)
     except OSError:
@@ -269,7 +277,7 @@ def metadata(path, values):
         data = re.sub(rb"(?m)^" + key.encode() + rb"=.*$", key.encode() + b"=" + value, data)
     write(path, data)
 
-counter = max([c for c, _, _ in old.values() if c is not None], default=0)
+counter = max([int(s.split()[0]) for s in old.values() if s[0] != "N"], default=0)
 moved = {}
 for p in new:
     d = os.path.join(DB, p)
@@ -301,6 +309,7 @@ if config:
 # Libraries that were kept for others are those of the package with this number.
 kept = read("/var/lib/portage/preserved_libs_registry")
 if kept and moved:
+    import json
     try:
         registry = json.loads(kept)
     except ValueError:

@@ -20,12 +20,8 @@ no_such() {
 
 # check_lines KIND LEAST MOST LINES: each line begins with an atom, and has so many words.
 check_lines() {
-    printf '%s\n' "$4" | awk -v kind="$1" -v least="$2" -v most="$3" '
-        NF == 0 { next }
-        $1 !~ /\// || NF < least || NF > most {
-            printf "error: \"%s\" is no line of %s: an atom (category/name)%s\n", $0, kind, most > 1 ? " and what holds for it, in one item of the list" : "" > "/dev/stderr"
-            exit 1
-        }' || exit 1
+    bad_line=$(printf '%s\n' "$4" | awk -v least="$2" -v most="$3" 'NF && ($1 !~ /\// || NF < least || NF > most) { print; exit }')
+    [ -z "$bad_line" ] || die "\"$bad_line\" is no line of $1: an atom (category/name) first, and what holds for it, if anything, in the same item of the list"
 }
 
 # Xtoo's lines in a file that others write, too, stand between these two.
@@ -176,7 +172,8 @@ knows_binhost() {
 # installed NAME: whether the package is installed. Comparing versions, slots and USE flags is left to Portage; names alone, `=` and `~` are looked
 # up in its database, so that images without Portage can be asked, too.
 installed() {
-    case $(manager) in
+    [ -n "${pm:-}" ] || pm=$(manager)
+    case $pm in
     emerge) portage_installed "$1" ;;
     apt) [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ] ;;
     apk) apk info -e -- "$1" >/dev/null 2>&1 ;;
@@ -195,22 +192,27 @@ portage_installed() {
         portageq has_version / "$1"
         return ;;
     esac
-    case $atom_name in
-    '='*) [ -d "/var/db/pkg/${atom_name#=}" ]; return ;;
-    '~'*)
-        for atom_dir in "/var/db/pkg/${atom_name#\~}" "/var/db/pkg/${atom_name#\~}"-r[0-9]*; do
-            [ ! -d "$atom_dir" ] || return 0
+    ( set +f; portage_has "$atom_name" )
+}
+
+# portage_has NAME, =NAME-VERSION or ~NAME-VERSION: whether the database has it.
+portage_has() {
+    case $1 in
+    '='*) set -- "/var/db/pkg/${1#=}" ;;
+    '~'*) set -- "/var/db/pkg/${1#\~}" "/var/db/pkg/${1#\~}"-r[0-9]* ;;
+    *)
+        # name-1.2 must not find name-2d-1.2: what follows the name is a version, so holds no further hyphen but that of a revision.
+        for atom_dir in "/var/db/pkg/$1"-[0-9]*; do
+            case ${atom_dir#"/var/db/pkg/$1"-} in
+            *-r[0-9]|*-r[0-9][0-9]|*-r[0-9][0-9][0-9]) [ ! -d "$atom_dir" ] || return 0 ;;
+            *-*) ;;
+            *) [ ! -d "$atom_dir" ] || return 0 ;;
+            esac
         done
         return 1 ;;
     esac
-    for atom_dir in "/var/db/pkg/$atom_name"-[0-9]*; do
-        [ -d "$atom_dir" ] || continue
-        # name-1.2 must not find name-2d-1.2: what follows the name is a version, so holds no further hyphen but that of a revision.
-        case ${atom_dir#"/var/db/pkg/$atom_name"-} in
-        *-r[0-9]|*-r[0-9][0-9]) return 0 ;;
-        *-*) ;;
-        *) return 0 ;;
-        esac
+    for atom_dir; do
+        [ ! -d "$atom_dir" ] || return 0
     done
     return 1
 }
@@ -223,8 +225,5 @@ apt_get() {
 
 # apt_lists: fetches the lists of packages where the root has none (`normalise` removes them again).
 apt_lists() {
-    for apt_list in /var/lib/apt/lists/*_Packages* /var/lib/apt/lists/*_InRelease; do
-        [ ! -e "$apt_list" ] || return 0
-    done
-    apt_get update
+    ls /var/lib/apt/lists | grep -q -e _Packages -e _InRelease || apt_get update || die "apt-get update failed (above it says why)"
 }

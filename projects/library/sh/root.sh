@@ -5,7 +5,6 @@ US=$(printf '\037')                     # stands between the fields of a record
 TAB=$(printf '\t')
 SCRATCH=${TMPDIR:-/tmp}/xtoo-step.$$    # what files are called while they are made: below /tmp, so in no layer
 umask 022
-PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 
 # die TEXT: ends the step; TEXT says what is wrong and what to do.
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -8,7 +8,8 @@ printf '%s\n' "$WITH_CONFIG" >"$SCRATCH.config"
 printf '%s\n' "$WITH_CMDLINE" >"$SCRATCH.cmdline"
 printf '%s\n' "$WITH_REMOVE" >"$SCRATCH.remove"
 
-# The lines before the first section are those of [all]. A new section comes at the end.
+# The lines before the first section are those of [all]. New lines come at the end of the first stretch of their section, before
+# empty lines; a new section comes at the end.
 old=$dir/config.txt
 if [ ! -f "$old" ]; then old=/dev/null; fi
 if [ -n "$WITH_CONFIG" ] || { [ -n "$WITH_REMOVE" ] && [ "$old" != /dev/null ]; }; then
@@ -28,11 +29,10 @@ if [ -n "$WITH_CONFIG" ] || { [ -n "$WITH_REMOVE" ] && [ "$old" != /dev/null ]; 
         }
         /^[ \t]*\[.*\]/ {
             next_section = $0; sub(/^[ \t]*\[/, "", next_section); sub(/\].*/, "", next_section)
-            if (now == section) { found = 1; blank(); rest() }
+            if (now == section) rest()
             flush(); now = next_section; print; next
         }
         function flush() { while (blanks > 0) { print ""; blanks-- } }
-        function blank() { }
         /^[ \t]*$/ { blanks++; next }
         { flush() }
         now != section || /^[ \t]*#/ { print; next }

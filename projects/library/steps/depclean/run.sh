@@ -1,5 +1,6 @@
 set -f
-case $(manager) in
+pm=$(manager)
+case $pm in
 emerge)
     set -- --ask=n --color=n --nospinner --depclean
     if [ "$WITH_BDEPS" = true ]; then set -- "$@" --with-bdeps=y; else set -- "$@" --with-bdeps=n; fi

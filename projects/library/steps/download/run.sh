@@ -41,7 +41,7 @@ find_file() {
         done
     done
     found=$SCRATCH.download
-    fetch "$found" || die "download: $WITH_URL cannot be fetched; without a network it is given with file, or lies in $(echo $WITH_CACHE)"
+    fetch "$found" || die "download: $WITH_URL cannot be fetched; without a network it is given with file, or lies in a directory of cache"
     fits "$found" || die "download: what $WITH_URL gives has the digest $(digest "$found"), not $WITH_SHA256"
 }
 
@@ -56,6 +56,6 @@ case $to in
 esac
 owner_ids download "$WITH_OWNER" "$WITH_GROUP"
 find_file
-make_directory "${to%/*}/" 0 0 0755
+make_directory "${to%/*}" 0 0 0755
 put_file "$found" "$to" "$owner_uid" "$owner_gid" "$WITH_MODE"
 rm -f "$SCRATCH.download"

@@ -3,14 +3,14 @@ owner_ids files "$WITH_OWNER" "$WITH_GROUP"
 uid=$owner_uid gid=$owner_gid
 
 if [ -d "$WITH_SOURCE" ]; then
-    make_directory "${WITH_TO%/}/" "$uid" "$gid" "$WITH_DIRECTORY_MODE"
+    make_directory "${WITH_TO%/}" "$uid" "$gid" "$WITH_DIRECTORY_MODE"
     put_tree "$WITH_SOURCE" "$WITH_TO" "$uid" "$gid" "$WITH_MODE" "$WITH_DIRECTORY_MODE" ""
 elif [ -n "$WITH_SOURCE" ]; then
     to=$WITH_TO
     case $to in
     */) to=$to${WITH_SOURCE##*/} ;;
     esac
-    make_directory "${to%/*}/" "$uid" "$gid" "$WITH_DIRECTORY_MODE"
+    make_directory "${to%/*}" "$uid" "$gid" "$WITH_DIRECTORY_MODE"
     put_file "$WITH_SOURCE" "$to" "$uid" "$gid" "$WITH_MODE"
 fi
 
@@ -20,6 +20,7 @@ while IFS= read -r directory; do
     /*) ;;
     *) die "files: a directory is an absolute path: $directory" ;;
     esac
+    directory=${directory%/}
     make_directory "$directory" "$uid" "$gid" "$WITH_DIRECTORY_MODE"
     own "$directory" "$uid" "$gid"
     set_mode "$directory" "$WITH_DIRECTORY_MODE"

@@ -3,10 +3,10 @@ if grep -Eqs '^[[:space:]]*rc_sys="?(docker|lxc|lxd|podman|openvz|rkt|systemd-ns
     exit 0
 fi
 
-which_manager=$(manager)
+pm=$(manager)
 package=$WITH_PACKAGE
 if [ -z "$package" ]; then
-    case $which_manager,$(distro) in
+    case $pm,$(distro) in
     emerge,funtoo) package=sys-kernel/debian-sources ;;
     emerge,*) package=sys-kernel/gentoo-kernel-bin ;;
     apt,*)
@@ -36,7 +36,7 @@ wanted_options >"$SCRATCH.options" || exit 1
 has_config=false
 if [ -n "$WITH_CONFIG" ] || [ -s "$SCRATCH.options" ]; then has_config=true; fi
 
-case $which_manager in
+case $pm in
 emerge)
     # Distribution kernels merge what is in config.d into their configuration, where they are built.
     case $package in
@@ -60,7 +60,7 @@ emerge)
     no_such "kernel: binhost" "$WITH_BINHOST"
     if ! installed "$package"; then
         before_packages
-        if [ "$which_manager" = apt ]; then
+        if [ "$pm" = apt ]; then
             apt_lists
             apt_get install -- "$package" || die "kernel: apt-get failed (above it says why)"
         else
@@ -71,7 +71,7 @@ emerge)
 esac
 
 if [ "$WITH_BUILD" = false ]; then
-    case $which_manager,$package in
+    case $pm,$package in
     emerge,*-sources*) [ $has_config = false ] || die "kernel: $package is a package of sources: a configuration is used where they are built: say build: true" ;;
     emerge,*-bin*) [ $has_config = false ] || die "kernel: $package is built already: a configuration takes a kernel that is built here (sys-kernel/gentoo-kernel, or sources)" ;;
     emerge,*) ;;

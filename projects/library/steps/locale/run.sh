@@ -86,7 +86,8 @@ if [ "$(init_system)" = systemd ] || [ -e /etc/locale.conf ]; then
 fi
 if [ -e /etc/default/locale ] || { [ -e /etc/debian_version ] && [ "$written" = false ]; }; then
     whole /etc/default/locale
-    [ -e /etc/default/locale ] && [ /etc/default/locale -ef /etc/locale.conf ] || write_if_changed /etc/default/locale <"$SCRATCH.plain"
+    # On later Debian it is a link to locale.conf.
+    if [ "$(readlink -f /etc/default/locale)" != /etc/locale.conf ]; then write_if_changed /etc/default/locale <"$SCRATCH.plain"; fi
     written=true
 fi
 if [ "$written" = false ]; then

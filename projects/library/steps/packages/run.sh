@@ -55,7 +55,8 @@ with_apt() {
     if [ "$WITH_ONESHOT" = true ]; then apt-mark auto -- $missing >/dev/null; fi
 }
 
-case $(manager) in
+pm=$(manager)
+case $pm in
 emerge) with_emerge ;;
 apt) with_apt apt ;;
 apk) with_apt apk ;;

@@ -1,11 +1,12 @@
 set -f
+pm=$(manager)
 present=
 for atom in $WITH_ATOMS; do
     if installed "$atom"; then present="$present $atom"; else log "$atom is not installed"; fi
 done
 [ -n "$present" ] || exit 0
 
-case $(manager) in
+case $pm in
 emerge)
     emerge_environment ''
     before_packages

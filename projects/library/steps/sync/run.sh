@@ -7,7 +7,8 @@ asked=0
 # fetched_caches: what Portage and eix remember of the repository is remembered anew.
 fetched_caches() { rm -rf /var/cache/edb/dep /var/cache/edb/mtimedb /var/cache/eix; }
 
-case $(manager) in
+pm=$(manager)
+case $pm in
 apt|apk)
     [ "$WITH_NOW" = true ] || die "sync: snapshots and commits are those of Portage's repositories: for $(distro), name a mirror of a day in its sources, and say now: true"
     if has apt-get; then

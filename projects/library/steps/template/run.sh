@@ -3,6 +3,6 @@ case $WITH_TO in
 esac
 owner_ids template "$WITH_OWNER" "$WITH_GROUP"
 printf '%s\n' "${WITH_TEXT%"$NL"}" >"$SCRATCH.template"
-make_directory "${WITH_TO%/*}/" 0 0 0755
+make_directory "${WITH_TO%/*}" 0 0 0755
 put_file "$SCRATCH.template" "$WITH_TO" "$owner_uid" "$owner_gid" "$WITH_MODE"
 rm -f "$SCRATCH.template"

@@ -54,6 +54,9 @@ func (d *decoder) body(v *schema.Value) {
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
 		p.sif = d.parse(sif)
 	}
+	if stage4 := v.Get("outputs").Get("stage4"); stage4 != nil {
+		p.stage4 = d.parse(stage4)
+	}
 }
 
 // hostPath makes a path of the configuration absolute.

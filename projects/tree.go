@@ -55,6 +55,7 @@ type Project struct {
 	checks  []checkScript
 	image   imageConfig
 	sif     *tmplText
+	stage4  *tmplText
 }
 
 // Root returns the project that the chain of parents starts with.

@@ -50,6 +50,7 @@ func TestEncode(t *testing.T) {
 		{"{need: x, l: ' a  b\n c'}", "WITH_L", "a\nb\nc"},
 		{"{need: x, l: [a b, 1.50, true]}", "WITH_L", "a b\n1.50\ntrue"},
 		{"{need: x, r: [{name: u, groups: [a, b]}, {name: v, shell: ''}]}", "WITH_R", "u\x1fa,b\x1f/bin/sh\nv\x1f\x1f"},
+		{"{need: x, r: 'name=u;groups=a,b  name=v'}", "WITH_R", "u\x1fa,b\x1f/bin/sh\nv\x1f\x1f/bin/sh"},
 		{"{need: x, m: {z.a/b: 1, a: 'b=c'}}", "WITH_M", "z.a/b=1\na=b=c"},
 		{"{need: x, t: \"a\\n\\tb\\n\"}", "WITH_T", "a\n\tb\n"},
 		{"{need: x, p: a/b}", "WITH_P", "a/b"},
@@ -80,7 +81,10 @@ func TestEncode(t *testing.T) {
 		{"{need: x, r: [{name: ''}]}", `"name" is empty, and must not be`},
 		{"{need: x, r: [{name: u, groups: ['a,b']}]}", `holds a comma`},
 		{"{need: x, r: [{name: u, groups: [1]}]}", `"1" does not match ^[a-z]`},
-		{"{need: x, r: {name: u}}", `"r" must be a list of mappings ({name: …, groups: …, shell: …}), found a mapping`},
+		{"{need: x, r: {name: u}}", `"r" must be a list of mappings ({name: …, groups: …, shell: …}), or a text of words NAME=TEXT;NAME=TEXT, found a mapping`},
+		{"{need: x, r: 'name=u;nam=v'}", `"nam=v" in "name=u;nam=v" is no field`},
+		{"{need: x, r: 'name=u;name=v'}", `"name" in "name=u;name=v" stands twice`},
+		{"{need: x, r: 'groups=v'}", `"groups=v" needs the field "name"`},
 		{"{need: x, m: {a=b: c}}", `"a=b" is not a key: a text of one line without =`},
 		{"{need: x, m: [a]}", `"m" must be a mapping (key: text), found a list`},
 		{"{need: x, x: A}", `"A" is not the name of a value that is declared secret`},
@@ -124,14 +128,14 @@ func FuzzStep(f *testing.F) {
 			before := probs.Len()
 			text := p.Encode(v.Get(p.Name), func(v *schema.Value) (string, bool) { return v.Text, true },
 				func(pos schema.Position, msg string) { probs.Addf(pos, "%s", msg) })
-			if probs.Len() > before || p.Type == TypeText {
+			if probs.Len() > before || p.Type == typeText {
 				continue
 			}
 			if n := strings.Count(text, "\n"); n >= items && n > 0 {
 				t.Fatalf("%s %q has %d lines of %d items", p.Type, text, n+1, items)
 			}
 			for line := range strings.Lines(text) {
-				if p.Type == TypeRecords && strings.Count(line, fieldEnd) != len(p.Fields)-1 {
+				if p.Type == typeRecords && strings.Count(line, fieldEnd) != len(p.fields)-1 {
 					t.Fatalf("record %q", line)
 				}
 			}

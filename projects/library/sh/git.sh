@@ -1,10 +1,12 @@
-# Fetching one commit of a git repository, the same files whoever fetches and when.
+# Fetching one commit of a git repository, the same files whoever fetches and when. Needs portage.sh.
 
 # git_checkout URI COMMIT DIRECTORY: DIRECTORY gets the files of the commit, with its submodules at what the commit says, without history: what git
 # keeps beside them (packs, an index with times and inode numbers, logs) is never the same twice. What was in DIRECTORY goes.
 git_checkout() {
     has git || die "git is needed to fetch a commit, and this root has none: install it first (step packages: dev-vcs/git)"
     [ -n "$1" ] || die "$3: it is not known where commit $2 is to be fetched from: say uri"
+    # A volume is no part of the image, and may be others', too.
+    if mounted "$3"; then die "$3 is in a volume, and so in no layer: a commit's files are to be in the image: take the volume away"; fi
     git_new=$3.xtoo-new
     rm -rf "$git_new"
     mkdir -p "$git_new"

@@ -76,12 +76,6 @@ added() {
     awk -v old="$1" 'BEGIN { while ((getline line < old) > 0) known[line] = 1 } !($0 in known)'
 }
 
-# mounted PATH: whether something is mounted there or above it, the root aside.
-mounted() {
-    [ -r /proc/self/mountinfo ] || return 1
-    awk -v path="$1/" '$5 != "/" && index(path, $5 "/") == 1 { found = 1 } END { exit !found }' /proc/self/mountinfo
-}
-
 before_packages() {
     rm -rf "$NOTES"
     mkdir -p "$NOTES/kept"

@@ -13,6 +13,12 @@ manager() {
     fi
 }
 
+# mounted PATH: whether something is mounted there or above it, the root aside.
+mounted() {
+    [ -r /proc/self/mountinfo ] || return 1
+    awk -v path="$1/" '$5 != "/" && index(path, $5 "/") == 1 { found = 1 } END { exit !found }' /proc/self/mountinfo
+}
+
 # no_such WHAT VALUE: WHAT exists in Portage only, and must not have been given.
 no_such() {
     [ -z "$2" ] || die "$1: only Portage has that, and this root has none: leave it out"

@@ -4,9 +4,6 @@ asked=0
 [ "$WITH_NOW" = false ] || asked=$((asked + 1))
 [ $asked = 1 ] || die "sync: say one of snapshot (a day), commit, or now: true: a state that is not named is another one at each build"
 
-# fetched_caches: what Portage and eix remember of the repository is remembered anew.
-fetched_caches() { rm -rf /var/cache/edb/dep /var/cache/edb/mtimedb /var/cache/eix; }
-
 pm=$(manager)
 case $pm in
 apt|apk)
@@ -23,8 +20,9 @@ esac
 if has ego && [ -d /var/git/meta-repo ] && [ "${WITH_REPO:-meta-repo}" = meta-repo ]; then
     [ -z "$WITH_SNAPSHOT" ] || die "sync: Funtoo publishes no snapshots of a day: name a commit of meta-repo"
     if [ "$WITH_NOW" = true ]; then
+        before_packages
         ego sync || die "sync: ego sync failed (above it says why)"
-        fetched_caches
+        normalise
         exit 0
     fi
     if [ "$(git_commit /var/git/meta-repo)" = "$WITH_COMMIT" ]; then exit 0; fi
@@ -32,7 +30,6 @@ if has ego && [ -d /var/git/meta-repo ] && [ "${WITH_REPO:-meta-repo}" = meta-re
     if [ -z "$uri" ] && [ -e /var/git/meta-repo/.git ] && has git; then uri=$(git -C /var/git/meta-repo config --get remote.origin.url) || uri=; fi
     # The kits are submodules of meta-repo: its commit says which states of them belong together.
     git_checkout "${uri:-https://code.funtoo.org/bitbucket/scm/auto/meta-repo.git}" "$WITH_COMMIT" /var/git/meta-repo
-    fetched_caches
     exit 0
 fi
 
@@ -48,14 +45,17 @@ elif [ -n "$WITH_SNAPSHOT" ]; then
     [ "$repo" = gentoo ] || die "sync: there are snapshots of the repository gentoo only: name a commit of $repo"
     has emerge-webrsync || die "sync: a snapshot takes emerge-webrsync, and this root has none: name a commit"
     if [ -e "$where/metadata/xtoo-snapshot" ] && [ "$(cat "$where/metadata/xtoo-snapshot")" = "$WITH_SNAPSHOT" ]; then exit 0; fi
+    before_packages
     emerge-webrsync --revert="$WITH_SNAPSHOT" || die "sync: emerge-webrsync failed (above it says why; mirrors keep snapshots for some weeks only)"
     mkdir -p "$where/metadata"
     printf '%s\n' "$WITH_SNAPSHOT" >"$where/metadata/xtoo-snapshot"
+    normalise
 else
     rm -f "$where/metadata/xtoo-snapshot" "$where/metadata/xtoo-commit"
     # Of several repositories only the one that was named.
     if [ -n "$WITH_REPO" ]; then set -- --sync "$repo"; else set -- --sync; fi
     emerge_environment ''
+    before_packages
     emerge --ask=n --color=n "$@" || die "sync: emerge --sync failed (above it says why)"
+    normalise
 fi
-fetched_caches

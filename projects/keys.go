@@ -202,7 +202,7 @@ func configShape() *schema.Shape {
 		NotBoth: [][]string{{"stage3", "from"}},
 		Fields: slices.Concat([]*schema.Field{
 			{Key: "type", Shape: text(schema.Text{Pattern: typePattern(), Want: "a type's name: a lower case letter, then lower case letters, digits, _ and -, at most 64"}),
-				Example: "stage4", Doc: "What kind of project this is, in a word. Scripts see it as `XTOO_TYPE`, templates as `.project.type`."},
+				Example: "stage4", Doc: "What kind of project this is: a [type](types.md) that ships, or one of your own. The project has its values, nodes, checks and settings. Scripts see the name as `XTOO_TYPE`, templates as `.project.type`."},
 			{Key: "stage3", Shape: oneOrSeveral(stage3Shape(), "a path, a mapping (file, arch, subarch), or a list of them"),
 				Example: "{file: ../stage3-raspi4-next-2022-06-16.tar.xz, arch: arm-64bit, subarch: raspi4}",
 				Doc:     "Roots only: the stage3 that the project starts from. A path alone means `{file: PATH}`. A list of several builds the tree for [several architectures](#architectures)."},

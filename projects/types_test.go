@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -230,6 +231,79 @@ func TestTypePlaces(t *testing.T) {
 		t.Error("the type that ships was taken")
 	}
 	if _, err := loadDir(typeTree(t, nil, map[string]string{"a": armRoot + "type: nothing\n"})); !errors.Is(err, fs.ErrNotExist) && err == nil {
+		t.Error(err)
+	}
+}
+
+// TestShippedTypes: they can be read, and say what they are; the tree of the examples has all of them.
+func TestShippedTypes(t *testing.T) {
+	types, err := Types(Source{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, info := range types {
+		names = append(names, info.Name)
+		if info.Description == "" || !strings.HasPrefix(info.File, "xtoo:types/") {
+			t.Errorf("%+v", info)
+		}
+		for _, v := range info.Values {
+			if v.Help == "" {
+				t.Errorf("value %s of %s has no help", v.Name, info.Name)
+			}
+		}
+	}
+	if got := strings.Join(names, " "); got != "host kantoo stage4 target xdev" {
+		t.Error(got)
+	}
+	if qemu.Host().Name != "x86-64bit" {
+		return // the example's host is for such a machine
+	}
+	tree, err := loadDir("../examples/universal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Check(tree.projects, Given{Answers: nil, Set: []string{"root_password=secret"}}); err != nil {
+		t.Error(err)
+	}
+	used := map[string]bool{}
+	for _, p := range tree.projects {
+		for _, name := range []string{"host", "target", "xdev", "kantoo", "stage4"} {
+			used[name] = used[name] || p.of.is(name)
+		}
+	}
+	if len(used) != 5 || slices.Contains(slices.Collect(maps.Values(used)), false) {
+		t.Error(used)
+	}
+}
+
+// TestNewConfig: what is written for somebody can be read, whatever the values are.
+func TestNewConfig(t *testing.T) {
+	info, err := Type(Source{Dir: t.TempDir()}, "stage4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd := []string{"a: b", "#x", "-X", "'", `"`, `\`, "[x", "{x}", "true", "022", "~", "ü", "x\u2028y", "&a", "*a", "!x", "%x", "@x", "|", "null"}
+	c := NewConfig{Type: *info, Base: "from: scratch", Values: map[string]string{}}
+	for _, name := range []string{"packages", "services", "remove"} {
+		words := slices.DeleteFunc(slices.Clone(odd), func(s string) bool { return strings.ContainsAny(s, " \u2028") })
+		if c.Values[name], err = info.Given(name, strings.Join(words, ",")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, text := range append(odd, "two\nlines") {
+		c.Values["root_overlay"] = yamlText(text)
+		dir := workdir(t, map[string]string{"p/" + configName: string(c.Text())})
+		tree, err := loadDir(dir)
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", text, err, c.Text())
+		}
+		p := tree.projects[0]
+		if got := p.visible["root_overlay"].def.text.src; got != text {
+			t.Errorf("%q is read as %q", text, got)
+		}
+	}
+	if _, err := info.Given("nothing", "x"); err == nil || !strings.Contains(err.Error(), "no value") {
 		t.Error(err)
 	}
 }

@@ -89,7 +89,7 @@ func (d *decoder) checks(v *schema.Value) []checkScript {
 		return nil
 	}
 	var out []checkScript
-	for i, s := range d.scripts(v, "") {
+	for i, s := range d.scripts(v, "check", "") {
 		c, item := checkScript{Script: s}, v.Items[i]
 		if user := item.Get("user"); user != nil {
 			text := user.Text

@@ -48,7 +48,7 @@ func (d *decoder) body(v *schema.Value) {
 	p.env = d.env(v.Get("env"))
 	p.volumes = d.volumes(v.Get("volumes"))
 	p.exec = d.execution(v)
-	p.Scripts = d.scripts(v.Get("scripts"), "")
+	p.Scripts = d.scripts(v.Get("scripts"), "script", "")
 	p.checks = d.checks(v.Get("checks"))
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
@@ -162,8 +162,8 @@ func targetProblem(target string) string {
 	return ""
 }
 
-// scripts reads a list of nodes; parent is the path of the node they belong to.
-func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
+// scripts reads a list of nodes, or of checks, which is what kind calls them; parent is the path of the node they belong to.
+func (d *decoder) scripts(v *schema.Value, kind, parent string) []*Script {
 	if v == nil {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 		}
 		if s.name != "" {
 			if first, dup := seen[s.name]; dup {
-				d.probs.Addf(item.Get("name").Pos, "there is a script %q beside this one already, in line %d", s.name, first.Line)
+				d.probs.Addf(item.Get("name").Pos, "there is a %s %q beside this one already, in line %d", kind, s.name, first.Line)
 			} else {
 				seen[s.name] = item.Get("name").Pos
 			}
@@ -216,7 +216,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	s.env = d.env(v.Get("env"))
 	s.volumes = d.volumes(v.Get("volumes"))
 	s.exec.add(d.execution(v))
-	s.children = d.scripts(v.Get("scripts"), s.path)
+	s.children = d.scripts(v.Get("scripts"), "script", s.path)
 	return s
 }
 

@@ -58,7 +58,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{"unknown key", root + "scrips: []\n", []string{`:2:1: unknown key "scrips": did you mean "scripts"?`}},
 		{"checks", root + "values: {pw: {secret: true}}\nchecks:\n  - {name: a, run: x, scripts: []}\n  - {name: a, run: y, script: s.sh}\n  - {name: b}\n" +
 			"  - {name: c, run: '{{ .values.nope }}', values: [no], volumes: []}\n  - {name: d, script: none.sh}\n  - {name: /, run: '{{ .values.pw }}'}\n", []string{
-			`:4:23: unknown key "scripts"`, `:5:12: there is a script "a" beside this one already, in line 4`, `:5:23: item 2 of "checks" has both "run" and "script"`,
+			`:4:23: unknown key "scripts"`, `:5:12: there is a check "a" beside this one already, in line 4`, `:5:23: item 2 of "checks" has both "run" and "script"`,
 			`:6:5: item 3 of "checks" needs "run", "script" or "check"`, `:7:20: template: there is no value "nope"`, `:7:51: there is no value "no"`, `:7:56: unknown key "volumes"`,
 			`:8:23: there is no script "none.sh"`, `:9:12: "name"`, `:9:20: template: value "pw" is secret`}},
 		{"checks of the library", root + "values: {pw: {secret: true}}\nchecks:\n  - {name: a, check: {servise: sshd}}\n  - {name: b, check: {user: a, group: b}}\n  - {name: c, check: {}}\n" +

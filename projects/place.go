@@ -29,7 +29,7 @@ type Fit struct {
 // At looks where a project of a tag would be: what its parent would be, and which types it may have there. arch is the
 // architecture that its stage3 will be for, "" where that is not known; it counts for roots alone. With an empty tag, or that
 // of a project, the place is just below. The work directory may hold no project yet; what is wrong with
-// those that it holds is an [*schema.Errors].
+// those that it holds is an [*schema.Errors]. So is what is wrong with types: then the place is there, with the others.
 func At(s Source, tag, arch string) (*NewPlace, error) {
 	tree, err := Load(s)
 	if err != nil && !errors.Is(err, errNoProjects) {

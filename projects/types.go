@@ -105,6 +105,9 @@ func (l *loader) readType(found library.Type, chain []string) *projectType {
 			t.parents = append(t.parents, item.Text)
 		}
 		l.parentNames(list)
+		if len(t.parents) == 0 && !t.mayBeRoot() {
+			l.probs.Hintf(list.Pos, `leave it out for "[any, none]", or say "root: true"`, "no project could be of this type: no type may be its parent, and it cannot be a root")
+		}
 	}
 	t.arches = d.archRules(v.Get("architectures"))
 	if up := v.Get("extends"); up != nil {

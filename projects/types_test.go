@@ -58,6 +58,8 @@ func TestWrongTypes(t *testing.T) {
 		{"unknown", board, map[string]string{"a": armRoot + "type: mytgtt\n"}, []string{`a/` + configName + `:2:7: there is no type "mytgtt": did you mean "mytgt"?`}},
 		{"unknown twice", board, map[string]string{"a": armRoot + "type: zzzzzz\n", "a/b": "type: zzzzzz"},
 			[]string{`a/` + configName + `:2:7: there is no type "zzzzzz"`, `a/b/` + configName + `:1:7: there is no type "zzzzzz"`}},
+		{"no parent at all", with("x", "description: x\nparents: []\n"), map[string]string{"a": armRoot + "type: x\n"},
+			[]string{`types/x.yaml:2:10: no project could be of this type: no type may be its parent, and it cannot be a root | leave it out for "[any, none]", or say "root: true"`}},
 		{"itself", with("x", "description: x\nextends: x\n"), map[string]string{"a": armRoot + "type: x\n"}, []string{`types/x.yaml:2:10: the type "x" extends itself`}},
 		{"wrong parent", board, map[string]string{"a": armRoot + "type: base\n", "b": armRoot + "type: mytgt\n", "c": x86Root + "type: tgt", "a/p": "type: pi\n"},
 			[]string{`a/p/` + configName + `:1:7: a pi's parent must be of type tgt; a is a base | projects that would do: b`}},

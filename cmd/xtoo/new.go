@@ -63,10 +63,11 @@ func runNew(ctx context.Context, g *globals, o newOptions, args []string) error 
 		return err
 	}
 	place, err := projects.At(g.source(), tag, o.arch)
-	if err != nil {
+	if place == nil {
 		return err
 	}
 	if len(args) < 2 {
+		warnOf(g, err)
 		return listFits(g, place)
 	}
 	if place.Tag == "" {
@@ -74,6 +75,9 @@ func runNew(ctx context.Context, g *globals, o newOptions, args []string) error 
 	}
 	if err := projects.CheckTag(tag); err != nil {
 		return usageError{err}
+	}
+	if _, ok := place.Find(args[0]); !ok && err != nil {
+		return err // it may be one of those that are wrong
 	}
 	text, err := o.config(ctx, g, place, args[0])
 	if err != nil {
@@ -166,7 +170,7 @@ func listFits(g *globals, place *projects.NewPlace) error {
 	if fits > 0 {
 		b.WriteString("\nxtoo new TYPE PATH makes one; xtoo types show TYPE describes a type.\n")
 	}
-	_, err := fmt.Fprint(g.out, b.String())
+	_, err := fmt.Fprint(g.out, printableText(b.String()))
 	return err
 }
 

@@ -57,8 +57,11 @@ func runSteps(g *globals) error {
 		width = max(width, len(d.Name))
 	}
 	var b strings.Builder
-	for _, group := range library.Groups() {
-		title := strings.ToUpper(group[:1]) + group[1:] + "\n"
+	for _, group := range append(library.Groups(), "") {
+		title := "Others\n"
+		if group != "" {
+			title = strings.ToUpper(group[:1]) + group[1:] + "\n"
+		}
 		for _, d := range docs {
 			if d.Group != group {
 				continue
@@ -68,7 +71,7 @@ func runSteps(g *globals) error {
 			fmt.Fprintf(&b, "  %-*s  %s  [%s]\n", width, d.Name, plainText(d.Summary), d.From)
 		}
 	}
-	_, err := fmt.Fprint(g.out, b.String())
+	_, err := fmt.Fprint(g.out, printableText(b.String()))
 	return err
 }
 
@@ -85,7 +88,7 @@ func runStepsShow(g *globals, name string) error {
 	if g.json {
 		return printJSON(g.out, d)
 	}
-	_, err := fmt.Fprint(g.out, describeStep(d))
+	_, err := fmt.Fprint(g.out, printableText(describeStep(d)))
 	return err
 }
 

@@ -12,6 +12,15 @@ func printable(s string) string {
 	return filter(s, func(rune) string { return "" })
 }
 
+// printableText is printable for a text of several lines: their ends stay.
+func printableText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // filter is printable with a say in what stands for a control character.
 func filter(s string, control func(rune) string) string {
 	if plain(s) {

@@ -56,14 +56,8 @@ func completeTypes(g *globals, prefix string) []string {
 
 func runTypes(g *globals) error {
 	types, err := projects.Types(g.source())
-	var wrong *schema.Errors
-	if err != nil && !errors.As(err, &wrong) {
+	if err != nil && !warnOf(g, err) {
 		return err
-	}
-	if wrong != nil { // the others are no worse for it
-		for _, p := range wrong.List {
-			say(g.err, "warning", p.Error())
-		}
 	}
 	if g.json {
 		return printJSON(g.out, types)
@@ -76,8 +70,20 @@ func runTypes(g *globals) error {
 	for _, t := range types {
 		fmt.Fprintf(&b, "%-*s  %s  [%s]\n", width, t.Name, summary(t.Description), whereFrom(t.File))
 	}
-	_, err = fmt.Fprint(g.out, b.String())
+	_, err = fmt.Fprint(g.out, printableText(b.String()))
 	return err
+}
+
+// warnOf warns of what is wrong with some types: the others are no worse for it. Of another error it says nothing, and returns false.
+func warnOf(g *globals, err error) bool {
+	var wrong *schema.Errors
+	if !errors.As(err, &wrong) {
+		return false
+	}
+	for _, p := range wrong.List {
+		say(g.err, "warning", p.Error())
+	}
+	return true
 }
 
 // summary is the first sentence of a description, in plain text.
@@ -107,7 +113,7 @@ func runTypesShow(g *globals, name string) error {
 	if g.json {
 		return printJSON(g.out, t)
 	}
-	_, err = fmt.Fprint(g.out, describeType(t))
+	_, err = fmt.Fprint(g.out, printableText(describeType(t)))
 	return err
 }
 

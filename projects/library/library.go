@@ -178,6 +178,11 @@ func (l *Library) load(name string) (f found, ok bool) {
 func readRegular(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	info, err := fs.Stat(fsys, name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, lerr := fs.Lstat(fsys, name); lerr == nil { // it is there all the same, and counts before what is further down
+			return nil, errors.New("it is a symbolic link to what is not there")
+		}
+		return nil, err
 	case err != nil:
 		return nil, err
 	case info.IsDir():

@@ -1,8 +1,11 @@
 package library
 
 import (
+	"errors"
 	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -181,6 +184,9 @@ func TestWrongSteps(t *testing.T) {
 			t.Errorf("%q: step %v, problems %v\nwant %s", c.yaml, s, err, c.want)
 		}
 	}
+	if s := Open(place("w", map[string]string{"steps/s/step.yaml": "description: x", "steps/s/run.sh": "true"})).Step("s", schema.Position{}, &schema.Problems{}); s == nil || s.Group != "" {
+		t.Errorf("a step without a group: %v", s)
+	}
 	for file, want := range map[string]string{"": "the step has no script run.sh", "a\r\nb": "without CR LF", "a\x00": "without NUL"} {
 		files := map[string]string{"steps/s/step.yaml": head}
 		if file != "" {
@@ -189,6 +195,30 @@ func TestWrongSteps(t *testing.T) {
 		var probs schema.Problems
 		if s := Open(place("w", files)).Step("s", schema.Position{}, &probs); s != nil || !strings.Contains(probs.Err().Error(), want) {
 			t.Errorf("run.sh %q: %v", file, probs.Err())
+		}
+	}
+}
+
+// TestDangling: a link to nothing is said to be one. It counts before what stands further down, and is never offered in place of itself.
+func TestDangling(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"types/host.yaml", "steps/users/step.yaml", "steps/s/run.sh"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755), os.Symlink("nowhere", filepath.Join(dir, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "steps/s/step.yaml"), []byte(head), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l := Open(Place{FS: os.DirFS(dir), Name: "w"})
+	var probs schema.Problems
+	if _, ok := l.Type("host", schema.Position{}, &probs); ok || l.Step("users", schema.Position{}, &probs) != nil || l.Step("s", schema.Position{}, &probs) != nil {
+		t.Error("links to nothing were taken")
+	}
+	got := probs.Err().Error()
+	for _, want := range []string{"types/host.yaml: cannot read the type", "steps/users/step.yaml: cannot read the step", "cannot read the script run.sh"} {
+		if !strings.Contains(got, want+": it is a symbolic link to what is not there") {
+			t.Errorf("no %q in:\n%s", want, got)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func stepDocument() *schema.Document {
 	}}
 	return &schema.Document{Label: "the step", Program: program, Root: &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{Fields: []*schema.Field{
 		{Key: "description", Required: true, Shape: textShape("text"), Doc: "What the step does; Markdown."},
-		{Key: "group", Required: true, Shape: &schema.Shape{Text: &schema.Text{Enum: Groups()}}, Doc: "Where it is listed."},
+		{Key: "group", Shape: &schema.Shape{Text: &schema.Text{Enum: Groups()}}, DefText: "among others", Doc: "Where it is listed."},
 		{Key: "aliases", Shape: listOf(matching(nameRule(), nameWant), "a list of names"), Doc: "Other names of the step."},
 		{Key: "parameters", Doc: "Its parameters, in the order in which they are documented.", Shape: &schema.Shape{What: "a mapping of parameters (name: {…})",
 			Dict: &schema.Dict{Key: paramRule(), KeyWant: paramWant, Value: parameter}}},

@@ -80,7 +80,7 @@ func (r *stepReader) read(data []byte) *Step {
 	v, ok := stepDocument().Read(s.File, data, r.probs)
 	if v == nil {
 		if ok {
-			r.probs.Addf(schema.Position{File: s.File}, "the file is empty: a step has a description and a group")
+			r.probs.Addf(schema.Position{File: s.File}, "the file is empty: a step has a description")
 		}
 		return nil
 	}

@@ -26,8 +26,6 @@ type kind struct {
 	// force replaces files that have other bytes.
 	force bool
 	perm  fs.FileMode
-	// beside are the suffixes of the files beside the one that was asked for. They appear before it.
-	beside []string
 	// made is a digest of what an image's files are made from.
 	made func(t target, img *engine.Image) digest.Digest
 	// fill writes the content of the files, that which was asked for first, and returns their digests.

@@ -34,6 +34,8 @@ type SIF struct {
 	Jobs        int
 	// Force replaces files that have other bytes.
 	Force bool
+	// Claims are those of all outputs of a build; nil: nobody looks whether two would write one file.
+	Claims Claims
 	// Log takes what is for developers; nil discards.
 	Log *slog.Logger
 	// Events is told what of an image a file cannot hold; nil: nobody is told.
@@ -56,7 +58,7 @@ func (s *SIF) kind() *kind {
 
 func (s *SIF) asked() asked {
 	return asked{
-		what: "SIF", flag: "--sif", path: s.Path, withPlatform: projects.SIFPath,
+		what: "SIF", flag: "--sif", path: s.Path, claims: s.Claims, withPlatform: projects.SIFPath,
 		configured: func(p *projects.PlannedProject) string { return p.SIF },
 		named:      (*projects.PlannedProject).SIFName,
 	}

@@ -31,6 +31,8 @@ type Stage4 struct {
 	Jobs int
 	// Force replaces files that have other bytes.
 	Force bool
+	// Claims are as those of SIF.
+	Claims Claims
 	// Log takes what is for developers; nil discards.
 	Log *slog.Logger
 	// Events is told what of an image a tarball cannot hold; nil: nobody is told.
@@ -39,7 +41,8 @@ type Stage4 struct {
 
 func (s *Stage4) asked() asked {
 	return asked{
-		what: "stage4", flag: "--stage4", path: s.Path, withPlatform: projects.Stage4Path,
+		what: "stage4", flag: "--stage4", path: s.Path, withPlatform: projects.Stage4Path, claims: s.Claims,
+		beside:     []string{stage4.ContentsSuffix, stage4.DigestsSuffix, stage4.SHA256Suffix},
 		configured: func(p *projects.PlannedProject) string { return p.Stage4 },
 		named:      (*projects.PlannedProject).Stage4Name,
 	}
@@ -64,7 +67,6 @@ func (s *Stage4) Check(list []*projects.PlannedProject) error {
 func (s *Stage4) Write(ctx context.Context, images []engine.Image, done func(engine.Written)) error {
 	k := &kind{
 		asked: s.asked(), store: s.Store, force: s.Force, perm: 0o644, made: madeOf,
-		beside: []string{stage4.ContentsSuffix, stage4.DigestsSuffix, stage4.SHA256Suffix},
 	}
 	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
 		return s.fill(ctx, p, to, k.warner(p, s.Events))

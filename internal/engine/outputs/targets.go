@@ -29,8 +29,34 @@ type asked struct {
 	path string
 	// configured is the file that a project's configuration asks for, "" if none; named is its name in a directory.
 	configured, named func(*projects.PlannedProject) string
+	// beside are the suffixes of the files beside the one that was asked for. They appear before it.
+	beside []string
+	// claims are the files of all kinds.
+	claims Claims
 	// withPlatform puts a platform into a path.
 	withPlatform func(path, platform string) string
+}
+
+// Claims are the files that outputs of all kinds are to write, with what each is to be: none is to be two. A nil one takes no notes.
+type Claims map[string]string
+
+// claim notes the files of a target.
+func (a *asked) claim(t target) error {
+	if a.claims == nil {
+		return nil
+	}
+	for _, suffix := range append([]string{""}, a.beside...) {
+		path, err := filepath.Abs(t.path + suffix)
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("the %s%s of %s", a.what, suffix, t.project.Label())
+		if other := a.claims[path]; other != "" && other != what {
+			return &UsageError{text: fmt.Sprintf("%s and %s would both be %s", other, what, path), todo: "give one of them another name"}
+		}
+		a.claims[path] = what
+	}
+	return nil
 }
 
 // errExists says that a file with other bytes is in the way.
@@ -93,6 +119,9 @@ func (a *asked) check(list []*projects.PlannedProject) error {
 	}
 	good := map[string]bool{} // directories that can be written to
 	for _, t := range targets {
+		if err := a.claim(t); err != nil {
+			return err
+		}
 		dir := filepath.Dir(t.path)
 		fi, err := os.Stat(t.path)
 		if good[dir] && (errors.Is(err, fs.ErrNotExist) || err == nil && fi.Mode().IsRegular()) {

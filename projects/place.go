@@ -14,16 +14,16 @@ import (
 
 // NewPlace is where a project is to be made.
 type NewPlace struct {
-	Tag        string // what its tag will be; "" for a place just below Parent
-	Parent     string // the tag of its parent; "": it will be a root
-	ParentType string // "": it has none
-	Types      []Fit  // all types, by name
+	Tag        string `json:"tag,omitempty"`         // what its tag will be; "" for a place just below Parent
+	Parent     string `json:"parent,omitempty"`      // the tag of its parent; "": it will be a root
+	ParentType string `json:"parent_type,omitempty"` // "": it has none
+	Types      []Fit  `json:"types"`                 // all types, by name
 }
 
 // Fit is a type, and whether a project at a place may have it.
 type Fit struct {
 	TypeInfo
-	Why string // why not; "": it may
+	Why string `json:"why,omitempty"` // why not; "": it may
 }
 
 // At looks where a project of a tag would be: what its parent would be, and which types it may have there. arch is the

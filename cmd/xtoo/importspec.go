@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,13 +51,13 @@ func runImportSpec(ctx context.Context, g *globals, o newOptions, args []string)
 	}
 	tag, err := tagFor(g, at)
 	if err == nil {
-		err = projects.CheckTag(tag)
+		err = checkNew(g, tag)
 	}
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	place, err := projects.At(g.source(), tag, o.arch)
-	if err != nil {
+	if place == nil {
 		return err
 	}
 	if place.Tag == "" {
@@ -64,7 +65,7 @@ func runImportSpec(ctx context.Context, g *globals, o newOptions, args []string)
 	}
 	fit, ok := place.Find("stage4")
 	if !ok {
-		return errors.New("there is no type stage4")
+		return cmp.Or(err, errors.New("there is no type stage4"))
 	}
 	if fit.Why != "" {
 		return usageError{newFitError{"stage4", tag, fit.Why}}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -73,8 +75,8 @@ func runNew(ctx context.Context, g *globals, o newOptions, args []string) error 
 	if place.Tag == "" {
 		return usagef("%s is a project already: %s", tag, filepath.Join(g.workdir, filepath.FromSlash(tag), configFile))
 	}
-	if err := projects.CheckTag(tag); err != nil {
-		return usageError{err}
+	if err := checkNew(g, tag); err != nil {
+		return err
 	}
 	if _, ok := place.Find(args[0]); !ok && err != nil {
 		return err // it may be one of those that are wrong
@@ -130,6 +132,21 @@ func tagFor(g *globals, path string) (string, error) {
 		return "", usagef("%s is outside of the work directory: name another one with -C", path)
 	}
 	return path, nil
+}
+
+// checkNew says why there can be no project of a tag: for its name, or because it leads through a symbolic link, where xtoo
+// looks for none.
+func checkNew(g *globals, tag string) error {
+	if err := projects.CheckTag(tag); err != nil {
+		return usageError{err}
+	}
+	for up := tag; up != "."; up = path.Dir(up) {
+		info, err := os.Lstat(filepath.Join(g.workdir, filepath.FromSlash(up)))
+		if err == nil && info.Mode().Type() == fs.ModeSymlink {
+			return usagef("%s is a symbolic link, and xtoo does not look there for projects", filepath.Join(g.workdir, filepath.FromSlash(up)))
+		}
+	}
+	return nil
 }
 
 func listFits(g *globals, place *projects.NewPlace) error {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -26,7 +27,8 @@ type answers struct {
 	by   *oneid.Supervisor // nil: the process has init's user namespace, and less than init's rights: nothing is answered
 	why  error             // nothing can be answered here
 
-	unread atomic.Bool // see Exit.Unread
+	unread   atomic.Bool // see Exit.Unread
+	unsteady atomic.Bool // see Exit.Unsteady
 }
 
 // newAnswers is called when the root is furnished. give up ends the script.
@@ -42,16 +44,36 @@ func newAnswers(a *nodeArgs, g *guest, giveUp func(), log *slog.Logger) (*answer
 	if err := unix.Fstatfs(int(proc.Fd()), &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
 		return nil, errors.Join(err, proc.Close(), errors.New("/proc of the image leads elsewhere"))
 	}
-	given := &answers{mode: oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs), ReadBack: a.ReadBack}, proc: proc}
+	given := &answers{mode: oneid.Mode{UIDs: ranges(a.Ids.UIDs), GIDs: ranges(a.Ids.GIDs), ReadBack: a.ReadBack, Steady: a.Steady && a.isRoot()}, proc: proc}
 	unread := func() {
 		given.unread.Store(true)
 		giveUp()
 	}
-	given.by, err = oneid.New(oneid.Options{Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Lists: a.Lists, Unread: unread, Log: log})
+	unsteady := func() {
+		given.unsteady.Store(true)
+		giveUp()
+	}
+	given.by, err = oneid.New(oneid.Options{
+		Mode: given.mode, Proc: proc, Own: slices.Collect(maps.Keys(g.scratch)), Lists: a.Lists, Unread: unread, Unsteady: unsteady, Log: log,
+	})
 	if err != nil {
 		return nil, errors.Join(err, proc.Close())
 	}
 	return given, nil
+}
+
+// isRoot says that the process begins as user 0, and as nobody else beside.
+func (a *nodeArgs) isRoot() bool {
+	u := a.Spec.Process.User
+	return u.UID == 0 && u.GID == 0 && len(u.AdditionalGids) == 0
+}
+
+// grace is the time that processes have to end: none where what they did is forgotten, and done again.
+func (a *answers) grace(usual time.Duration) time.Duration {
+	if a.unsteady.Load() {
+		return 0
+	}
+	return usual
 }
 
 // ranges are the ids of a map as they are inside, in ascending order.
@@ -132,7 +154,7 @@ func (a *answers) end(exit *Exit) error {
 		if a.why != nil {
 			lost = append(lost, "what a script gives to users and groups that this user does not have stays root's: "+a.why.Error())
 		}
-		exit.Inexact, exit.Unread = lost, a.unread.Load()
+		exit.Inexact, exit.Unread, exit.Unsteady = lost, a.unread.Load(), a.unsteady.Load()
 		exit.Exact = a.mode.Exact() && a.why == nil && len(lost) == 0
 	}
 	return errors.Join(err, a.proc.Close())

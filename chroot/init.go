@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -82,7 +83,7 @@ func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error 
 	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, answers.end(nil))
 	}
-	exit := supervise(running, payload, a.Grace)
+	exit := supervise(running, payload, func() time.Duration { return answers.grace(a.Grace) })
 	if exit.Notes, err = g.lost(); err != nil {
 		return err
 	}

@@ -91,6 +91,11 @@ type Node struct {
 	// asks for it; with one id it is always done.
 	ReadBack bool
 
+	// Steady: the process is expected to stay user 0, with all of its children, and no directory of Lowers passes on a group that only a
+	// record tells. With one id this leaves more calls to the kernel; an [Exit] says if it was wrong. A process that begins as
+	// another user is never taken to be so.
+	Steady bool
+
 	// Lists: directories of Lowers have default access control lists. With one id what these say of other ids is given to what is
 	// made there, which costs some microseconds for each.
 	Lists bool
@@ -130,6 +135,9 @@ type Exit struct {
 	// Unread: the process was ended because it would have recorded what it could not read back. The node has to be begun anew
 	// with ReadBack; nothing else here counts, nor what is in Upper.
 	Unread bool
+	// Unsteady: the process was ended because it is not what [Node].Steady says. The node has to be begun anew without; as with Unread
+	// nothing else counts.
+	Unsteady bool
 }
 
 // nodeArgs are the arguments of the stage.
@@ -146,6 +154,7 @@ type nodeArgs struct {
 	Grace       time.Duration
 	OwnResolver bool
 	ReadBack    bool
+	Steady      bool
 	Lists       bool
 	Group       groupArgs  // files from 1 on
 	Trees       trees      // the files behind those
@@ -246,7 +255,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, User: n.User, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Lists: n.Lists,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, User: n.User, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Steady: n.Steady && !n.Lists, Lists: n.Lists,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

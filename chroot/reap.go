@@ -12,8 +12,8 @@ import (
 )
 
 // supervise is what init does while the process of a node runs: it reaps, forwards signals, and when the process has
-// ended it kills everything that is left. It returns when init is alone in its namespace.
-func supervise(ctx context.Context, payload int, grace time.Duration) Exit {
+// ended it kills everything that is left. It returns when init is alone in its namespace. grace is asked for when the context ends.
+func supervise(ctx context.Context, payload int, grace func() time.Duration) Exit {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	defer signal.Stop(signals)
@@ -34,7 +34,7 @@ func supervise(ctx context.Context, payload int, grace time.Duration) Exit {
 			cancelled = nil
 			signalAll(-1, unix.SIGTERM)
 			signalAll(-1, unix.SIGCONT) // one that is stopped could not end
-			timer := time.NewTimer(grace)
+			timer := time.NewTimer(grace())
 			defer timer.Stop()
 			late = timer.C
 		case <-late:

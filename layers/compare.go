@@ -66,7 +66,7 @@ func (c *comparison) next(i int) error {
 
 // step compares the next members, or passes one by that the other stream does not have.
 func (c *comparison) step() (d Difference, err error) {
-	order := 0
+	var order int
 	switch {
 	case c.m[0] == nil:
 		order = 1

@@ -13,17 +13,22 @@ import (
 //
 //   - Names have no leading "./" but for the root, which is "./"; those of directories end in a slash.
 //   - Headers are PAX only where ustar does not hold what is to be said; owners are numbers; xattrs are
-//     SCHILY.xattr.*, access control lists among them. A whiteout is an empty file, root's, of 1970.
+//     SCHILY.xattr.*, access control lists among them; those with names ([Member.Named]) are SCHILY.acl.*. A whiteout is an empty file, root's, of 1970.
 //   - Without members there is no stream: not even the two blocks that end one.
 //
 // The order is the caller's.
 type Writer struct {
-	w   io.Writer
-	tar *tar.Writer // nil until the first member
+	w      io.Writer
+	prefix string      // of names, and of what hard links are to
+	tar    *tar.Writer // nil until the first member
 }
 
 // NewWriter returns a writer to w, which stays the caller's.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
+// NewStageWriter returns a writer to w, which stays the caller's, whose names all begin with "./", as those of stages do, and
+// so do the targets of hard links.
+func NewStageWriter(w io.Writer) *Writer { return &Writer{w: w, prefix: "./"} }
 
 // WriteMember writes a member. The data of a regular file follow by Write, m.Size bytes of them.
 func (w *Writer) WriteMember(m *Member) error {
@@ -33,6 +38,12 @@ func (w *Writer) WriteMember(m *Member) error {
 	}
 	if w.tar == nil {
 		w.tar = tar.NewWriter(w.w)
+	}
+	if hdr.Name != "./" {
+		hdr.Name = w.prefix + hdr.Name
+	}
+	if hdr.Typeflag == tar.TypeLink {
+		hdr.Linkname = w.prefix + hdr.Linkname
 	}
 	if err := w.tar.WriteHeader(hdr); err != nil {
 		return fmt.Errorf("write entry %q: %w", hdr.Name, err)
@@ -101,13 +112,27 @@ func header(m *Member) (*tar.Header, error) {
 	default:
 		return nil, fmt.Errorf("%w: a file of unknown type %#o", ErrMember, m.Mode&unix.S_IFMT)
 	}
-	if len(m.Xattrs) > 0 {
-		hdr.PAXRecords = make(map[string]string, len(m.Xattrs))
-		for name, value := range m.Xattrs {
-			hdr.PAXRecords[paxXattr+escape.Replace(name)] = value
-		}
-	}
+	hdr.PAXRecords = records(m)
 	return hdr, nil
+}
+
+// records returns a member's attributes as those of an extended header: nil without any.
+func records(m *Member) map[string]string {
+	if len(m.Xattrs)+len(m.Named) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(m.Xattrs)+len(m.Named))
+	for name, value := range m.Xattrs {
+		all[paxXattr+escape.Replace(name)] = value
+	}
+	for name, text := range m.Named {
+		key := paxACL
+		if name == XattrDefaultACL {
+			key = paxDefaultACL
+		}
+		all[key] = text
+	}
+	return all
 }
 
 func join(dir, name string) string {

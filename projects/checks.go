@@ -38,7 +38,7 @@ func checkShape() *schema.Shape {
 		return &f
 	}
 	network := field("network", "`host`: this check has the machine's network. `none`: a loopback interface and nothing else.", "")
-	network.Default = string(NetworkNone)
+	network.DefText = "`none`"
 	name := field("name", "Name of the check; different from those of the others.", "")
 	name.Example = "ssh"
 	name.Shape = &schema.Shape{What: "text", Literal: true, Text: &schema.Text{Pattern: nodePattern(), Want: "a check's name: letters, digits, . _ - (a letter or digit first), at most 64"}}

@@ -54,6 +54,9 @@ func (d *decoder) body(v *schema.Value) {
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
 		p.sif = d.parse(sif)
 	}
+	if stage4 := v.Get("outputs").Get("stage4"); stage4 != nil {
+		p.stage4 = d.parse(stage4)
+	}
 }
 
 // hostPath makes a path of the configuration absolute.
@@ -122,8 +125,8 @@ func (d *decoder) volumes(v *schema.Value) []Volume {
 		if ro := item.Get("readonly"); ro != nil {
 			vol.ReadOnly = ro.Yes
 		}
-		if track := item.Get("track"); track != nil {
-			vol.track = track.Yes
+		if track := item.Get("track"); track != nil && track.Yes {
+			vol.track = &tracker{}
 		}
 		if why := targetProblem(target.Text); why != "" {
 			d.probs.Addf(target.Pos, "a volume cannot be at %q: %s", target.Text, why)

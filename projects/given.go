@@ -30,6 +30,9 @@ type Given struct {
 	// Answers are for values that were missing: they count where nothing else gives the value, so
 	// that what somebody is asked for one platform leaves the defaults of the others alone.
 	Answers []ask.Answer
+	// Ask has values with a prompt asked for even where there is a default: they are missing until there is an
+	// answer, which may be that the default will do.
+	Ask bool
 	// Files are paths of YAML files: a mapping of names to values, and under the key `projects` a mapping
 	// of tags to such mappings, which goes before it. Of several files the last counts; Set goes before
 	// all.
@@ -48,11 +51,12 @@ type Given struct {
 
 // givenValue is one value somebody gave.
 type givenValue struct {
-	pos    schema.Position // zero for --set
-	text   string
-	list   []string // not nil: a list
-	cli    bool     // text is a list's items with commas between
-	secret bool     // it must not become a value that is none
+	pos       schema.Position // zero for --set
+	text      string
+	list      []string // not nil: a list
+	cli       bool     // text is a list's items with commas between
+	secret    bool     // it must not become a value that is none
+	byDefault bool     // nothing: the default will do
 }
 
 // source is one place values come from.
@@ -147,7 +151,7 @@ func answerSource(answers []ask.Answer) source {
 	s := newSource()
 	for _, a := range answers {
 		for _, label := range answerLabels(a) {
-			s.put(label, a.Name, givenValue{text: a.Text, cli: true})
+			s.put(label, a.Name, givenValue{text: a.Text, cli: true, byDefault: a.Default})
 		}
 	}
 	return s

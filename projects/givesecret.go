@@ -58,7 +58,7 @@ func readSecret(from string, env map[string]string) (string, error) {
 		return text, nil
 	}
 	path := strings.TrimPrefix(from, secretInFile)
-	f, err := os.Open(path) //nolint:gosec // the file that somebody named
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -101,7 +101,7 @@ func (n *Node) Inputs(ctx context.Context, keep Keeper) (*Inputs, error) {
 	}
 	in.Components = append(in.Components, Component{Name: "script", Digest: in.Script.Digest})
 	for _, v := range n.Volumes {
-		if !v.track {
+		if v.track == nil {
 			continue
 		}
 		c, err := v.tracked(ctx)

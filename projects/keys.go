@@ -227,6 +227,8 @@ func configShape() *schema.Shape {
 			{Key: "outputs", Shape: &schema.Shape{Name: "outputs", Object: &schema.Object{Fields: []*schema.Field{
 				{Key: "sif", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.sif"`,
 					Doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
+				{Key: "stage4", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.tar.xz"`,
+					Doc: "Write the image's root as a [stage4 tarball](stage4.md), with its digests and listing beside it. The end of the name, `.tar.xz`, `.tar.zst`, `.tar.gz` or `.tar`, says how it is compressed; else as `sif`." + templateNote},
 			}}}, Doc: "What a build writes besides the store."},
 		}),
 	}}

@@ -72,19 +72,34 @@ func sifName(tag, platform string) string {
 
 // SIFPath puts a platform into the path of a SIF file, before ".sif" or at its end; an empty platform changes
 // nothing.
-func SIFPath(path, platform string) string {
+func SIFPath(path, platform string) string { return withPlatform(path, platform, sifSuffix) }
+
+const sifSuffix = ".sif"
+
+// Stage4Path puts a platform into the path of a stage4 tarball, before what says how it is compressed.
+func Stage4Path(path, platform string) string {
+	return withPlatform(path, platform, stage4Suffixes()...)
+}
+
+// stage4Suffixes are what the name of a stage4 tarball may end in.
+func stage4Suffixes() []string { return []string{".tar.xz", ".tar.zst", ".tar.gz", ".tar"} }
+
+// Stage4Suffixes says in words what the name of a stage4 tarball may end in.
+func Stage4Suffixes() string { return "let it end in .tar.xz, .tar.zst, .tar.gz or .tar" }
+
+// withPlatform puts a platform into a path, before the suffix that it has.
+func withPlatform(path, platform string, suffixes ...string) string {
 	if platform == "" {
 		return path
 	}
-	stem, ok := strings.CutSuffix(path, sifSuffix)
-	stem += "-" + strings.ReplaceAll(platform, "/", "-")
-	if ok {
-		stem += sifSuffix
+	platform = "-" + strings.ReplaceAll(platform, "/", "-")
+	for _, suffix := range suffixes {
+		if stem, ok := strings.CutSuffix(path, suffix); ok {
+			return stem + platform + suffix
+		}
 	}
-	return stem
+	return path + platform
 }
-
-const sifSuffix = ".sif"
 
 // sifNames are the file names of SIF images in a directory of them, and whose they are.
 type sifNames map[string]*Project

@@ -33,6 +33,7 @@ type PlannedProject struct {
 	Checks   []*Check        // in the order in which they execute
 	Image    ImageSettings   // what this project itself says; apply it to the parent's configuration
 	SIF      string          // absolute path of the SIF file the configuration asks for, or ""
+	Stage4   string          // the same of the stage4 tarball
 
 	values map[string]knownValue
 }
@@ -59,6 +60,11 @@ func Label(tag, platform string) string {
 
 // SIFName is the file name of its SIF image in a directory of them.
 func (q *PlannedProject) SIFName() string { return sifName(q.Project.Tag, q.Platform()) }
+
+// Stage4Name is the file name of its stage4 tarball in a directory of them: that of the SIF image, with another end.
+func (q *PlannedProject) Stage4Name() string {
+	return strings.TrimSuffix(q.SIFName(), sifSuffix) + stage4Suffixes()[0]
+}
 
 // Node is one script with everything it depends on: of the project's tree, or of one of its checks.
 type Node struct {

@@ -78,6 +78,9 @@ func (t *Tree) recorded(tag, name string, v givenValue) (any, bool) {
 		}
 		of = c
 	}
+	if v.byDefault {
+		return nil, false
+	}
 	if v.list != nil {
 		return v.list, true
 	}

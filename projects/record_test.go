@@ -108,3 +108,55 @@ func TestSecretsGiven(t *testing.T) {
 		}
 	}
 }
+
+// TestAskForDefaults: values with a prompt are asked for although they have defaults, which stay where they will do.
+func TestAskForDefaults(t *testing.T) {
+	tree, err := loadDir(workdir(t, map[string]string{"a/" + configName: `
+from: [{image: scratch, arch: amd64}, {image: scratch, arch: arm64}]
+values:
+  host: {prompt: Host name, default: box}
+  fqdn: "{{ .values.host }}.org"
+  list: {prompt: Programs, default: [vim, git], choices: [vim, git, tmux], many: true}
+  kernel: {prompt: Kernel, default: any, arch: {arm64: pi}}
+  silent: 1
+`, "a/b/" + configName: "values: {list: }"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := Given{Ask: true}
+	_, err = tree.Resolve(tree.projects, given)
+	var missing *MissingError
+	if !errors.As(err, &missing) {
+		t.Fatal(err)
+	}
+	var asked []string
+	for _, q := range missing.Questions() {
+		asked = append(asked, q.Name+"="+q.Default+strings.Join(q.Platforms, ""))
+		a := ask.Answer{Project: q.Project, Name: q.Name, Platforms: q.Platforms}
+		switch {
+		case q.Name == "host":
+			a.Text = "pi"
+		case q.Default == "pi":
+			a.Text = "mainline"
+		default:
+			a.Default = true
+		}
+		given.Answers = append(given.Answers, a)
+	}
+	if have := strings.Join(asked, " "); have != "host=box list=vim,git kernel=anyx86-64bit/generic_64 kernel=piarm-64bit/arm64_generic" {
+		t.Error(have)
+	}
+	plan := resolve(t, tree, given)
+	for i, kernel := range []string{"any", "mainline", "any", "mainline"} {
+		v := plan.Projects[i].values
+		if v["kernel"].String() != kernel || v["host"].String() != "pi" || v["fqdn"].String() != "pi.org" || v["list"].String() != "vim git" {
+			t.Errorf("%s: %v", plan.Projects[i].Label(), v)
+		}
+	}
+	if data, err := tree.Record(given); err != nil || string(data) != recordHead+"projects:\n  a:\n    host: pi\n  a[arm-64bit/arm64_generic]:\n    kernel: mainline\n" {
+		t.Errorf("%v\n%s", err, data)
+	}
+	if _, err := tree.Resolve(tree.projects, Given{Ask: true, Set: []string{"host=a", "list=vim", "kernel=x"}}); err != nil {
+		t.Error("what is given is asked for:", err)
+	}
+}

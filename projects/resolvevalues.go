@@ -61,7 +61,11 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownV
 	def := c.defaultFor(q.Arch)
 	switch {
 	case def != nil:
-		return r.defaultValue(q, c, def)
+		v, ok := r.defaultValue(q, c, def)
+		if r.given.Ask && c.prompt != "" && ok {
+			return r.offered(q, c, def, v)
+		}
+		return v, ok
 	case inherits:
 		// The declaration here may allow less than the one above.
 		v, err := c.value(inherited.reveal(), inherited.items())
@@ -75,18 +79,35 @@ func (r *resolver) value(q *PlannedProject, name string, c *declaration) (knownV
 	if g, ok := find([]source{r.answers}, q, name, false); ok {
 		return r.givenValue(q, name, g)
 	}
-	r.miss(q, c)
+	r.miss(q, c, "", len(c.byArch) > 0)
 	return knownValue{}, false
 }
 
-// miss notes a value that nobody gave, once for all platforms.
-func (r *resolver) miss(q *PlannedProject, c *declaration) {
+// offered is what was answered where somebody is asked although there is a default; until then it is missing.
+func (r *resolver) offered(q *PlannedProject, c *declaration, def *rawValue, v knownValue) (knownValue, bool) {
+	g, answered := find([]source{r.answers}, q, c.name, false)
+	switch {
+	case answered && g.byDefault:
+	case answered:
+		return r.givenValue(q, c.name, g)
+	default:
+		shown := v.String()
+		if !v.isSecret() && v.typ == typeList {
+			shown = strings.Join(v.list, ",")
+		}
+		r.miss(q, c, shown, len(c.byArch) > 0 || def.usesArch())
+	}
+	return v, true
+}
+
+// miss notes a value that nobody gave, once for all platforms. def is what an empty answer means; apart: other platforms have others.
+func (r *resolver) miss(q *PlannedProject, c *declaration, def string, apart bool) {
 	platform := ""
-	if len(c.byArch) > 0 {
+	if apart {
 		platform = q.Platform()
 	}
 	for i, m := range r.missing {
-		if m.Project == q.Project.Tag && m.Name == c.name {
+		if m.Project == q.Project.Tag && m.Name == c.name && (m.Default == def || platform == "") {
 			if platform != "" {
 				r.missing[i].Platforms = append(m.Platforms, platform)
 			}
@@ -94,6 +115,7 @@ func (r *resolver) miss(q *PlannedProject, c *declaration) {
 		}
 	}
 	m := missing{c.question(q.Project.Tag), c.pos}
+	m.Default = def
 	if platform != "" {
 		m.Platforms = []string{platform}
 	}

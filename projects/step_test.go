@@ -186,7 +186,7 @@ func TestShippedExamples(t *testing.T) {
 	for _, s := range library.Open().Steps(&probs) {
 		files := map[string]string{}
 		values := "values: {x_: ''"
-		for _, p := range s.Parameters {
+		for _, p := range s.Doc().Parameters {
 			name := strings.Trim(p.Example, "\"'")
 			switch {
 			case name == "":

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestTrack: what a tracked volume holds is an input; what only its owner's umask, or a clock, makes of it is none.
@@ -80,7 +82,44 @@ func TestTrack(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := digestOfSource(ctx, at("other")); !errors.Is(err, context.Canceled) {
+	if _, err := new(tracker).digest(ctx, at("other")); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestTrackerRemembers: a file is read again when anything that the system says of it has changed, and only then.
+func TestTrackerRemembers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var tr tracker
+	digest := func() string {
+		t.Helper()
+		d, err := tr.digest(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(d)
+	}
+	first := digest()
+	if len(tr.known) != 0 {
+		t.Fatal("a file that has just changed is remembered")
+	}
+	// As if it had changed long ago, and held something else.
+	var stamp unix.Stat_t
+	if err := unix.Lstat(path, &stamp); err != nil {
+		t.Fatal(err)
+	}
+	stamp.Atim = unix.Timespec{}
+	tr.known = map[string]trackedFile{path: {stamp, 0o644, 3, "sha256:remembered"}}
+	if digest() == first {
+		t.Error("what is remembered is read")
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if digest() != first {
+		t.Error("what has changed is not read")
 	}
 }

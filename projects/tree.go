@@ -55,6 +55,7 @@ type Project struct {
 	checks  []checkScript
 	image   imageConfig
 	sif     *tmplText
+	stage4  *tmplText
 }
 
 // Root returns the project that the chain of parents starts with.
@@ -115,7 +116,7 @@ type Volume struct {
 	text     string // the source as the configuration has it
 	Target   string // absolute path for the script
 	ReadOnly bool
-	track    bool // what it holds is part of the key
+	track    *tracker // what it holds is part of the key; nil: it is not
 	pos      schema.Position
 }
 

@@ -43,6 +43,9 @@ func (p *Project) extend(of *projectType, probs *schema.Problems) {
 	if p.sif == nil {
 		p.sif = base.sif
 	}
+	if p.stage4 == nil {
+		p.stage4 = base.stage4
+	}
 }
 
 // valuesOver completes declarations by those of a type. What is declared in both has its place among those of the type.

@@ -62,7 +62,10 @@ func (m Mode) calls() []call {
 		return all
 	}
 	all := slices.Concat(refusedCalls(), m.guardCalls(), m.ownerCalls(), m.nodeCalls(), m.xattrCalls(), m.statCalls())
-	if m.single() {
+	switch {
+	case m.steady():
+		all = slices.Concat(all, m.setCredCalls(), m.capCalls(), m.execCalls(), m.setgidCalls(), worldCalls())
+	case m.single():
 		all = slices.Concat(all, m.credCalls(), m.capCalls(), m.execCalls(), m.createCalls(), m.accessCalls(), m.settleCalls(), worldCalls())
 	}
 	return all
@@ -85,6 +88,10 @@ type Mode struct {
 	// ReadBack has owners and devices that only records tell read back with a range of ids, too; with one id they always are.
 	ReadBack bool
 
+	// Steady leaves to the kernel what it answers rightly as long as all processes are user 0 with all capabilities, and no directory
+	// passes on what only a record tells: see unsteady. It means nothing with a range of ids.
+	Steady bool
+
 	plain bool // nobody can be notified: the filter answers success to what cannot be recorded
 }
 
@@ -97,6 +104,9 @@ func (m Mode) Exact() bool { return m.single() }
 
 // readsBack says that stat(2) and its like are answered.
 func (m Mode) readsBack() bool { return m.ReadBack || m.single() }
+
+// steady says that Steady counts.
+func (m Mode) steady() bool { return m.Steady && m.single() }
 
 // single says that there is but one id, so that everything about owners is a record.
 func (m Mode) single() bool { return len(m.UIDs) == 1 && m.UIDs[0] == Range{} }

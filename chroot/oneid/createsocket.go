@@ -74,7 +74,7 @@ func (r *request) bind(socket int, addr uint64, size uint32) answer {
 		}
 		return failed(err)
 	}
-	own, err := r.take(socket)
+	own, _, err := r.take(socket)
 	if err != nil {
 		return failed(err)
 	}

@@ -3,9 +3,18 @@ package oneid
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
+
+// setCredCalls are those of them that set credentials, and that which tells the groups, of which the kernel knows others.
+func (m Mode) setCredCalls() []call {
+	return slices.DeleteFunc(m.credCalls(), func(c call) bool {
+		return strings.HasPrefix(c.name, "get") && !strings.HasPrefix(c.name, "getgroups")
+	})
+}
 
 // credCalls are those that set and tell credentials. The old forms of 32-bit machines have ids of 16 bits.
 func (m Mode) credCalls() []call {
@@ -91,6 +100,9 @@ func (r *request) change(f func(c cred) (cred, int64, unix.Errno)) answer {
 		}
 		if err := r.valid(); err != nil {
 			return fail(err)
+		}
+		if r.w.unsteady() {
+			return answer{sent: true}
 		}
 		if err := r.w.creds.set(r.tid, next); err != nil {
 			return fail(err)

@@ -45,7 +45,7 @@ func (r *request) execute(dirfd, arg, flags int) answer {
 		next, errno := c.execute(p)
 		return next, 0, errno
 	})
-	if a.errno != 0 {
+	if a.errno != 0 || a.sent {
 		return a
 	}
 	return proceed()
@@ -64,9 +64,17 @@ func (r *request) program(c cred, changed bool, dirfd int, path string, flags, d
 		return capProgram{}, err
 	}
 	defer closeFD(fd)
-	f, err := r.look(fd)
-	if err != nil {
+	f := seen{file: &file{r: r, fd: fd}}
+	if err := f.read(); err != nil {
 		return capProgram{}, err
+	}
+	if _, err := r.own(fd, f.via); err != nil { // of the first process it has to be known, see remember
+		return capProgram{}, err
+	}
+	if f.mode = f.st.Mode; changed || f.mode&(unix.S_ISUID|unix.S_ISGID) != 0 { // else whose it is does not matter
+		if f, err = r.look(fd); err != nil {
+			return capProgram{}, err
+		}
 	}
 	if f.mode&unix.S_IFMT != unix.S_IFREG {
 		return capProgram{}, errNoProgram

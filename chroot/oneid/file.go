@@ -13,7 +13,7 @@ type file struct {
 	st  unix.Stat_t // as the kernel has it
 	via mountID
 
-	direct bool // fd is open for more than its name
+	copied bool // fd is a copy of the process's own, which may be open for more than its name
 }
 
 // named finds the file of a call by a path among the arguments.
@@ -34,20 +34,18 @@ func (r *request) same(fd int) (*file, error) {
 	if fd < 0 {
 		return nil, unix.EBADF
 	}
-	own, err := r.take(fd)
-	if err == nil && !r.leads() {
-		closeFD(own)
+	copied, own, err := r.take(fd)
+	if err == nil && !own {
+		closeFD(copied)
 	}
-	if err != nil || !r.leads() {
+	if err != nil || !own {
 		return r.numbered(fd)
 	}
-	f, err := r.opened(own)
-	if err != nil || !carries(f.st.Mode) {
-		return f, err
+	f, err := r.opened(copied)
+	if err == nil {
+		f.copied = true
 	}
-	flags, err := unix.FcntlInt(uintptr(own), unix.F_GETFL, 0)
-	f.direct = err == nil && flags&unix.O_PATH == 0
-	return f, nil
+	return f, err
 }
 
 // numbered finds the file of a call by its descriptor.
@@ -85,8 +83,10 @@ func (f *file) close() { closeFD(f.fd) }
 
 // handle is for the records. A worker's working directory is /proc, and its root another.
 func (f *file) handle() inode.Handle {
-	if f.direct {
-		return inode.OpenHandle(f.fd)
+	if f.copied && carries(f.st.Mode) {
+		if flags, err := unix.FcntlInt(uintptr(f.fd), unix.F_GETFL, 0); err == nil && flags&unix.O_PATH == 0 {
+			return inode.OpenHandle(f.fd)
+		}
 	}
 	return inode.FDHandle(f.fd, &f.st).Under("./")
 }

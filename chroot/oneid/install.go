@@ -28,9 +28,9 @@ func Install(m Mode) (*os.File, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoNotification, err)
 	}
 	const killable = unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV // else a call that a signal interrupts is restarted after its effect
-	fd, errno := install(program, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|killable)
+	fd, errno := install(program, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unhindered|killable)
 	if errno == unix.EINVAL { // before Linux 5.19
-		fd, errno = install(program, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		fd, errno = install(program, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unhindered)
 	}
 	if errno != 0 {
 		return nil, fmt.Errorf("%w: %w", ErrNoNotification, explain(errno))
@@ -49,7 +49,7 @@ func InstallPlain(m Mode) error {
 	if err != nil {
 		return err
 	}
-	if _, errno := install(program, 0); errno != 0 {
+	if _, errno := install(program, unhindered); errno != 0 {
 		return fmt.Errorf("install a seccomp filter: %w", errno)
 	}
 	return nil
@@ -65,6 +65,10 @@ func explain(errno unix.Errno) error {
 	}
 	return errno
 }
+
+// unhindered leaves the processes the speculation that they have without a filter: it keeps nothing from them. Before Linux 5.16 all
+// that a process does is slower without.
+const unhindered = unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
 
 func install(program []unix.SockFilter, flags uintptr) (int, unix.Errno) {
 	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}

@@ -66,12 +66,6 @@ func mountFrom(x *unix.Statx_t) mountID {
 	return mountID(x.Mnt_id)
 }
 
-// foreignMount says that a mount is known to be none of the node's own, at no cost.
-func (m *mounts) foreignMount(via mountID) bool {
-	own, ok := m.look(uint64(via))
-	return via != 0 && ok && !own
-}
-
 // look finds what is known of a mount.
 func (m *mounts) look(id uint64) (own, ok bool) {
 	m.mu.Lock()

@@ -28,7 +28,7 @@ func (r *request) peer(socket int, value, length uint64) answer {
 	if home, err := r.atHome(); err != nil || !home {
 		return proceed()
 	}
-	own, err := r.take(socket)
+	own, _, err := r.take(socket)
 	if err != nil {
 		return proceed()
 	}

@@ -59,7 +59,7 @@ const pageSize = 4096
 // text reads a string that ends with a zero, shorter than limit, or returns tooLong.
 func (r *request) text(addr uint64, limit int, tooLong unix.Errno) (string, error) {
 	var out []byte
-	var buf [512]byte
+	buf := r.w.text[:]
 	for {
 		// Never over the end of a page: the next one may be missing, and the string be over.
 		n := min(len(buf), pageSize-int(addr%pageSize))

@@ -40,6 +40,18 @@ func (m Mode) settleCalls() []call {
 	}
 }
 
+// setgidCalls are those by which a directory comes to pass on its group, in a steady mode.
+func (m Mode) setgidCalls() []call {
+	var all []call
+	for _, c := range m.settleCalls() {
+		if arg, ok := map[string]int{"chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2}[c.name]; ok {
+			c.when = [][]test{{is(arg, unix.S_ISGID, unix.S_ISGID)}}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // beforeChmod is before a chmod. Where it sets the bit, what is in the directory has not been passed on its group; where it takes the
 // bit away, what is there has.
 func (r *request) beforeChmod(mode uint32) func(f *file, err error) answer {
@@ -58,12 +70,27 @@ func (r *request) beforeChmod(mode uint32) func(f *file, err error) answer {
 		if f.st.Mode&unix.S_IFMT != unix.S_IFDIR || (f.st.Mode^mode)&unix.S_ISGID == 0 {
 			return proceed()
 		}
+		if f.r.w.o.Mode.steady() {
+			return f.steadyChmod()
+		}
 		none := inode.Inheritance{}
 		if in := f.passing(); mode&unix.S_ISGID != 0 || in != none {
 			r.settled(f.settleAll(in)) // in is none where the bit is not there
 		}
 		return proceed()
 	}
+}
+
+// steadyChmod is before a directory gets the bit, which it cannot have lost unseen: nothing there passes on a group that only a record tells.
+func (f *file) steadyChmod() answer {
+	o, err := inode.OwnerOf(f.handle(), &f.st)
+	if err != nil || o.GID == f.st.Gid {
+		return proceed()
+	}
+	if mine, err := f.mine(); err == nil && mine && f.r.w.unsteady() {
+		return answer{sent: true}
+	}
+	return proceed()
 }
 
 // beforeChmodAt is that before one by a path.

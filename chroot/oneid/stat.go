@@ -51,71 +51,69 @@ func (r *request) stat(dirfd, pathArg, flags, result int, encode encoder) answer
 	if err := r.unreachable(dirfd, pathArg); err != nil {
 		return fail(err)
 	}
-	fd, err := r.openArg(dirfd, pathArg, flags)
-	if err != nil {
-		return proceed() // with the kernel's own word for it
-	}
-	return r.statOf(fd, result, encode)
+	return r.statOf(result, encode)(r.asked(dirfd, pathArg, flags))
 }
 
-// openArg opens a file by a path among the arguments; by none at all where AT_EMPTY_PATH says so.
-func (r *request) openArg(dirfd, pathArg, flags int) (int, error) {
-	if r.args[pathArg] == 0 && flags&unix.AT_EMPTY_PATH != 0 { // since Linux 6.11
-		return r.openFD(dirfd)
+// asked finds the file that a path among the arguments leads to; none at all, where AT_EMPTY_PATH says so, means the descriptor.
+func (r *request) asked(dirfd, pathArg, flags int) (*file, error) {
+	path := ""
+	if r.args[pathArg] != 0 || flags&unix.AT_EMPTY_PATH == 0 { // else it is as an empty one, since Linux 6.11
+		var err error
+		if path, err = r.pathArg(pathArg); err != nil {
+			return nil, err
+		}
 	}
-	path, err := r.pathArg(pathArg)
+	if path == "" && flags&unix.AT_EMPTY_PATH != 0 && dirfd != unix.AT_FDCWD {
+		return r.same(dirfd)
+	}
+	fd, err := r.open(dirfd, path, flags)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
-	return r.open(dirfd, path, flags)
+	return r.opened(fd)
 }
 
 // fstat is fstat(2).
 func (r *request) fstat(result int, encode encoder) answer {
-	fd := r.fd(0)
-	if fd < 0 {
-		return proceed()
-	}
-	fd, err := r.openFD(fd)
-	if err != nil {
-		return proceed()
-	}
-	return r.statOf(fd, result, encode)
+	return r.statOf(result, encode)(r.same(r.fd(0)))
 }
 
 // statOf answers for a file, which it closes.
-func (r *request) statOf(fd, result int, encode encoder) answer {
-	f, err := r.opened(fd)
-	if err != nil {
-		return proceed()
+func (r *request) statOf(result int, encode encoder) func(f *file, err error) answer {
+	return func(f *file, err error) answer {
+		if err != nil {
+			return proceed() // with the kernel's own word for it
+		}
+		defer f.close()
+		seen, ok := f.seen()
+		if !ok {
+			return proceed()
+		}
+		data, errno := encode(r.abi, &seen)
+		if errno != 0 {
+			return answer{errno: errno}
+		}
+		if err := r.write(r.args[result], data); err != nil {
+			return failed(err)
+		}
+		return succeed(0)
 	}
-	defer f.close()
-	seen, ok := f.seen()
-	if !ok {
-		return proceed()
-	}
-	data, errno := encode(r.abi, &seen)
-	if errno != 0 {
-		return answer{errno: errno}
-	}
-	if err := r.write(r.args[result], data); err != nil {
-		return failed(err)
-	}
-	return succeed(0)
 }
 
 // seen is what a file looks like with what is recorded; false where that is what the kernel says.
 func (f *file) seen() (unix.Stat_t, bool) {
 	st := f.st
-	if f.r.w.mounts.foreignMount(f.via) {
-		return st, false
+	if f.via != 0 { // to find out costs something once for each mount
+		if own, err := f.r.own(f.fd, f.via); err != nil || !own {
+			return st, false
+		}
 	}
 	h := f.handle()
 	o, err := inode.OwnerOf(h, &st)
 	if err != nil {
 		return st, false
 	}
-	if o.Open() && f.madeHere() { // nothing is recorded of it
+	if o.Open() && !f.r.w.o.Mode.steady() && f.madeHere() { // nothing is recorded of it
 		o.Inherit(f.passedOn())
 	}
 	kind, major, minor, device, err := inode.DeviceOf(h, &st)
@@ -147,11 +145,7 @@ func (r *request) statx() answer {
 	if err := r.unreachable(r.fd(0), 1); err != nil {
 		return fail(err)
 	}
-	fd, err := r.openArg(r.fd(0), 1, flags)
-	if err != nil {
-		return proceed()
-	}
-	f, err := r.opened(fd)
+	f, err := r.asked(r.fd(0), 1, flags)
 	if err != nil {
 		return proceed()
 	}

@@ -26,6 +26,9 @@ type Options struct {
 	// Unread is called when an owner or a device is to be recorded in a mode that would not read it back. The call is then never
 	// answered: what the script does is good for nothing, and has to be ended.
 	Unread func()
+	// Unsteady is called when that of which a steady mode makes nothing is about to be: a process is to be another than user 0, or a
+	// directory to pass something on. As with Unread, the call is never answered.
+	Unsteady func()
 	// Log takes what is for developers. Default: nothing is logged.
 	Log *slog.Logger
 }
@@ -97,6 +100,15 @@ func (s *Supervisor) unread() bool {
 		return false
 	}
 	s.o.Unread()
+	return true
+}
+
+// unsteady says that a steady mode turns out to be wrong, and that there is no going on.
+func (s *Supervisor) unsteady() bool {
+	if !s.o.Mode.steady() || s.o.Unsteady == nil {
+		return false
+	}
+	s.o.Unsteady()
 	return true
 }
 

@@ -15,6 +15,7 @@ type worker struct {
 	r request
 
 	taken taken
+	text  [512]byte // of the process's memory
 
 	files   int  // the working directory: this process's open files, in /proc
 	entered bool // the thread's root was that of a process

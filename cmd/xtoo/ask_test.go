@@ -161,4 +161,17 @@ func TestQuestions(t *testing.T) {
 	if err := s.leave(); err == nil || !strings.Contains(s.shown.String(), "the input ended") {
 		t.Errorf("%v\n%s", err, s.shown.String())
 	}
+	// With --ask, what has a default is asked for, too.
+	b = newWork(t, map[string]string{"top": "from: {image: scratch, arch: amd64}\nvalues: {host: {prompt: Host name, default: box, min: 3}, quiet: 1}"})
+	cmd = b.command(ctx, "build", "--ask", "--record", answers)
+	cmd.Env = withoutCI(cmd.Env)
+	s = sit(t, cmd)
+	s.answer("  Host name (at least 3 characters) [box]: ", "ab")
+	s.answer("  Not taken: it must have at least 3 characters, found 2\n  Host name (at least 3 characters) [box]: ", "")
+	if err := s.leave(); err != nil {
+		t.Errorf("%v\n%s", err, s.shown.String())
+	}
+	if data, err := os.ReadFile(answers); err != nil || !strings.HasSuffix(string(data), "\n{}\n") {
+		t.Errorf("recorded: %v\n%s", err, data)
+	}
 }

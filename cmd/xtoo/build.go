@@ -21,6 +21,7 @@ type buildOptions struct {
 	ociLayout      string
 	sif            string
 	sifCompression string
+	stage4         string
 	compression    string
 	jobs           int
 	qemu           []string
@@ -51,9 +52,13 @@ to the outputs that are asked for:
   --sif DIR/        writes one SIF file a project, its tag with - for /
   --sif FILE        writes the SIF file of the one PROJECT; for several platforms, of each to FILE with
                     the platform before .sif
+  --stage4 DIR/, --stage4 FILE.tar.xz
+                    writes tarballs of the images' roots in the same way: what stage3s are. FILE may end in
+                    .tar.xz, .tar.zst, .tar.gz or .tar; beside it appear FILE.sha256, FILE.DIGESTS and
+                    FILE.CONTENTS.gz
 
 A root that names several stage3s is built for each of them, or for those that --platform names; its tags
-are then indexes with one image for each platform, and SIF files have the platform in their names.
+are then indexes with one image for each platform, and files have the platform in their names.
 
 The checks of a project are executed on its finished image. Where one fails, the image gets no tag and is in
 no output, nor is what builds on it. (--check is something else: it finds out whether nodes give the same
@@ -63,6 +68,7 @@ Outputs appear whole or not at all. SOURCE_DATE_EPOCH, if set, bounds the times 
 creation time of the images; by default it is the newest time in the stage3.`,
 		Example: `  xtoo build --oci-layout out/
   xtoo build arm-64bit/raspi4/kantoo --sif kantoo.sif --set hostname=pi
+  xtoo build x86-64bit/generic_64/web --stage4 stage4-web.tar.xz
   xtoo build --platform arm-64bit --platform x86-64bit/generic_64 --oci-layout out/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBuild(cmd.Context(), g, o, args)
@@ -75,13 +81,14 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.StringVar(&o.ociLayout, "oci-layout", "", "write the images to the OCI image layout in `DIR`")
 	f.StringVar(&o.sif, "sif", "", "write SIF files: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF files: gzip (every host reads it), zstd or xz")
+	f.StringVar(&o.stage4, "stage4", "", "write stage4 tarballs: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.compression, "compression", "gzip", "compression of OCI layers: gzip, zstd or none")
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
 	f.BoolVar(&o.twice, "check", false, "execute each node that is executed twice, and say in what its layers differ (exit code 5)")
 	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
-	f.BoolVar(&o.force, "force", false, "replace SIF files that have other bytes")
+	f.BoolVar(&o.force, "force", false, "replace SIF files and stage4 tarballs that have other bytes")
 	return c
 }
 

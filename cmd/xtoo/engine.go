@@ -25,11 +25,14 @@ func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine
 	runner := local.New(local.Options{Store: opt.Store, Emulators: o.qemu, Log: log, Events: events})
 	opt.Runner = runner
 	opt.Sources = newSources(opt.Store, runner, o.jobs, log)
-	opt.Outputs = []engine.Output{&outputs.SIF{
-		Store: opt.Store, Path: o.sif, Compression: o.sifCompression, Jobs: o.jobs, Force: o.force, Log: log, Events: events,
-	}}
+	opt.Outputs = []engine.Output{
+		&outputs.SIF{
+			Store: opt.Store, Path: o.sif, Compression: o.sifCompression, Jobs: o.jobs, Force: o.force, Log: log, Events: events,
+		},
+		&outputs.Stage4{Store: opt.Store, Path: o.stage4, Jobs: o.jobs, Force: o.force, Log: log, Events: events},
+	}
 	if o.ociLayout != "" {
-		// Behind the SIF files: they may be refused, and then nothing else shall have changed.
+		// Behind the files: they may be refused, and then nothing else shall have changed.
 		opt.Outputs = append(opt.Outputs, &outputs.Layout{Store: opt.Store, Dir: o.ociLayout, Log: log})
 	}
 	return opt, runner.Close, nil

@@ -23,6 +23,7 @@ type planOptions struct {
 	answers   []string
 	record    string
 	noInput   bool
+	ask       bool
 	platforms []string
 	offline   bool
 }
@@ -33,6 +34,7 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 	f.StringArrayVar(&o.secrets, "secret", nil, "give a secret: `NAME=file:PATH` or NAME=env:VARIABLE (TAG:NAME=… as with --set)")
 	f.StringArrayVar(&o.values, "values", nil, "take values from the YAML `FILE`")
 	f.StringArrayVar(&o.answers, "answers", nil, "take answers from the `FILE` that build --record wrote")
+	f.BoolVar(&o.ask, "ask", false, "ask for every value that has a prompt, whether it has a default or not")
 	f.BoolVar(&o.noInput, "no-input", false, "ask nothing: values that nobody gave are an error (as without a terminal, or with CI=true)")
 	f.StringArrayVar(&o.platforms, "platform", nil, "build for `ARCH` alone: arm-64bit, arm-64bit/raspi4, linux/arm/v7, or several with commas (default: for all that roots name)")
 	f.BoolVar(&o.offline, "offline", false, "give no node a network; layers of nodes that had one are not used")
@@ -45,6 +47,9 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	tree, err := projects.Load(g.source())
 	if err != nil {
 		return nil, err
+	}
+	if o.ask && (o.noInput || !canAsk()) {
+		return nil, usagef("--ask: there is no terminal to ask on, or something (--no-input, CI in the environment) says that nobody is there")
 	}
 	environ := os.Environ()
 	for _, w := range slices.Concat(tree.Warnings, tree.UnknownVariables(environ)) {
@@ -61,7 +66,7 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	if err != nil {
 		return nil, err
 	}
-	given := projects.Given{Set: o.set, Secrets: o.secrets, Env: environ, Files: o.values, AnswerFiles: o.answers, Named: len(names) > 0, Offline: o.offline}
+	given := projects.Given{Set: o.set, Secrets: o.secrets, Env: environ, Files: o.values, AnswerFiles: o.answers, Ask: o.ask, Named: len(names) > 0, Offline: o.offline}
 	for _, p := range o.platforms {
 		given.Platforms = append(given.Platforms, strings.Split(p, ",")...)
 	}

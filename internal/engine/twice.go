@@ -2,10 +2,12 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -126,5 +128,8 @@ func (b *build) differ() error {
 	if len(b.differing) == 0 {
 		return nil
 	}
+	slices.SortFunc(b.differing, func(x, y differing) int { // side by side they end in any order
+		return cmp.Or(strings.Compare(x.pos.File, y.pos.File), cmp.Compare(x.pos.Line, y.pos.Line), strings.Compare(x.node, y.node))
+	})
 	return &DifferError{b.differing}
 }

@@ -14,6 +14,7 @@ type Applied struct {
 	Lost    []string // what could not be kept
 	Outside bool     // the owner is outside of the map: it stands in a record, or is lost
 	Lists   bool     // it has a default access control list
+	Passes  bool     // it is a directory that passes on a group which only a record tells
 }
 
 // Apply gives a file its owner, mode, xattrs and time. in is what its directory passes on. stale says that the
@@ -24,6 +25,7 @@ func Apply(h Handle, m *layers.Member, in Inheritance, stale bool) (Applied, err
 	if err != nil {
 		return done, err
 	}
+	done.Passes = outside && m.Mode&(unix.S_IFMT|unix.S_ISGID) == unix.S_IFDIR|unix.S_ISGID
 	if done.Outside = outside; !kept {
 		done.Lost = append(done.Lost, fmt.Sprintf("owner %d:%d", m.UID, m.GID))
 	}

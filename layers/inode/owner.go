@@ -9,6 +9,7 @@ import (
 
 	rootlesscontainers "github.com/rootless-containers/proto/go-proto"
 	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"xtoo/layers"
@@ -45,12 +46,16 @@ func parseOwner(value []byte) (owner, error) {
 	return owner{r.GetUid(), r.GetGid()}, nil
 }
 
-func (o owner) encode() ([]byte, error) {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&rootlesscontainers.Resource{Uid: o.uid, Gid: o.gid})
-	if err != nil {
-		return nil, fmt.Errorf("encode an owner: %w", err)
+// encode is the message Resource, field by field: the library takes as long for it as the kernel takes to change an owner.
+func (o owner) encode() []byte {
+	b := make([]byte, 0, 12)
+	for field, id := range []uint32{o.uid, o.gid} {
+		if id != 0 {
+			b = protowire.AppendTag(b, protowire.Number(field+1), protowire.VarintType)
+			b = protowire.AppendVarint(b, uint64(id))
+		}
 	}
-	return b, nil
+	return b
 }
 
 // Inheritance is what a directory passes on to what is made in it.
@@ -163,6 +168,16 @@ func chownInPart(h Handle, nobody, want owner) (owner, error) {
 		}
 	}
 	return owner{}, err
+}
+
+// recordOf is what is left to record of an owner where the kernel has the ids of has: a group that is the file's own, and no
+// inherited one, is told even then.
+func recordOf(want, has owner, in Inheritance) owner {
+	rec := want.without(has)
+	if in.recorded && want.gid == has.gid {
+		rec.gid = want.gid
+	}
+	return rec
 }
 
 // without is what is left of o where the kernel has some ids.

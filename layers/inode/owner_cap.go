@@ -55,11 +55,7 @@ func parseCap(value string) (o owner, ok bool) {
 // record writes the record of an owner to the file.
 func (h Handle) record(o owner) error {
 	if h.holdsUser() {
-		value, err := o.encode()
-		if err != nil {
-			return err
-		}
-		return h.SetXattr(layers.XattrOwner, value)
+		return h.SetXattr(layers.XattrOwner, o.encode())
 	}
 	return h.SetXattr(layers.XattrCapability, o.encodeCap())
 }

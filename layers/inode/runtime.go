@@ -2,6 +2,7 @@ package inode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -140,6 +141,9 @@ func Chown(h Handle, st *unix.Stat_t, uid, gid uint32, in Inheritance) error {
 			}
 		}
 	}
+	if onlyRecorded(h, st, uid, gid, in) {
+		return nil
+	}
 	if _, kept, err := setOwner(h, uid, gid, in, true); err != nil {
 		return err
 	} else if !kept {
@@ -153,6 +157,28 @@ func Chown(h Handle, st *unix.Stat_t, uid, gid uint32, in Inheritance) error {
 		return err // to look costs less than to remove what is not there
 	}
 	return h.RemoveXattr(layers.XattrKept + layers.XattrCapability)
+}
+
+// onlyRecorded records an owner without a chown of the kernel's, where that would find nothing to change: the file belongs to the
+// one id that there is already, and has neither bits nor capabilities that go with its owner. What else a chown does, copying up and
+// the time of the change, the record does too. It does nothing where that is not so, and where the record fails.
+func onlyRecorded(h Handle, st *unix.Stat_t, uid, gid uint32, in Inheritance) bool {
+	nobody, err := standIn()
+	if err != nil || !nobody.alone() || !h.holdsUser() || (owner{st.Uid, st.Gid}) != nobody {
+		return false
+	}
+	rec := recordOf(owner{uid, gid}, nobody, in)
+	if rec == (owner{noID, noID}) {
+		return false
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFREG {
+		names, err := h.listXattrs()
+		if err != nil || st.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 || slices.Contains(names, layers.XattrCapability) ||
+			slices.Contains(names, layers.XattrKept+layers.XattrCapability) {
+			return false
+		}
+	}
+	return h.record(rec) == nil
 }
 
 // RecordDevice makes an empty regular file, just made, stand for a device: mode is S_IFCHR or S_IFBLK, the rest of it is not

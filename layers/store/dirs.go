@@ -57,6 +57,8 @@ type made struct {
 type Records struct {
 	// Recorded: owners or devices, which scripts see only where records are read back to them.
 	Recorded bool `json:"recorded,omitempty"`
+	// Steady: the script that made it, if one did, stayed user 0, and no directory in it passes on a group which only a record tells.
+	Steady bool `json:"steady,omitempty"`
 	// Lists: there may be default access control lists among it.
 	Lists bool `json:"lists,omitempty"`
 }

@@ -48,6 +48,8 @@ type CaptureResult struct {
 	Recorded bool `json:"recorded,omitempty"`
 	// Lists: it has directories with default access control lists.
 	Lists bool `json:"lists,omitempty"`
+	// Passes: it has directories that pass on a group which only a record tells.
+	Passes bool `json:"passes,omitempty"`
 	// Skipped names what no layer can hold (at most 1000): sockets, xattrs with a "=" in their name.
 	Skipped []Note `json:"skipped,omitempty"`
 }

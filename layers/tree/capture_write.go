@@ -122,6 +122,9 @@ func (w *treeWriter) entry(h inode.Handle, m *inode.Meta) error {
 	if m.IsDevice() || m.UID != m.Disk.Stat.Uid || m.GID != m.Disk.Stat.Gid {
 		w.c.res.Recorded = true
 	}
+	if m.IsDir() && m.Mode&unix.S_ISGID != 0 && m.GID != m.Disk.Stat.Gid {
+		w.c.res.Passes = true
+	}
 	if _, has := m.Xattrs[layers.XattrDefaultACL]; has {
 		w.c.res.Lists = true
 	}

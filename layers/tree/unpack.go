@@ -66,6 +66,8 @@ type UnpackResult struct {
 	Devices int64 `json:"devices,omitempty"`
 	// Lists: there are directories with default access control lists.
 	Lists bool `json:"lists,omitempty"`
+	// Passes: there are directories that pass on a group which only a record tells.
+	Passes bool `json:"passes,omitempty"`
 	// SeenAs is the user that such files belong to for those in the namespace; 0 where it has one id.
 	SeenAs uint32 `json:"seen_as,omitempty"`
 	// UsedLowers: the directory holds copies from [UnpackOptions].Lowers, so that it is right on top of them only.
@@ -201,7 +203,7 @@ func (u *unpacker) applied(path string, done inode.Applied) {
 	if done.Outside {
 		u.res.Outside++
 	}
-	u.res.Lists = u.res.Lists || done.Lists
+	u.res.Lists, u.res.Passes = u.res.Lists || done.Lists, u.res.Passes || done.Passes
 	u.lose(path, done.Lost...)
 }
 

@@ -36,7 +36,7 @@ type Question struct {
 	Prompt    string   // what to show; default: Name
 	Help      string   // a line or more to show above; default: none
 	Want      string   // what an answer must be, in a few words; default: nothing is said
-	Default   string   // what an empty answer means: there is no [Answer] then; default: an empty answer is one
+	Default   string   // what an empty answer means; default: an empty text
 	Choices   []string // shown with numbers, which may be answered in place of them; that an answer is one of them is for Check
 	Many      bool     // several answers in one, separated by commas
 	Secret    bool     // not to be seen while it is typed
@@ -53,6 +53,7 @@ type Answer struct {
 	Project, Name string
 	Text          string
 	Platforms     []string
+	Default       bool // the question's default will do; there is no Text
 }
 
 // title is what is asked for, in a few words.
@@ -128,13 +129,11 @@ func All(ctx context.Context, questions []Question, read Reader) ([]Answer, erro
 				head = "\n" + head
 			}
 		}
-		text, given, err := q.ask(ctx, head, read)
+		text, byDefault, err := q.ask(ctx, head, read)
 		if err != nil {
 			return nil, fmt.Errorf("ask for value %s: %w", q.Name, err)
 		}
-		if given {
-			answers = append(answers, Answer{Project: q.Project, Name: q.Name, Text: text, Platforms: q.Platforms})
-		}
+		answers = append(answers, Answer{Project: q.Project, Name: q.Name, Text: text, Platforms: q.Platforms, Default: byDefault})
 	}
 	return answers, nil
 }
@@ -152,8 +151,8 @@ func grouped(questions []Question) []Question {
 	return out
 }
 
-// ask asks one question. given is false where the answer is the default.
-func (q Question) ask(ctx context.Context, head string, read Reader) (text string, given bool, err error) {
+// ask asks one question.
+func (q Question) ask(ctx context.Context, head string, read Reader) (text string, byDefault bool, err error) {
 	prompt := head + q.above() + q.line()
 	for {
 		if err := ctx.Err(); err != nil {
@@ -164,7 +163,7 @@ func (q Question) ask(ctx context.Context, head string, read Reader) (text strin
 			return "", false, err
 		}
 		if text == "" && q.Default != "" {
-			return "", false, nil
+			return "", true, nil
 		}
 		text = q.chosen(text)
 		if q.Check != nil {
@@ -174,11 +173,11 @@ func (q Question) ask(ctx context.Context, head string, read Reader) (text strin
 			}
 		}
 		if !q.Confirm {
-			return text, true, nil
+			return text, false, nil
 		}
 		again, err := read(ctx, "  The same again: ", q.Secret)
 		if err != nil || q.chosen(again) == text {
-			return text, true, err
+			return text, false, err
 		}
 		prompt = "  Not taken: the two answers differ\n" + q.line()
 	}

@@ -47,7 +47,7 @@ func TestAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if have := fmt.Sprint(got); have != "[{a hostname box []} {a programs git,vim [arm-64bit/raspi4]} {a pw three []} {a/b sure yes []} {a/b disks 3 []}]" {
+	if have := fmt.Sprint(got); have != "[{a hostname box [] false} {a programs git,vim [arm-64bit/raspi4] false} {a pw three [] false} {a shell  [] true} {a/b sure yes [] false} {a/b disks 3 [] false}]" {
 		t.Errorf("answers %s", have)
 	}
 	want := []string{

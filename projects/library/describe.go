@@ -43,22 +43,22 @@ type CheckDoc struct {
 // Doc describes the step.
 func (s *Step) Doc() StepDoc {
 	d := StepDoc{
-		Name: s.Name, Group: s.Group, Summary: firstSentence(s.Description), Description: s.Description, Aliases: s.Aliases,
+		Name: s.Name, Group: s.Group, Summary: firstSentence(s.description), Description: s.description, Aliases: s.aliases,
 		From: program, Network: s.Network, Parameters: []ParameterDoc{}, Example: s.example(),
 	}
-	if s.Place.Name != Shipped {
+	if s.Place.Name != shippedName {
 		d.From = strings.TrimSuffix(s.File, "/"+stepFile)
 	}
 	for _, p := range s.Parameters {
 		pd := p.doc(p.Name, p.Default)
-		pd.Type, pd.Example = p.Type, p.Example
-		for _, f := range p.Fields {
-			pd.Fields = append(pd.Fields, f.doc(f.Name, f.Default))
+		pd.Type, pd.Example = p.Type, p.example
+		for _, f := range p.fields {
+			pd.Fields = append(pd.Fields, f.doc(f.name, f.def))
 		}
 		d.Parameters = append(d.Parameters, pd)
 	}
 	if s.Check != nil {
-		d.Check = &CheckDoc{s.Check.Name, s.Check.Doc}
+		d.Check = &CheckDoc{s.Check.name, s.Check.doc}
 	}
 	return d
 }
@@ -80,8 +80,8 @@ func (s *Step) example() string {
 	fmt.Fprintf(&b, "- name: %s\n  step: %s\n", s.Name, s.Name)
 	with := "  with:\n"
 	for _, p := range s.Parameters {
-		if p.Example != "" {
-			fmt.Fprintf(&b, "%s    %s: %s\n", with, p.Name, p.Example)
+		if p.example != "" {
+			fmt.Fprintf(&b, "%s    %s: %s\n", with, p.Name, p.example)
 			with = ""
 		}
 	}

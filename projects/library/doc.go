@@ -28,5 +28,5 @@ var shipped embed.FS
 // program is whose files these are.
 const program = "xtoo"
 
-// Shipped is what positions in files begin with that ship within the program.
-const Shipped = program + ":"
+// shippedName is what positions in files begin with that ship within the program.
+const shippedName = program + ":"

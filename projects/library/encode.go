@@ -16,29 +16,29 @@ const fieldEnd = "\x1f"
 func (s *Step) Shape() *schema.Shape {
 	o := &schema.Object{Unknown: fmt.Sprintf("step %q has no parameter", s.Name)}
 	for _, p := range s.Parameters {
-		o.Fields = append(o.Fields, &schema.Field{Key: p.Name, Shape: p.Shape(), Required: p.Required})
+		o.Fields = append(o.Fields, &schema.Field{Key: p.Name, Shape: p.shape(), Required: p.Required})
 	}
 	return &schema.Shape{What: "a mapping (parameter: value)", Object: o}
 }
 
-// Shape is what the parameter may hold in a file.
-func (p *Parameter) Shape() *schema.Shape {
+// shape is what the parameter may hold in a file.
+func (p *Parameter) shape() *schema.Shape {
 	const scalar = "text, a number, or true or false"
 	switch p.Type {
-	case TypeList:
+	case typeList:
 		s := literal("a list of texts, or a text that is split at white space")
 		s.List = &schema.List{Item: literal(scalar)}
 		return s
-	case TypeMap:
+	case typeMap:
 		return &schema.Shape{What: "a mapping (key: text)", Dict: &schema.Dict{Key: keyRule(), KeyWant: "a key: a text of one line without =", Value: literal(scalar)}}
-	case TypeRecords:
+	case typeRecords:
 		o := &schema.Object{Unknown: fmt.Sprintf("parameter %q has no field", p.Name)}
 		var names []string
-		for _, f := range p.Fields {
-			field := literal("text, or a list of texts")
-			field.List = &schema.List{Item: literal(scalar)}
-			o.Fields = append(o.Fields, &schema.Field{Key: f.Name, Shape: field, Required: f.Required})
-			names = append(names, f.Name+": …")
+		for _, f := range p.fields {
+			one := literal("text, or a list of texts")
+			one.List = &schema.List{Item: literal(scalar)}
+			o.Fields = append(o.Fields, &schema.Field{Key: f.name, Shape: one, Required: f.Required})
+			names = append(names, f.name+": …")
 		}
 		s := literal("a list of mappings ({" + strings.Join(names, ", ") + "}), or a text of words NAME=TEXT;NAME=TEXT")
 		s.List = &schema.List{Item: &schema.Shape{What: "a mapping ({" + strings.Join(names, ", ") + "})", Object: o}}
@@ -47,9 +47,9 @@ func (p *Parameter) Shape() *schema.Shape {
 		return matching(paramRule(), "the name of a value that is declared secret")
 	case TypePath:
 		return textShape("a path")
-	case TypeInt:
+	case typeInt:
 		return literal("a whole number")
-	case TypeBool:
+	case typeBool:
 		return literal("true or false")
 	}
 	return literal(scalar)
@@ -81,9 +81,9 @@ func (p *Parameter) Encode(v *schema.Value, render Render, report func(schema.Po
 	}
 	e := encoder{render, report}
 	switch p.Type {
-	case TypeList:
+	case typeList:
 		return strings.Join(e.list(v, p.rule), "\n")
-	case TypeMap:
+	case typeMap:
 		var lines []string
 		for _, k := range v.Keys {
 			if text, ok := e.line(k.Val, p.rule); ok {
@@ -91,7 +91,7 @@ func (p *Parameter) Encode(v *schema.Value, render Render, report func(schema.Po
 			}
 		}
 		return strings.Join(lines, "\n")
-	case TypeRecords:
+	case typeRecords:
 		records := v.Items
 		if v.Kind != schema.KindList {
 			records = e.records(v, p)
@@ -99,7 +99,7 @@ func (p *Parameter) Encode(v *schema.Value, render Render, report func(schema.Po
 		var lines []string
 		for _, item := range records {
 			var fields []string
-			for _, f := range p.Fields {
+			for _, f := range p.fields {
 				fields = append(fields, e.field(item, f))
 			}
 			lines = append(lines, strings.Join(fields, fieldEnd))
@@ -116,8 +116,8 @@ func (e encoder) records(v *schema.Value, p *Parameter) []*schema.Value {
 		return nil
 	}
 	var names []string
-	for _, f := range p.Fields {
-		names = append(names, f.Name)
+	for _, f := range p.fields {
+		names = append(names, f.name)
 	}
 	var out []*schema.Value
 	for _, word := range strings.Fields(text) {
@@ -133,9 +133,9 @@ func (e encoder) records(v *schema.Value, p *Parameter) []*schema.Value {
 				record.Keys = append(record.Keys, schema.Entry{Key: name, Pos: v.Pos, Val: &schema.Value{Pos: v.Pos, Kind: schema.KindText, Text: text}})
 			}
 		}
-		for _, f := range p.Fields {
-			if f.Required && record.Get(f.Name) == nil {
-				e.report(v.Pos, fmt.Sprintf("%q needs the field %q", schema.Shorten(word), f.Name))
+		for _, f := range p.fields {
+			if f.Required && record.Get(f.name) == nil {
+				e.report(v.Pos, fmt.Sprintf("%q needs the field %q", schema.Shorten(word), f.name))
 			}
 		}
 		out = append(out, record)
@@ -147,7 +147,7 @@ func (e encoder) records(v *schema.Value, p *Parameter) []*schema.Value {
 func (e encoder) scalar(v *schema.Value, p *Parameter) string {
 	var text string
 	var ok bool
-	if p.Type == TypeText {
+	if p.Type == typeText {
 		if text, ok = e.render(v); ok && strings.ContainsFunc(text, func(r rune) bool { return isControl(r) && r != '\n' && r != '\t' }) {
 			e.report(v.Pos, "it holds a control character")
 		}
@@ -164,7 +164,7 @@ func (e encoder) scalar(v *schema.Value, p *Parameter) string {
 		return "" // as if it were not given
 	}
 	switch p.Type {
-	case TypeBool:
+	case typeBool:
 		switch strings.ToLower(text) {
 		case "true", "yes":
 			text = "true"
@@ -173,7 +173,7 @@ func (e encoder) scalar(v *schema.Value, p *Parameter) string {
 		default:
 			e.report(v.Pos, fmt.Sprintf("it must be true or false, found %q", schema.Shorten(text)))
 		}
-	case TypeInt:
+	case typeInt:
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			e.report(v.Pos, fmt.Sprintf("it must be a whole number, found %q", schema.Shorten(text)))
@@ -213,10 +213,10 @@ func (e encoder) list(v *schema.Value, r rule) []string {
 }
 
 // field makes one field of a record. The items of a list have commas between them.
-func (e encoder) field(record *schema.Value, f *Field) string {
-	v := record.Get(f.Name)
+func (e encoder) field(record *schema.Value, f *field) string {
+	v := record.Get(f.name)
 	if v == nil {
-		v = f.Default
+		v = f.def
 	}
 	if v == nil {
 		return ""
@@ -227,7 +227,7 @@ func (e encoder) field(record *schema.Value, f *Field) string {
 		words := e.list(v, f.rule)
 		for _, w := range words {
 			if strings.Contains(w, ",") {
-				e.report(v.Pos, fmt.Sprintf("item %q of %q holds a comma, which separates items", schema.Shorten(w), f.Name))
+				e.report(v.Pos, fmt.Sprintf("item %q of %q holds a comma, which separates items", schema.Shorten(w), f.name))
 			}
 		}
 		text = strings.Join(words, ",")
@@ -235,7 +235,7 @@ func (e encoder) field(record *schema.Value, f *Field) string {
 		text, ok = e.line(v, f.rule)
 	}
 	if ok && text == "" && f.Required {
-		e.report(v.Pos, fmt.Sprintf("%q is empty, and must not be", f.Name))
+		e.report(v.Pos, fmt.Sprintf("%q is empty, and must not be", f.name))
 	}
 	return text
 }

@@ -129,14 +129,14 @@ func FuzzStep(f *testing.F) {
 			before := probs.Len()
 			text := p.Encode(v.Get(p.Name), func(v *schema.Value) (string, bool) { return v.Text, true },
 				func(pos schema.Position, msg string) { probs.Addf(pos, "%s", msg) })
-			if probs.Len() > before || p.Type == TypeText {
+			if probs.Len() > before || p.Type == typeText {
 				continue
 			}
 			if n := strings.Count(text, "\n"); n >= items && n > 0 {
 				t.Fatalf("%s %q has %d lines of %d items", p.Type, text, n+1, items)
 			}
 			for line := range strings.Lines(text) {
-				if p.Type == TypeRecords && strings.Count(line, fieldEnd) != len(p.Fields)-1 {
+				if p.Type == typeRecords && strings.Count(line, fieldEnd) != len(p.fields)-1 {
 					t.Fatalf("record %q", line)
 				}
 			}

@@ -54,7 +54,7 @@ func (f found) or(probs *schema.Problems) *Step {
 // Open makes a library of places and of what ships. Nothing is read yet.
 func Open(places ...Place) *Library {
 	return &Library{
-		places: append(slices.Clone(places), Place{FS: shipped, Name: Shipped}),
+		places: append(slices.Clone(places), Place{FS: shipped, Name: shippedName}),
 		steps:  map[string]found{},
 	}
 }
@@ -74,10 +74,10 @@ func (l *Library) Step(name string, pos schema.Position, probs *schema.Problems)
 		if f.step == nil {
 			continue // what is wrong with others is not asked for here
 		}
-		if slices.Contains(f.step.Aliases, name) {
+		if slices.Contains(f.step.aliases, name) {
 			return f.step
 		}
-		known = append(known, f.step.Aliases...)
+		known = append(known, f.step.aliases...)
 	}
 	p := schema.Problem{Pos: pos, Msg: fmt.Sprintf("there is no step %q%s", schema.Shorten(name), nearest.DidYouMean(name, known))}
 	if !strings.HasSuffix(p.Msg, "?") {
@@ -94,10 +94,10 @@ func (l *Library) Check(name string, pos schema.Position, probs *schema.Problems
 		f, _ := l.load(of)
 		switch s := f.step; {
 		case s == nil || s.Check == nil:
-		case s.Check.Name == name:
+		case s.Check.name == name:
 			return s
 		default:
-			known = append(known, s.Check.Name)
+			known = append(known, s.Check.name)
 		}
 	}
 	p := schema.Problem{Pos: pos, Msg: fmt.Sprintf("there is no check %q%s", schema.Shorten(name), nearest.DidYouMean(name, known))}

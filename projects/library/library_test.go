@@ -25,7 +25,7 @@ func TestShipped(t *testing.T) {
 	called, checks := map[string]string{}, map[string]string{}
 	var all strings.Builder
 	for _, s := range steps {
-		for _, name := range append([]string{s.Name}, s.Aliases...) {
+		for _, name := range append([]string{s.Name}, s.aliases...) {
 			if other := called[name]; other != "" {
 				t.Errorf("%q is %s and %s", name, other, s.Name)
 			}
@@ -35,16 +35,16 @@ func TestShipped(t *testing.T) {
 			if p.Doc == "" {
 				t.Errorf("%s: parameter %s is not documented", s.File, p.Name)
 			}
-			if p.Required && p.Example == "" {
+			if p.Required && p.example == "" {
 				t.Errorf("%s: parameter %s must be given, and has no example", s.File, p.Name)
 			}
 		}
 		scripts := [][]byte{s.Script}
 		if s.Check != nil {
-			if other := checks[s.Check.Name]; other != "" {
-				t.Errorf("the check %q is of %s and of %s", s.Check.Name, other, s.Name)
+			if other := checks[s.Check.name]; other != "" {
+				t.Errorf("the check %q is of %s and of %s", s.Check.name, other, s.Name)
 			}
-			checks[s.Check.Name] = s.Name
+			checks[s.Check.name] = s.Name
 			scripts = append(scripts, s.Check.Script)
 		}
 		for _, script := range scripts {
@@ -146,7 +146,7 @@ func TestWrongSteps(t *testing.T) {
 	for _, c := range []struct{ yaml, want string }{
 		{"", "the file is empty"},
 		{"group: system", `:1:1: the step has no "description"`},
-		{"description: x\ngroup: sytem", `:2:8: "group" must be "packages", "system", "files" or "container", found "sytem": did you mean "system"?`},
+		{"description: x\ngroup: systm", `:2:8: "group" must be "packages", "system", "files" or "container", found "systm": did you mean "system"?`},
 		{head + "parametres: {}", `:3:1: unknown key "parametres": did you mean "parameters"?`},
 		{head + "sh: [root, rot]", `:3:12: there are no shell functions "rot": did you mean "root"?`},
 		{head + "sh: [../root]", `:3:6: item 1 of "sh"`},

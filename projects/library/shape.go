@@ -30,13 +30,13 @@ const (
 
 // The types of parameters.
 const (
-	TypeString  = "string"  // one line
-	TypeInt     = "int"     // a whole number
-	TypeBool    = "bool"    // true or false
-	TypeList    = "list"    // of lines
-	TypeRecords = "records" // a list of mappings with the fields of the parameter
-	TypeMap     = "map"     // free keys, each with a line
-	TypeText    = "text"    // any number of lines
+	typeString  = "string"  // one line
+	typeInt     = "int"     // a whole number
+	typeBool    = "bool"    // true or false
+	typeList    = "list"    // of lines
+	typeRecords = "records" // a list of mappings with the fields of the parameter
+	typeMap     = "map"     // free keys, each with a line
+	typeText    = "text"    // any number of lines
 	TypePath    = "path"    // a file or directory beside the configuration
 	TypeSecret  = "secret"  // the name of a secret value
 )
@@ -77,17 +77,17 @@ func ruleFields() []*schema.Field {
 
 func stepDocument() *schema.Document {
 	script := func() *schema.Shape { return matching(fileRule(), "the name of a file beside step.yaml") }
-	field := &schema.Shape{What: "a field ({required: …, default: …})", Object: &schema.Object{
+	ofRecords := &schema.Shape{What: "a field ({required: …, default: …})", Object: &schema.Object{
 		Fields: append(ruleFields(), &schema.Field{Key: "default", Shape: literal("text"), Doc: "The text where none is given."}),
 	}}
 	parameter := &schema.Shape{What: "a parameter ({type: …, doc: …})", Object: &schema.Object{
 		Fields: append(ruleFields(),
 			&schema.Field{Key: "type", Required: true, Doc: "What it holds.", Shape: &schema.Shape{Text: &schema.Text{Enum: []string{
-				TypeString, TypeInt, TypeBool, TypeList, TypeRecords, TypeMap, TypeText, TypePath, TypeSecret}}}},
+				typeString, typeInt, typeBool, typeList, typeRecords, typeMap, typeText, TypePath, TypeSecret}}}},
 			&schema.Field{Key: "default", Shape: open("what the parameter may hold"), Doc: "What it is where it is not given."},
 			&schema.Field{Key: "example", Shape: open("what the parameter may hold"), Doc: "For the documentation."},
 			&schema.Field{Key: "fields", Doc: "Of records: the fields, in order.", Shape: &schema.Shape{What: "a mapping of fields (name: {…})",
-				Dict: &schema.Dict{Key: paramRule(), KeyWant: "a field's name: a lower case letter, then lower case letters, digits and _", Value: field}}},
+				Dict: &schema.Dict{Key: paramRule(), KeyWant: "a field's name: a lower case letter, then lower case letters, digits and _", Value: ofRecords}}},
 		),
 	}}
 	return &schema.Document{Label: "the step", Program: program, Root: &schema.Shape{What: "a mapping (key: value)", Object: &schema.Object{Fields: []*schema.Field{

@@ -19,9 +19,9 @@ type Step struct {
 	Name        string
 	Place       Place  // where it was found
 	File        string // its step.yaml, for messages: "xtoo:steps/users/step.yaml"
-	Description string // Markdown
+	description string // Markdown
 	Group       string // "packages", "system", "files" or "container"
-	Aliases     []string
+	aliases     []string
 	Parameters  []*Parameter // in the file's order
 	Network     bool         // it needs the network
 	Check       *Check       // nil: it brings none
@@ -31,8 +31,8 @@ type Step struct {
 
 // Check is a script that looks at a finished image, to be used by name.
 type Check struct {
-	Name   string
-	Doc    string // Markdown
+	name   string
+	doc    string // Markdown
 	Script []byte // as [Step.Script]
 }
 
@@ -48,17 +48,17 @@ type rule struct {
 type Parameter struct {
 	rule
 	Name    string
-	Type    string        // [TypeString] and so on
-	Fields  []*Field      // of records, in order
+	Type    string        // [typeString] and so on
+	fields  []*field      // of records, in order
 	Default *schema.Value // nil: none. Its texts may hold templates
-	Example string        // YAML in one line; ""
+	example string        // YAML in one line; ""
 }
 
-// Field is one field of records.
-type Field struct {
+// field is one field of records.
+type field struct {
 	rule
-	Name    string
-	Default *schema.Value // a text; nil: none
+	name string
+	def  *schema.Value // a text; nil: none
 }
 
 // Variable is the name of the environment variable by which the script sees the parameter.
@@ -84,10 +84,10 @@ func (r *stepReader) read(data []byte) *Step {
 		}
 		return nil
 	}
-	s.Description, s.Group = strings.TrimSpace(v.Get("description").String()), v.Get("group").String()
+	s.description, s.Group = strings.TrimSpace(v.Get("description").String()), v.Get("group").String()
 	s.Network = v.Get("network").String() == "host"
 	for _, a := range items(v.Get("aliases")) {
-		s.Aliases = append(s.Aliases, a.Text)
+		s.aliases = append(s.aliases, a.Text)
 	}
 	if params := v.Get("parameters"); params != nil {
 		for _, e := range params.Keys {
@@ -101,7 +101,7 @@ func (r *stepReader) read(data []byte) *Step {
 		if own := c.Get("script"); own != nil {
 			script, pos = own.Text, own.Pos
 		}
-		s.Check = &Check{Name: c.Get("name").String(), Doc: strings.TrimSpace(c.Get("doc").String()), Script: r.compose(head, script, pos)}
+		s.Check = &Check{name: c.Get("name").String(), doc: strings.TrimSpace(c.Get("doc").String()), Script: r.compose(head, script, pos)}
 	}
 	if r.probs.Len() > before {
 		return nil
@@ -182,19 +182,19 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 	}
 	fields := v.Get("fields")
 	switch {
-	case fields == nil && p.Type == TypeRecords:
+	case fields == nil && p.Type == typeRecords:
 		r.probs.Addf(v.Pos, "parameter %q: records need \"fields\"", p.Name)
-	case fields != nil && p.Type != TypeRecords:
+	case fields != nil && p.Type != typeRecords:
 		r.probs.Addf(fields.Pos, "parameter %q: fields are for records", p.Name)
 	case fields != nil:
 		if len(fields.Keys) == 0 {
 			r.probs.Addf(fields.Pos, "parameter %q: records need a field", p.Name)
 		}
 		for _, f := range fields.Keys {
-			p.Fields = append(p.Fields, r.field(p, f))
+			p.fields = append(p.fields, r.field(p, f))
 		}
 	}
-	if p.Type == TypeRecords || p.Type == TypePath || p.Type == TypeSecret {
+	if p.Type == typeRecords || p.Type == TypePath || p.Type == TypeSecret {
 		for _, key := range []string{"choices", "pattern"} {
 			if at, ok := v.Has(key); ok {
 				r.probs.Addf(at, "parameter %q: %s are not for %s", p.Name, key, p.Type)
@@ -209,13 +209,13 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 		case p.Type == TypePath || p.Type == TypeSecret:
 			r.probs.Addf(def.Pos, "parameter %q: a %s has no default: it names what the project has", p.Name, p.Type)
 		default:
-			p.Default = def.As(p.Shape(), what)
+			p.Default = def.As(p.shape(), what)
 			r.try(p, p.Default, what)
 		}
 	}
 	if ex := v.Get("example"); ex != nil {
-		r.try(p, ex.As(p.Shape(), "example of parameter \""+p.Name+"\""), "example of parameter \""+p.Name+"\"")
-		p.Example = oneLine(ex.Node)
+		r.try(p, ex.As(p.shape(), "example of parameter \""+p.Name+"\""), "example of parameter \""+p.Name+"\"")
+		p.example = oneLine(ex.Node)
 	}
 	return p
 }
@@ -230,10 +230,10 @@ func (r *stepReader) try(p *Parameter, v *schema.Value, what string) {
 	})
 }
 
-func (r *stepReader) field(p *Parameter, e schema.Entry) *Field {
-	f := &Field{rule: r.rule(e.Val), Name: e.Key, Default: e.Val.Get("default")}
-	if f.Required && f.Default != nil {
-		r.probs.Addf(f.Default.Pos, "field %q of parameter %q is required, and has a default", f.Name, p.Name)
+func (r *stepReader) field(p *Parameter, e schema.Entry) *field {
+	f := &field{rule: r.rule(e.Val), name: e.Key, def: e.Val.Get("default")}
+	if f.Required && f.def != nil {
+		r.probs.Addf(f.def.Pos, "field %q of parameter %q is required, and has a default", f.name, p.Name)
 	}
 	return f
 }

@@ -35,7 +35,7 @@ func (x *execution) commit(ctx context.Context) (engine.Outcome, error) {
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	records := store.Records{Recorded: res.Recorded, Lists: res.Lists}
+	records := store.Records{Recorded: res.Recorded, Lists: res.Lists, Steady: x.records.Steady && !res.Passes}
 	if err := x.dirs.Adopt(x.holder, store.LayerDir{Name: l.DiffID, Layer: l.DiffID, Records: records}); err != nil {
 		return engine.Outcome{}, err
 	}

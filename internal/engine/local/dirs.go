@@ -48,6 +48,7 @@ func idsOf(h *chroot.Host) int64 { return min(h.CountUIDs(), h.CountGIDs()) }
 func (r *Runner) lowerDirs(ctx context.Context, dirs layerDirs, links []engine.Link) (paths []string, records store.Records, err error) {
 	paths = make([]string, len(links)) // top first
 	names := make([]digest.Digest, len(links))
+	records.Steady = true
 	for i, l := range links {
 		at := len(links) - 1 - i
 		has, err := r.ensureDir(ctx, dirs, layerDir(l, names[at+1:]), paths[at+1:])
@@ -55,6 +56,7 @@ func (r *Runner) lowerDirs(ctx context.Context, dirs layerDirs, links []engine.L
 			return nil, records, fmt.Errorf("unpack layer %s: %w", l.DiffID, err)
 		}
 		records.Recorded, records.Lists = records.Recorded || has.Recorded, records.Lists || has.Lists
+		records.Steady = records.Steady && has.Steady
 		paths[at], names[at] = dirs.Path(l.Dir), l.Dir
 	}
 	return paths, records, nil

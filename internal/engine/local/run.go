@@ -63,6 +63,7 @@ func (r *Runner) runOn(ctx context.Context, host *chroot.Host, copied bool, j en
 	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
+	x.records.Steady = x.records.Steady && !x.becomesAnother()
 	out, err := x.runAgain(ctx)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
@@ -86,6 +87,8 @@ func (x *execution) runAgain(ctx context.Context) (engine.Outcome, error) {
 		switch {
 		case errors.Is(err, errUnread) && !x.records.Recorded:
 			x.records.Recorded, text = true, fmt.Sprintf("this script %v: it is begun anew, with these shown to it", errUnread)
+		case errors.Is(err, errUnsteady) && x.records.Steady:
+			x.records.Steady, text = false, fmt.Sprintf("this script %v: it is begun anew, with more of its calls looked at", errUnsteady)
 		case errors.Is(err, tree.ErrLinked) && !x.apart:
 			x.apart, text = true, fmt.Sprintf("this script %v: it is begun anew, with each name a file of its own, as changing one makes it in an overlay", tree.ErrLinked)
 		default:
@@ -127,6 +130,9 @@ func (x *execution) run(ctx context.Context) (out engine.Outcome, err error) {
 	if exit.Unread {
 		return out, errUnread
 	}
+	if exit.Unsteady {
+		return out, errUnsteady
+	}
 	if exit.Code != 0 {
 		return engine.Outcome{Exit: exit.Code, Signal: int(exit.Signal), Said: exit.Signal.String(), Notes: exit.Notes}, nil
 	}
@@ -164,7 +170,7 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
 		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), User: x.job.User, Log: x.r.o.Log,
 		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
-		ReadBack: x.records.Recorded, Lists: x.records.Lists, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
+		ReadBack: x.records.Recorded, Steady: x.records.Steady, Lists: x.records.Lists, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {
 		node.Network = chroot.NetworkNone
@@ -188,6 +194,9 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 
 // errUnread says that a script has made what it could not read back.
 var errUnread = errors.New("makes device nodes, or gives files to ids that this user does not have")
+
+// errUnsteady says that a script has become another user, or had a directory pass on what only a record tells.
+var errUnsteady = errors.New("becomes another user than 0, or has a directory pass on a group or a list that this user's kernel does not know")
 
 // errLate ends a script that takes longer than its timeout.
 var errLate = errors.New("the script takes too long")

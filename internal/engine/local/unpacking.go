@@ -99,7 +99,7 @@ func (u *Unpacking) Finish() error {
 	var res tree.UnpackResult
 	u.err = errors.Join(u.p.Wait(&res), err)
 	if u.err == nil {
-		u.records = store.Records{Recorded: res.Outside+res.Devices > 0, Lists: res.Lists}
+		u.records = store.Records{Recorded: res.Outside+res.Devices > 0, Lists: res.Lists, Steady: !res.Passes}
 		u.warn(res)
 	}
 	return u.err

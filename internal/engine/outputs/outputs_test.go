@@ -101,7 +101,8 @@ func TestSIFNames(t *testing.T) {
 		{dir, images[:2], "top-x86-64bit-generic_64.sif top-riscv-64bit-"},
 		{"", images[2:3], "own-x86-64bit-generic_64.sif"},
 	} {
-		targets, err := (&SIF{Store: s, Path: c.path}).targets(projectsOf(c.images))
+		asked := (&SIF{Store: s, Path: c.path}).asked()
+		targets, err := asked.targets(projectsOf(c.images))
 		var names []string
 		for _, f := range targets {
 			names = append(names, filepath.Base(f.path))

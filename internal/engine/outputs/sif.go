@@ -3,21 +3,16 @@ package outputs
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"xtoo/internal/atomicfile"
 	"xtoo/internal/engine"
-	"xtoo/layers/merge"
 	"xtoo/layers/store"
 	"xtoo/oci"
 	"xtoo/projects"
@@ -45,64 +40,37 @@ type SIF struct {
 	Events engine.Sink
 }
 
-// A sifFile is a SIF file on its way.
-type sifFile struct {
-	sifTarget
-	image      *engine.Image
-	definition []byte
-	// made is a digest of what it is made from. The blobs' compression does not reach a SIF file: the config does.
-	made digest.Digest
-	// there: a file has its name. known is what is remembered of it, if it was not changed since.
-	there      bool
-	known      store.FileRecord
-	remembered bool
+// kind is how SIF files are written.
+func (s *SIF) kind() *kind {
+	k := &kind{asked: s.asked(), store: s.Store, force: s.Force, perm: 0o755}
+	k.made = func(t target, img *engine.Image) digest.Digest {
+		// The blobs' compression does not reach a SIF file: the config does.
+		return engine.Key("sif", sifVersion, img.Config.Digest.String(), s.compression(), digest.FromBytes(t.project.Project.Source).String())
+	}
+	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
+		d, err := s.fill(ctx, to[0].File, p.image, k.warner(p, s.Events))
+		return []digest.Digest{d}, err
+	}
+	return k
+}
+
+func (s *SIF) asked() asked {
+	return asked{
+		what: "SIF", flag: "--sif", path: s.Path, withPlatform: projects.SIFPath,
+		configured: func(p *projects.PlannedProject) string { return p.SIF },
+		named:      (*projects.PlannedProject).SIFName,
+	}
+}
+
+// Check implements [engine.Output].
+func (s *SIF) Check(list []*projects.PlannedProject) error {
+	a := s.asked()
+	return a.check(list)
 }
 
 // Write implements [engine.Output]. A file with other bytes is refused with errExists, unless it may be replaced.
 func (s *SIF) Write(ctx context.Context, images []engine.Image, done func(engine.Written)) error {
-	files, err := s.look(images)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		w, err := f.unchanged(), error(nil)
-		if w == nil {
-			w, err = s.write(ctx, f)
-		}
-		if err != nil {
-			return err
-		}
-		done(*w)
-	}
-	return nil
-}
-
-// lookers is how many files are looked at at a time.
-const lookers = 4
-
-// look finds out what is there of each file.
-func (s *SIF) look(images []engine.Image) ([]*sifFile, error) {
-	of := make(map[*projects.PlannedProject]*engine.Image, len(images))
-	var asked []*projects.PlannedProject
-	for i := range images {
-		of[images[i].Project] = &images[i]
-		asked = append(asked, images[i].Project)
-	}
-	targets, err := s.targets(asked)
-	if err != nil {
-		return nil, err
-	}
-	files, errs := make([]*sifFile, len(targets)), make([]error, len(targets))
-	var wg sync.WaitGroup
-	for first := range min(lookers, len(targets)) {
-		wg.Go(func() {
-			for i := first; i < len(targets); i += lookers {
-				files[i], errs[i] = s.lookAt(targets[i], of[targets[i].project])
-			}
-		})
-	}
-	wg.Wait()
-	return files, errors.Join(errs...)
+	return s.kind().write(ctx, images, done)
 }
 
 func (s *SIF) compression() string {
@@ -112,97 +80,16 @@ func (s *SIF) compression() string {
 	return s.Compression
 }
 
-func (s *SIF) lookAt(t sifTarget, img *engine.Image) (*sifFile, error) {
-	f := &sifFile{sifTarget: t, image: img, definition: t.project.Project.Source}
-	f.made = engine.Key("sif", sifVersion, img.Config.Digest.String(), s.compression(), digest.FromBytes(f.definition).String())
-	id, err := store.IdentifyFile(t.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("SIF: %w", err)
-	}
-	f.there = true
-	f.known, f.remembered = s.Store.RememberedFile(id)
-	return f, nil
-}
-
-// written says that the file is there now.
-func (f *sifFile) written(d digest.Digest, size int64, changed bool) *engine.Written {
-	return &engine.Written{
-		Project: f.project.Project.Tag, Platform: f.project.Platform(), Path: f.path, Digest: d, Bytes: size, Changed: changed,
-	}
-}
-
-// unchanged says that the file is up to date, if it is remembered to be.
-func (f *sifFile) unchanged() *engine.Written {
-	if !f.remembered || f.known.Made != f.made {
-		return nil
-	}
-	return f.written(f.known.Digest, f.known.ID.Size, false)
-}
-
-// mayReplace says whether a file with other bytes may be replaced: a configuration names it, and xtoo wrote what is there.
-func (f *sifFile) mayReplace() bool { return f.own && f.remembered && f.known.Made != "" }
-
-// write writes a file, if it has not the same bytes already.
-func (s *SIF) write(ctx context.Context, f *sifFile) (*engine.Written, error) {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
-		return nil, fmt.Errorf("SIF: %w", err)
-	}
-	to, err := atomicfile.CreateOutput(f.path, 0o755)
-	if err != nil {
-		return nil, fmt.Errorf("SIF %s: %w", f.path, err)
-	}
-	defer to.Abort()
-	d, err := s.fill(ctx, to.File, f)
-	same := false
-	if err == nil && f.there {
-		same, err = sameContent(to.File, f.path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("SIF %s: %w", f.path, err)
-	}
-	if f.there && !same && !s.Force && !f.mayReplace() {
-		return nil, &existsError{f.path}
-	}
-	if !same {
-		if err := to.Commit(); err != nil {
-			return nil, fmt.Errorf("SIF %s: %w", f.path, err)
-		}
-	}
-	id, err := store.IdentifyFile(f.path)
-	if err != nil {
-		return nil, fmt.Errorf("SIF: %w", err)
-	}
-	if err := s.Store.RememberFile(store.FileRecord{ID: id, Digest: d, Made: f.made}); err != nil {
-		return nil, err
-	}
-	return f.written(d, id.Size, !same), nil
-}
-
-// warn tells the user about a file.
-func (s *SIF) warn(f *sifFile) func(text string) {
-	if s.Events == nil {
-		return nil
-	}
-	return func(text string) {
-		s.Events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("SIF %s: %s", f.path, text)})
-	}
-}
-
 // fill writes the content of a SIF file and returns its digest.
-func (s *SIF) fill(ctx context.Context, to *os.File, f *sifFile) (digest.Digest, error) {
-	cfg, err := s.config(f.image.Config)
+func (s *SIF) fill(ctx context.Context, to *os.File, img *engine.Image, warn func(string)) (digest.Digest, error) {
+	cfg, err := s.config(img.Config)
 	if err != nil {
 		return "", err
 	}
-	in := sif.Image{Config: cfg, Arch: f.image.Arch.Architecture, Created: f.image.Created, Definition: f.definition}
-	for i := len(f.image.Links) - 1; i >= 0; i-- {
-		d := f.image.Links[i].DiffID
-		in.Layers = append(in.Layers, merge.Layer{Open: func() (io.ReadCloser, error) { return s.Store.OpenLayer(d) }, DiffID: d})
+	in := sif.Image{
+		Layers: layersOf(s.Store, img), Config: cfg, Arch: img.Arch.Architecture, Created: img.Created, Definition: img.Project.Project.Source,
 	}
-	if err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log, Warn: s.warn(f)}); err != nil {
+	if err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log, Warn: warn}); err != nil {
 		return "", err
 	}
 	if _, err := to.Seek(0, io.SeekStart); err != nil {

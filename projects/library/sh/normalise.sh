@@ -98,7 +98,7 @@ before_packages() {
         [ ! -e "$path" ] || cp -a "$path" "$NOTES/${path##*/}"
     done
     # Packages of Debian start their services when they are installed; here nothing is to run.
-    if has dpkg && [ ! -e /usr/sbin/policy-rc.d ]; then
+    if [ -d /var/lib/dpkg ] && [ ! -e /usr/sbin/policy-rc.d ]; then
         printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
         chmod 0755 /usr/sbin/policy-rc.d
         : >"$NOTES/policy"

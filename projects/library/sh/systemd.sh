@@ -3,12 +3,16 @@
 SYSTEMD_ETC=/etc/systemd/system
 SYSTEMD_PRESET=/etc/systemd/system-preset/20-xtoo.preset
 
-# unit_name NAME: prints NAME with the suffix .service where it has none of a unit.
+# unit_name NAME: prints NAME with the suffix .service where it has none of a unit; of an alias, the unit's own name.
 unit_name() {
     case $1 in
-    *.service|*.socket|*.timer|*.target|*.path|*.mount|*.automount|*.swap|*.slice) echo "$1" ;;
-    *) echo "$1.service" ;;
+    *.service|*.socket|*.timer|*.target|*.path|*.mount|*.automount|*.swap|*.slice) unit_named=$1 ;;
+    *) unit_named=$1.service ;;
     esac
+    if unit_at=$(unit_file "$unit_named") && [ -L "$unit_at" ] && ! unit_template "$unit_named" >/dev/null; then
+        unit_named=$(readlink "$unit_at")
+    fi
+    echo "${unit_named##*/}"
 }
 
 # unit_template UNIT: prints `getty@.service` for `getty@tty1.service`; fails for a unit that is no instance.

@@ -22,7 +22,7 @@ with_emerge() {
     merge packages "$@" $WITH_OPTIONS $atoms
 }
 
-with_apt() {
+without_portage() {
     no_such "packages: use" "$WITH_USE"
     no_such "packages: keywords" "$WITH_KEYWORDS"
     no_such "packages: mask" "$WITH_MASK"
@@ -37,28 +37,29 @@ with_apt() {
         */*|@*) die "packages: $atom: this root has the packages of $(distro): name it as they do there, without a category" ;;
         esac
     done
-    before_packages
-    if [ "$1" = apk ]; then
-        [ "$WITH_ONESHOT" = false ] || die "packages: oneshot: apk has nothing like it: leave it out"
-        set -- add --no-cache
-        if [ "$WITH_UPDATE" = true ]; then set -- "$@" --upgrade; fi
-        apk "$@" $WITH_OPTIONS $WITH_ATOMS || die "packages: apk failed (above it says why)"
-        return
-    fi
+    [ "$pm,$WITH_ONESHOT" != apk,true ] || die "packages: oneshot: apk has nothing like it: leave it out"
+    # Names may have a version behind them: name=1.2.
     missing=
     for atom in $WITH_ATOMS; do
-        if [ "$WITH_UPDATE" = true ] || ! installed "${atom%%=*}"; then missing="$missing $atom"; fi
+        if [ "$WITH_UPDATE" = true ] || ! installed "${atom%%[=<>~]*}"; then missing="$missing $atom"; fi
     done
     [ -n "$missing" ] || return 0
-    apt_lists
-    apt_get install $WITH_OPTIONS -- $missing || die "packages: apt-get failed (above it says why)"
-    if [ "$WITH_ONESHOT" = true ]; then apt-mark auto -- $missing >/dev/null; fi
+    before_packages
+    if [ "$pm" = apk ]; then
+        if [ "$WITH_UPDATE" = true ]; then set -- --upgrade; else set --; fi
+        apk add --no-cache "$@" $WITH_OPTIONS $missing || die "packages: apk failed (above it says why)"
+    else
+        apt_lists
+        apt_get install $WITH_OPTIONS -- $missing || die "packages: apt-get failed (above it says why)"
+        if [ "$WITH_ONESHOT" = true ]; then apt-mark auto -- $missing >/dev/null; fi
+    fi
+    normalise
 }
 
 pm=$(manager)
 case $pm in
-emerge) with_emerge ;;
-apt) with_apt apt ;;
-apk) with_apt apk ;;
+emerge)
+    with_emerge
+    normalise ;;
+*) without_portage ;;
 esac
-normalise

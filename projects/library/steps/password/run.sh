@@ -51,6 +51,7 @@ crypt_wanted() {
     rm -f "$SCRATCH.text"
 }
 
+unset text crypt crypt_made salt_crypt      # names that the environment has would stay in it
 need_user password "$WITH_USER"
 [ -z "$WITH_HASHED" ] || [ -z "$WITH_PASSWORD" ] || die "password: either password or hashed"
 umask 077

@@ -30,12 +30,12 @@ apt)
     fi ;;
 apk)
     before_packages
-    if [ "$WITH_FORCE" = true ]; then apk del --force-broken-world $present; else apk del $present; fi ||
-        die "remove-packages: apk failed (above it says why)" ;;
+    apk del $present || die "remove-packages: apk failed (above it says why)" ;;
 esac
 left=
 for atom in $present; do
     if installed "$atom"; then left="$left $atom"; fi
 done
+[ -z "$left" ] || [ "$WITH_FORCE" = false ] || die "remove-packages: not removed (above it says why):$left; $pm cannot be forced"
 [ -z "$left" ] || die "remove-packages: still needed by others (above it says which):$left: remove these, too, or say force: true"
 normalise

@@ -52,6 +52,8 @@ manager=$(init_system)
 service=sshd
 if [ "$manager" = systemd ]; then
     if ! unit_file sshd.service >/dev/null && unit_file ssh.service >/dev/null; then service=ssh; fi
+    service=$(unit_name "$service")
+    service=${service%.service}
 elif [ ! -e /etc/init.d/sshd ] && [ -e /etc/init.d/ssh ]; then
     service=ssh
 fi

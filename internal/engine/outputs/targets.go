@@ -13,26 +13,37 @@ import (
 	"xtoo/projects"
 )
 
-// A sifTarget is a SIF file to be.
-type sifTarget struct {
+// A target is a file to be.
+type target struct {
 	project *projects.PlannedProject
 	path    string
-	// own: a configuration names it (outputs.sif). A file there that xtoo wrote, and nobody has changed since, is
+	// own: a configuration names it (outputs). A file there that xtoo wrote, and nobody has changed since, is
 	// replaced without being asked.
 	own bool
 }
 
-// errExists says that a SIF file with other bytes is in the way.
+// asked says which files of a kind are to be written.
+type asked struct {
+	what, flag string // "SIF", "--sif"
+	// path is what stands behind the flag: a file, or a directory; empty: only what configurations ask for.
+	path string
+	// configured is the file that a project's configuration asks for, "" if none; named is its name in a directory.
+	configured, named func(*projects.PlannedProject) string
+	// withPlatform puts a platform into a path.
+	withPlatform func(path, platform string) string
+}
+
+// errExists says that a file with other bytes is in the way.
 var errExists = errors.New("a file with other content is there")
 
 // existsError carries the hint of errExists.
-type existsError struct{ path string }
+type existsError struct{ what, flag, path string }
 
-func (e *existsError) Error() string { return fmt.Sprintf("SIF %s: %s", e.path, errExists) }
+func (e *existsError) Error() string { return fmt.Sprintf("%s %s: %s", e.what, e.path, errExists) }
 func (e *existsError) Unwrap() error { return errExists }
 
 // Hint says how to replace it.
-func (e *existsError) Hint() string { return "use --force to replace it, or another --sif" }
+func (e *existsError) Hint() string { return "use --force to replace it, or another " + e.flag }
 
 // A UsageError says that what was asked for does not fit together.
 type UsageError struct{ text, todo string }
@@ -42,41 +53,41 @@ func (e *UsageError) Error() string { return e.text }
 // Hint says what to ask for instead.
 func (e *UsageError) Hint() string { return e.todo }
 
-// targets says which SIF files were asked for, on the command line and in configurations.
-func (s *SIF) targets(asked []*projects.PlannedProject) ([]sifTarget, error) {
-	var targets []sifTarget
-	for _, p := range asked {
-		if p.SIF != "" {
-			targets = append(targets, sifTarget{project: p, path: p.SIF, own: true})
+// targets says which files were asked for, on the command line and in configurations.
+func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
+	var targets []target
+	for _, p := range list {
+		if path := a.configured(p); path != "" {
+			targets = append(targets, target{project: p, path: path, own: true})
 		}
 	}
-	if s.Path == "" {
+	if a.path == "" {
 		return targets, nil
 	}
-	fi, err := os.Stat(s.Path)
+	fi, err := os.Stat(a.path)
 	switch {
-	case strings.HasSuffix(s.Path, "/") || (err == nil && fi.IsDir()):
-		for _, p := range asked {
-			targets = append(targets, sifTarget{project: p, path: filepath.Join(s.Path, p.SIFName())})
+	case strings.HasSuffix(a.path, "/") || (err == nil && fi.IsDir()):
+		for _, p := range list {
+			targets = append(targets, target{project: p, path: filepath.Join(a.path, a.named(p))})
 		}
-	case len(asked) == 1:
-		targets = append(targets, sifTarget{project: asked[0], path: s.Path})
-	case countProjects(asked) == 1:
-		for _, p := range asked {
-			targets = append(targets, sifTarget{project: p, path: projects.SIFPath(s.Path, p.Platform())})
+	case len(list) == 1:
+		targets = append(targets, target{project: list[0], path: a.path})
+	case countProjects(list) == 1:
+		for _, p := range list {
+			targets = append(targets, target{project: p, path: a.withPlatform(a.path, p.Platform())})
 		}
 	default:
 		return nil, &UsageError{
-			text: fmt.Sprintf("--sif %s names one file, and %d projects are to be built", s.Path, countProjects(asked)),
-			todo: "name one project, or give a directory: --sif " + s.Path + "/",
+			text: fmt.Sprintf("%s %s names one file, and %d projects are to be built", a.flag, a.path, countProjects(list)),
+			todo: fmt.Sprintf("name one project, or give a directory: %s %s/", a.flag, a.path),
 		}
 	}
 	return targets, nil
 }
 
-// Check implements [engine.Output].
-func (s *SIF) Check(asked []*projects.PlannedProject) error {
-	targets, err := s.targets(asked)
+// check finds what is wrong with the targets of projects.
+func (a *asked) check(list []*projects.PlannedProject) error {
+	targets, err := a.targets(list)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ scripts:
   - name: stand-in
     run: |
       [ -d /etc/dpkg ] || exit 0
-      mkdir -p /etc/dpkg/dpkg.cfg.d
+      mkdir -p /etc/dpkg/dpkg.cfg.d /etc/apt/preferences.d
+      printf 'Package: systemd-sysv\nPin: release *\nPin-Priority: -1\n' > /etc/apt/preferences.d/stand-in # the root keeps its OpenRC
       printf 'force-confold\nforce-unsafe-io\n' > /etc/dpkg/dpkg.cfg.d/stand-in
 YAML
 done

@@ -56,9 +56,9 @@ func newWorkshop(t *testing.T) *workshop {
 	w := &workshop{t: t, dir: t.TempDir(), layouts: map[uint64]string{}}
 	w.xtoo, w.see = filepath.Join(w.dir, "xtoo"), filepath.Join(w.dir, "see")
 	build := testutil.Tool{Env: []string{"CGO_ENABLED=0"}}
-	build.Run(t, "go", "build", "-buildvcs=false", "-o", w.xtoo, "xtoo/cmd/xtoo")
+	build.Run(t, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", w.xtoo, "xtoo/cmd/xtoo")
 	testutil.Must(t, errors.Join(os.Mkdir(w.see, 0o755), os.Mkdir(filepath.Join(w.see, "out"), 0o755)))
-	build.Run(t, "go", "build", "-buildvcs=false", "-o", filepath.Join(w.see, "see"), "xtoo/internal/conformance/testdata/see")
+	build.Run(t, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(w.see, "see"), "xtoo/internal/conformance/testdata/see")
 	t.Cleanup(func() { w.run("clean", "--all") })
 	return w
 }

@@ -200,7 +200,7 @@ func randomLayer(r *rand.Rand, n int, tag string) []item {
 
 // Random layers come out of the merge as the model unpacks them.
 func TestMergeAgainstModel(t *testing.T) {
-	rounds := 1000
+	rounds := 400
 	if testutil.IsLong() {
 		rounds = 20000
 	}

@@ -7,9 +7,9 @@ begin "$XTOO_CI/examples"
 export XTOO_STORE=$work/store
 tree=$work/tree pi=arm-64bit/raspi4/target host=x86-64bit/generic_64/host
 cp -a examples/universal/. "$tree"
-x86=$(bash scripts/ci/stage3.sh "$work") arm=$(bash scripts/ci/stage3.sh "$work" arm-64bit)
+x86=$(bash scripts/ci/stage3.sh "$work" "" gentoo) arm=$(bash scripts/ci/stage3.sh "$work" arm-64bit)
 for stage3 in "$x86" "$arm"; do
-  if ! tar -tf "$stage3" 2>/dev/null | grep -qE '(^|/)usr/bin/emerge$'; then
+  if ! tar -tf "$stage3" 2>/dev/null | grep -E '(^|/)usr/bin/emerge$' > /dev/null; then
     say "NOT tested: examples/universal; there is no stage3 with Portage at hand"
     rm -rf "$work"
     exit 0
@@ -25,7 +25,8 @@ scripts:
   - name: stand-in
     run: |
       [ -d /etc/dpkg ] || exit 0
-      mkdir -p /etc/dpkg/dpkg.cfg.d
+      mkdir -p /etc/dpkg/dpkg.cfg.d /etc/apt/preferences.d
+      printf 'Package: systemd-sysv\nPin: release *\nPin-Priority: -1\n' > /etc/apt/preferences.d/stand-in # the root keeps its OpenRC
       printf 'force-confold\nforce-unsafe-io\n' > /etc/dpkg/dpkg.cfg.d/stand-in
 YAML
 done

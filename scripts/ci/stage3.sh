@@ -1,12 +1,12 @@
 #!/bin/bash
-# stage3.sh DIR [ARCH[/SUBARCH]]: prints the path of a stage3 of real programs that every user can read, made where it
-# is not there; by default for this machine.
+# stage3.sh DIR [ARCH[/SUBARCH] [LAYOUT]]: prints the path of a stage3 of real programs that every user can read, made where it
+# is not there; by default for this machine. LAYOUT gentoo: named and packed as Gentoo does, where make-stage3 can.
 #
 # $XTOO_CI_STAGE3 names one ($XTOO_CI_STAGE3_ARM one for arm-64bit); else a program make-stage3 ($XTOO_MAKE_STAGE3, or
 # beside the checkout) makes one; else, for this machine, mmdebstrap does; else it is the demo's.
 set -euo pipefail
 . scripts/ci/lib.sh
-dir=$1 arch=${2:-}
+dir=$1 arch=${2:-} layout=${3:-}
 
 publish() { # publish FILE: where users can read it
   cp "$1" "$dir/$(basename "$1")"
@@ -23,7 +23,7 @@ esac
 [ -z "$given" ] || publish "$given"
 for make_stage3 in "${XTOO_MAKE_STAGE3:-}" ../*/stage3/make-stage3; do
   [ -x "$make_stage3" ] || continue
-  if stage3=$("$make_stage3" ${arch:+--arch "${arch%%/*}"} --size mini </dev/null | tail -n 1) && [ -f "$stage3" ]; then
+  if stage3=$("$make_stage3" ${arch:+--arch "${arch%%/*}"} ${layout:+--layout "$layout"} --size mini </dev/null | tail -n 1) && [ -f "$stage3" ]; then
     publish "$stage3"
   fi
 done

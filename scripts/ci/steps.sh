@@ -21,7 +21,7 @@ else
 fi
 
 # busybox and its names are a root: what Alpine has at the least.
-mkdir -p "$work/busybox"/{bin,dev,etc,proc,root,run,sys,tmp,usr,var}
+mkdir -p "$work/busybox"/{bin,dev,etc,lib,proc,root,run,sbin,sys,tmp,usr/bin,usr/sbin,var}
 cp /bin/busybox "$work/busybox/bin/busybox"
 for name in $(/bin/busybox --list); do
   [ "$name" = busybox ] || ln -s busybox "$work/busybox/bin/$name"

@@ -64,15 +64,15 @@ func TestByXZ(t *testing.T) {
 	data := sampleData(120_001)
 	ways := []string{"-0", "-1", "-3", "-6", "-9", "-0e", "-6e", "-9e"}
 	for _, s := range []string{
-		"lc=0,lp=4,pb=4", "lc=4,lp=0,pb=0", "lc=1,lp=3,pb=1", "dict=4KiB", "dict=4KiB,mf=hc3", "dict=6KiB,nice=2,mf=bt2",
+		"preset=1,lc=0,lp=4,pb=4", "preset=1,lc=4,lp=0,pb=0", "preset=1,lc=1,lp=3,pb=1", "dict=4KiB", "dict=4KiB,mf=hc3", "dict=6KiB,nice=2,mf=bt2",
 		"dict=3MiB,mode=fast,mf=hc4,nice=273", "preset=9e,nice=8,mf=bt3,depth=2",
 	} {
 		ways = append(ways, "--lzma2="+s)
 	}
 	for _, s := range []string{"none", "crc32", "crc64", "sha256"} {
-		ways = append(ways, "--check="+s, "--block-size=30000 --check="+s)
+		ways = append(ways, "-1 --check="+s, "-1 --block-size=30000 --check="+s)
 	}
-	ways = append(ways, "-T2 --block-size=50000", "-T1 --block-size=1000 -0", "--flush-timeout=1")
+	ways = append(ways, "-1 -T2 --block-size=50000", "-T1 --block-size=1000 -0", "--flush-timeout=1")
 	for _, s := range []string{"x86", "powerpc", "ia64", "arm", "armthumb", "arm64", "sparc"} {
 		ways = append(ways, "--"+s+" --lzma2=preset=1", "--"+s+"=start=4096 --lzma2=preset=1 --block-size=33333")
 	}

@@ -121,6 +121,13 @@ systemd_install() {
     fi
 }
 
+# unit_is_static UNIT: it has no [Install] that says what wants it; other units start it where they need it.
+unit_is_static() {
+    for static_key in WantedBy RequiredBy UpheldBy Alias Also; do
+        [ -z "$(unit_install "$1" $static_key)" ] || return 1
+    done
+}
+
 # systemd_links UNIT [TARGET]: prints the links that enable UNIT.
 systemd_links() {
     for systemd_link in $SYSTEMD_ETC/${2:-*}.wants/"$1" $SYSTEMD_ETC/${2:-*}.requires/"$1" $SYSTEMD_ETC/${2:-*}.upholds/"$1"; do

@@ -88,7 +88,7 @@ func TestDecoder(t *testing.T) {
 // TestMemory: a small dictionary in a long stream is moved time and again, and the buffer stays within what was said. A
 // decoder that is used again keeps it.
 func TestMemory(t *testing.T) {
-	data := sampleData(3 << 20)
+	data := sampleData(1 << 20)
 	var b bytes.Buffer
 	w, err := lzma.Writer2Config{DictCap: 1 << 13}.NewWriter2(&b)
 	if err != nil {

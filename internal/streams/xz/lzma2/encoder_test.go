@@ -3,6 +3,7 @@ package lzma2
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -18,7 +19,7 @@ func unpack(stream []byte, dictionary uint32) ([]byte, error) {
 	for {
 		data, err := d.Next()
 		out = append(out, data...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {

@@ -51,6 +51,8 @@ for entry in $WITH_ADD; do
     if ! there "$service"; then
         [ "$WITH_MISSING" = skip ] || die "services: no such service: $service; install what it belongs to, or say missing: skip"
         log "services: $service is not there: left out"
+    elif [ "$manager$WITH_MISSING" = systemdskip ] && [ -z "$(target "$runlevel")" ] && unit_is_static "$service"; then
+        log "services: $service says in no [Install] what wants it, so that others start it: left out"
     elif [ "$manager" = openrc ]; then
         openrc_add "$service" "$runlevel"
     else

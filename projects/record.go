@@ -12,6 +12,12 @@ import (
 // recordHead stands at the beginning of what Record writes.
 const recordHead = "# Answers to the questions of `xtoo build`, which takes them with --answers FILE. Secrets are not among them.\n"
 
+// RecordHead is how many bytes of a file tell whether Record wrote it.
+const RecordHead = len(recordHead)
+
+// IsRecord tells it, by these bytes.
+func IsRecord(head []byte) bool { return bytes.HasPrefix(head, []byte(recordHead)) }
+
 // Record is a file of the answers that were given: those in [Given.AnswerFiles], and [Given.Answers], which go before them. As one of
 // AnswerFiles it gives them again. Secrets are left out. The error is an [*schema.Errors] where a file cannot be read.
 func (t *Tree) Record(g Given) ([]byte, error) {

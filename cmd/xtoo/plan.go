@@ -58,6 +58,9 @@ func (o planOptions) load(ctx context.Context, g *globals, names []string, find 
 	if secrets := tree.SecretsIn(o.set); len(secrets) > 0 {
 		return nil, usageError{shownSecretError(secrets[0])}
 	}
+	if err := o.checkRecord(); err != nil {
+		return nil, err
+	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (t *TypeInfo) Questions(project string) []ask.Question {
 		}
 		q := c.question(project)
 		if c.def != nil || c.byArch != nil {
-			q.Default, _ = strings.CutSuffix(strings.TrimPrefix(*t.Values[i].Default, "["), "]")
+			q.Default = c.shownDefault(*t.Values[i].Default)
 		}
 		check := q.Check
 		q.Check = func(text string) error {
@@ -50,6 +50,18 @@ func (t *TypeInfo) Questions(project string) []ask.Question {
 		out = append(out, q)
 	}
 	return out
+}
+
+// shownDefault is a default as somebody would type it: without YAML's quotes and brackets.
+func (c *declaration) shownDefault(yaml string) string {
+	switch {
+	case c.def == nil:
+		return yaml
+	case c.def.kind == schema.KindText:
+		return c.def.text.src
+	}
+	yaml, _ = strings.CutSuffix(strings.TrimPrefix(yaml, "["), "]")
+	return yaml
 }
 
 // Given is what somebody gives for a value of the type, as YAML for a configuration. The items of a list are separated by commas.

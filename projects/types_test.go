@@ -309,3 +309,21 @@ func TestNewConfig(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTypeQuestions: defaults are shown as somebody would type them, and an empty answer leaves them.
+func TestTypeQuestions(t *testing.T) {
+	info, err := Type(Source{Dir: t.TempDir()}, "kantoo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for _, q := range info.Questions("pi") {
+		shown[q.Name] = q.Default
+		if err := q.Check(""); err != nil {
+			t.Errorf("%s: %v", q.Name, err)
+		}
+	}
+	if len(shown) != 2 || shown["hostname"] != "{{ .project.name }}" || shown["packages"] != "" {
+		t.Errorf("questions %q", shown)
+	}
+}

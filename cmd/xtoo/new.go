@@ -275,7 +275,7 @@ func (o newOptions) base(ctx context.Context, g *globals, place *projects.NewPla
 		return "", usageError{err}
 	}
 	file := o.stage3
-	if !filepath.IsAbs(file) { // beside the configuration it is another path
+	if !filepath.IsAbs(file) && !strings.HasPrefix(file, "~/") { // beside the configuration it is another path
 		abs, err := filepath.Abs(file)
 		if err != nil {
 			return "", err
@@ -291,8 +291,17 @@ func (o newOptions) base(ctx context.Context, g *globals, place *projects.NewPla
 	return projects.BaseLines("stage3", file, o.arch)
 }
 
+// checkStage3 looks for a stage3. As in a configuration, ~/ is the home directory: where somebody is asked, no shell has put it there.
 func checkStage3(file string) error {
-	info, err := os.Stat(file)
+	at := file
+	if below, ok := strings.CutPrefix(file, "~/"); ok {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return err
+		}
+		at = filepath.Join(home, below)
+	}
+	info, err := os.Stat(at)
 	switch {
 	case err != nil:
 		return fmt.Errorf("stage3: %w", err)

@@ -243,8 +243,8 @@ func (l *loader) checkUses(p *Project) {
 			}
 		}
 	}
-	var scripts func(list []*Script)
-	scripts = func(list []*Script) {
+	var scripts func(list []*nodeScript)
+	scripts = func(list []*nodeScript) {
 		for _, s := range list {
 			use(s.run, false)
 			s.step.eachText(func(t *tmplText) { use(t, false) })
@@ -257,7 +257,7 @@ func (l *loader) checkUses(p *Project) {
 			scripts(s.children)
 		}
 	}
-	scripts(p.Scripts)
+	scripts(p.scripts)
 	scripts(scriptsOf(p.checks))
 	for _, c := range p.checks {
 		if c.args != nil {

@@ -19,7 +19,7 @@ type Check struct {
 
 // checkScript is one check as a configuration, or a type, has it.
 type checkScript struct {
-	*Script
+	*nodeScript
 	user *string
 	// named: the script is that of a check of the library, and args is what it is to look at.
 	named bool
@@ -90,7 +90,7 @@ func (d *decoder) checks(v *schema.Value) []checkScript {
 	}
 	var out []checkScript
 	for i, s := range d.scripts(v, "") {
-		c, item := checkScript{Script: s}, v.Items[i]
+		c, item := checkScript{nodeScript: s}, v.Items[i]
 		if user := item.Get("user"); user != nil {
 			text := user.Text
 			c.user = &text
@@ -135,10 +135,10 @@ func (p *Project) withChecks(of *projectType, probs *schema.Problems) []checkScr
 }
 
 // scriptsOf are the scripts of checks.
-func scriptsOf(checks []checkScript) []*Script {
-	out := make([]*Script, len(checks))
+func scriptsOf(checks []checkScript) []*nodeScript {
+	out := make([]*nodeScript, len(checks))
 	for i, c := range checks {
-		out[i] = c.Script
+		out[i] = c.nodeScript
 	}
 	return out
 }
@@ -165,7 +165,7 @@ func (r *resolver) checks(q *PlannedProject, list []checkScript, all *common) {
 			mine.ofEnv = envComponents(mine.env)
 		}
 		n := &Node{Project: q, Path: c.path, Pos: c.pos, files: slices.Clone(c.files)}
-		r.node(n, c.Script, &mine)
+		r.node(n, c.nodeScript, &mine)
 		q.Checks = append(q.Checks, &Check{Node: n, User: c.user})
 	}
 }

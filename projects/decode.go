@@ -48,7 +48,7 @@ func (d *decoder) body(v *schema.Value) {
 	p.env = d.env(v.Get("env"))
 	p.volumes = d.volumes(v.Get("volumes"))
 	p.exec = d.execution(v)
-	p.Scripts = d.scripts(v.Get("scripts"), "")
+	p.scripts = d.scripts(v.Get("scripts"), "")
 	p.checks = d.checks(v.Get("checks"))
 	p.image = d.image(v.Get("image"))
 	if sif := v.Get("outputs").Get("sif"); sif != nil {
@@ -163,15 +163,15 @@ func targetProblem(target string) string {
 }
 
 // scripts reads a list of nodes; parent is the path of the node they belong to.
-func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
+func (d *decoder) scripts(v *schema.Value, parent string) []*nodeScript {
 	if v == nil {
 		return nil
 	}
-	var out []*Script
+	var out []*nodeScript
 	seen := map[string]schema.Position{}
 	for _, item := range v.Items {
 		if own := item.Get("own"); own != nil {
-			out = append(out, &Script{own: true, pos: item.Pos})
+			out = append(out, &nodeScript{own: true, pos: item.Pos})
 			continue
 		}
 		s := d.node(item, parent)
@@ -190,8 +190,8 @@ func (d *decoder) scripts(v *schema.Value, parent string) []*Script {
 	return out
 }
 
-func (d *decoder) node(v *schema.Value, parent string) *Script {
-	s := &Script{name: v.Get("name").String(), pos: v.Pos}
+func (d *decoder) node(v *schema.Value, parent string) *nodeScript {
+	s := &nodeScript{name: v.Get("name").String(), pos: v.Pos}
 	s.path = path.Join(parent, s.name)
 	if run := v.Get("run"); run != nil {
 		s.run = d.parse(run)
@@ -220,7 +220,7 @@ func (d *decoder) node(v *schema.Value, parent string) *Script {
 	return s
 }
 
-func (d *decoder) scriptFile(s *Script, v *schema.Value) {
+func (d *decoder) scriptFile(s *nodeScript, v *schema.Value) {
 	from, name, ok := d.from.script(d.dir, v.Text, v.Pos, d.probs)
 	if !ok {
 		return

@@ -158,14 +158,14 @@ func (l *loader) tree() *Tree {
 		for up := path.Dir(tag); up != "."; up = path.Dir(up) {
 			if parent := l.byTag[up]; parent != nil {
 				p.parent = parent
-				parent.Children = append(parent.Children, p)
+				parent.children = append(parent.children, p)
 				break
 			}
 		}
 		t.projects = append(t.projects, p)
 	}
 	for _, p := range t.projects {
-		sort.Slice(p.Children, func(i, j int) bool { return lessTag(p.Children[i].Tag, p.Children[j].Tag) })
+		sort.Slice(p.children, func(i, j int) bool { return lessTag(p.children[i].Tag, p.children[j].Tag) })
 	}
 	// "a/b" must come after "a", but "a-b" sorts between them as text: compare part by part.
 	sort.SliceStable(t.projects, func(i, j int) bool { return lessTag(t.projects[i].Tag, t.projects[j].Tag) })

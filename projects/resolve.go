@@ -140,7 +140,7 @@ func (r *resolver) render(q *PlannedProject) {
 		all.values = append(all.values, namedValue{name, q.values[name]})
 	}
 	all.components(q)
-	r.nodes(q, p.Scripts, &all)
+	r.nodes(q, p.scripts, &all)
 	r.checks(q, p.checks, &all)
 }
 
@@ -155,7 +155,7 @@ func (r *resolver) known(q *PlannedProject) scope {
 }
 
 // nodes makes the nodes of a list of scripts, and those below them.
-func (r *resolver) nodes(q *PlannedProject, list []*Script, all *common) {
+func (r *resolver) nodes(q *PlannedProject, list []*nodeScript, all *common) {
 	for _, script := range list {
 		if script.when != nil && q.values[script.when.name].isEmpty() {
 			continue
@@ -185,7 +185,7 @@ func (all *common) components(q *PlannedProject) {
 	all.ofVolumes = volumeComponents(all.volumes)
 }
 
-func (r *resolver) node(n *Node, script *Script, all *common) {
+func (r *resolver) node(n *Node, script *nodeScript, all *common) {
 	if n.body, n.Interpreter = script.body, script.interp; script.run != nil {
 		body, err := script.run.render(all.scope)
 		if err == nil {
@@ -247,7 +247,7 @@ func volumesOver(others, added []Volume) []Volume {
 }
 
 // seen lists the values that the script names, sorted, each once.
-func (s *Script) seen() []string {
+func (s *nodeScript) seen() []string {
 	var out []string
 	for _, ref := range s.values {
 		if !slices.Contains(out, ref.name) {

@@ -32,7 +32,7 @@ func (u *stepUse) what(a argument) string {
 }
 
 // step reads `step` and `with` of a node.
-func (d *decoder) step(s *Script, v *schema.Value) {
+func (d *decoder) step(s *nodeScript, v *schema.Value) {
 	name, with := v.Get("step"), v.Get("with")
 	if name == nil {
 		if at, stands := v.Has("with"); stands {
@@ -75,7 +75,7 @@ func (d *decoder) step(s *Script, v *schema.Value) {
 }
 
 // argument looks at what a node has for a parameter: all that can be said without values.
-func (d *decoder) argument(s *Script, u *stepUse, a argument) {
+func (d *decoder) argument(s *nodeScript, u *stepUse, a argument) {
 	if a.param.Type == library.TypeSecret {
 		s.values = append(s.values, nameRef{a.val.Text, a.val.Pos})
 		return
@@ -165,7 +165,7 @@ func (l *loader) checkSecrets(p *Project, u *stepUse) {
 
 // arguments gives a step's parameters to its script: a variable each. It returns the node's files, those among
 // them that parameters name.
-func (r *resolver) arguments(n *Node, script *Script, env map[string]string, s scope) []fileSet {
+func (r *resolver) arguments(n *Node, script *nodeScript, env map[string]string, s scope) []fileSet {
 	u, files := script.step, script.files
 	for _, a := range u.args {
 		text := u.encode(a, s, r.probs)

@@ -38,10 +38,10 @@ type Project struct {
 	// stands in it, it is written anew with "(secret)" in its place.
 	Source   []byte
 	parent   *Project
-	Children []*Project      // by tag
+	children []*Project      // by tag
 	Bases    []*Base         // what a root starts from, in the configuration's order: one for each platform; nil for others
 	Exclude  []string        // patterns of what never enters the base layer; roots with a stage3 only
-	Scripts  []*Script       // the tree of nodes, in order
+	scripts  []*nodeScript   // the tree of nodes, in order
 	Pos      schema.Position // the start of the configuration
 
 	doc     *yaml.Node
@@ -68,7 +68,7 @@ func (p *Project) Root() *Project {
 
 // Executes reports whether the project or one below it has scripts or checks.
 func (p *Project) Executes() bool {
-	return len(p.Scripts)+len(p.checks) > 0 || slices.ContainsFunc(p.Children, (*Project).Executes)
+	return len(p.scripts)+len(p.checks) > 0 || slices.ContainsFunc(p.children, (*Project).Executes)
 }
 
 // chain returns the project and all above it, the root first.
@@ -79,12 +79,12 @@ func (p *Project) chain() []*Project {
 	return append(p.parent.chain(), p)
 }
 
-// Script is one node as the configuration has it: what holds without values.
-type Script struct {
+// nodeScript is one node as the configuration has it: what holds without values.
+type nodeScript struct {
 	own      bool // not a node: the place of the project's own nodes in a type
 	name     string
 	path     string // names from the top of the project's tree: "base/sync"
-	children []*Script
+	children []*nodeScript
 	pos      schema.Position
 
 	run     *tmplText // nil for a file

@@ -48,7 +48,7 @@ func TestTree(t *testing.T) {
 	if got := tags(xdev.chain()); got != "x86-64bit/generic_64 x86-64bit/generic_64/host x86-64bit/generic_64/host/xdev" {
 		t.Errorf("chain %s", got)
 	}
-	if xdev.Root().Tag != "x86-64bit/generic_64" || xdev.name != "xdev" || xdev.parent.Children[0] != xdev {
+	if xdev.Root().Tag != "x86-64bit/generic_64" || xdev.name != "xdev" || xdev.parent.children[0] != xdev {
 		t.Errorf("%+v", xdev)
 	}
 	if deep := tree.find("arm-64bit/raspi4/plain/deep"); deep.parent != nil || deep.Bases[0].Kind != BaseScratch || deep.Bases[0].Path != "" {

@@ -149,9 +149,9 @@ func (t *projectType) info() TypeInfo {
 	for _, c := range p.values {
 		out.Values = append(out.Values, c.info())
 	}
-	out.Nodes = nodeInfos(p.Scripts, "")
+	out.Nodes = nodeInfos(p.scripts, "")
 	for _, c := range p.checks {
-		n := nodeInfos([]*Script{c.Script}, "")[0]
+		n := nodeInfos([]*nodeScript{c.nodeScript}, "")[0]
 		if c.named {
 			n.What = "a check of the library"
 		}
@@ -196,7 +196,7 @@ func sources(list []*tmplText) []string {
 	return out
 }
 
-func nodeInfos(list []*Script, when string) []NodeInfo {
+func nodeInfos(list []*nodeScript, when string) []NodeInfo {
 	var out []NodeInfo
 	for _, s := range list {
 		if s.own {
@@ -213,7 +213,7 @@ func nodeInfos(list []*Script, when string) []NodeInfo {
 }
 
 // what says what the node executes.
-func (s *Script) what() string {
+func (s *nodeScript) what() string {
 	switch {
 	case s.step != nil:
 		return fmt.Sprintf("step %s", s.step.step.Name)

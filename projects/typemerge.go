@@ -23,7 +23,7 @@ func (l *loader) giveTypes(t *Tree) {
 		l.checkParent(t, p)
 		l.checkDeclaredArch(p)
 		p.extend(p.of, l.probs)
-		p.Scripts = slices.DeleteFunc(p.Scripts, func(s *Script) bool { return s.own })
+		p.scripts = slices.DeleteFunc(p.scripts, func(s *nodeScript) bool { return s.own })
 	}
 }
 
@@ -37,7 +37,7 @@ func (p *Project) extend(of *projectType, probs *schema.Problems) {
 	exec := base.exec
 	exec.add(p.exec)
 	p.exec = exec
-	p.Scripts = p.scriptsIn(of, probs)
+	p.scripts = p.scriptsIn(of, probs)
 	p.checks = p.withChecks(of, probs)
 	p.image = p.image.over(base.image)
 	if p.sif == nil {
@@ -78,18 +78,18 @@ func valuesOver(base, own []*declaration) []*declaration {
 }
 
 // scriptsIn puts the project's nodes among those of the type.
-func (p *Project) scriptsIn(of *projectType, probs *schema.Problems) []*Script {
-	var out []*Script
-	byName := map[string]*Script{}
-	for _, s := range of.content.Scripts {
+func (p *Project) scriptsIn(of *projectType, probs *schema.Problems) []*nodeScript {
+	var out []*nodeScript
+	byName := map[string]*nodeScript{}
+	for _, s := range of.content.scripts {
 		if s.own {
-			out = append(out, p.Scripts...)
+			out = append(out, p.scripts...)
 			continue
 		}
 		out = append(out, s)
 		byName[s.name] = s
 	}
-	for _, s := range p.Scripts {
+	for _, s := range p.scripts {
 		if other := byName[s.name]; other != nil && !s.own {
 			probs.Hintf(s.pos, "give it another name", "the type %q has a script %q already, in %s", of.name, s.name, other.pos)
 		}

@@ -148,7 +148,7 @@ func (t *projectType) extend(base *projectType, probs *schema.Problems) {
 // ownPlace sees to it that the project's own nodes have a place among those of the type, and one only.
 func (d *decoder) ownPlace(v *schema.Value, p *Project) {
 	places := 0
-	for i, s := range p.Scripts {
+	for i, s := range p.scripts {
 		item := v.Get("scripts").Items[i]
 		switch {
 		case !s.own:
@@ -164,6 +164,6 @@ func (d *decoder) ownPlace(v *schema.Value, p *Project) {
 		}
 	}
 	if places == 0 {
-		p.Scripts = append(p.Scripts, &Script{own: true, pos: p.Pos})
+		p.scripts = append(p.scripts, &nodeScript{own: true, pos: p.Pos})
 	}
 }

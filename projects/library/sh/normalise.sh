@@ -71,6 +71,11 @@ volatile() {
     done <"$NOTES/emptied"
 }
 
+# lists_directories: prints the directories that apt makes beside its lists, the innermost first.
+lists_directories() {
+    mounted /var/lib/apt/lists || find /var/lib/apt/lists -mindepth 1 -depth -type d 2>/dev/null || :
+}
+
 # added OLD: of the lines on standard input, those that are not in the file OLD.
 added() {
     awk -v old="$1" 'BEGIN { while ((getline line < old) > 0) known[line] = 1 } !($0 in known)'
@@ -87,6 +92,7 @@ before_packages() {
     done
     emptied | sort -u >"$NOTES/emptied"
     volatile >"$NOTES/files"
+    lists_directories >"$NOTES/lists"
     find /etc/ssh -name 'ssh_host_*' >"$NOTES/hostkeys" 2>/dev/null || :
     for path in /etc/ld.so.cache /etc/shadow; do
         [ ! -e "$path" ] || cp -a "$path" "$NOTES/${path##*/}"
@@ -114,6 +120,10 @@ normalise() {
     done
     volatile | added "$NOTES/files" | while read -r path; do
         mounted "$path" || rm -f "$path"
+    done
+    # Lists of packages are there or not: apt takes what is between for lists.
+    lists_directories | added "$NOTES/lists" | while read -r path; do
+        rmdir "$path" 2>/dev/null || :
     done
     # Directories of unfinished work.
     mounted /var/tmp/portage || find /var/tmp/portage -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || :

@@ -33,11 +33,12 @@ fuse() {
   fusermount3 -u "$tmp/fuse" && return "$read"
 }
 
-# listing DIR: every member with type, mode, owner, size, target and content, less what a SIF adds.
+# listing DIR: every member with type, mode, owner, size and target, and the sums of contents, less what a SIF adds.
+listed=(-mindepth 1 '(' -path ./.singularity.d -o -path ./etc/resolv.conf -o -path ./etc/hosts ')' -prune -o
+  ! -path ./singularity ! -path ./.run ! -path ./.exec ! -path ./.shell ! -path ./.test ! -path ./environment)
 listing() {
-  (cd "$1" && find . -mindepth 1 \( -path ./.singularity.d -o -path ./etc/resolv.conf -o -path ./etc/hosts \) -prune -o \
-    ! -path ./singularity ! -path ./.run ! -path ./.exec ! -path ./.shell ! -path ./.test ! -path ./environment \
-    \( -type f -printf '%p f %m %U:%G %n %s ' -exec sh -c 'sha256sum < "$1"' sh {} \; -o -type l -printf '%p l %U:%G %l\n' -o -printf '%p %y %m %U:%G\n' \)) | LC_ALL=C sort
+  (cd "$1" && find . "${listed[@]}" \( -type f -printf '%p f %m %U:%G %n %s\n' -o -type l -printf '%p l %U:%G %l\n' -o -printf '%p %y %m %U:%G\n' \) &&
+    find . "${listed[@]}" -type f -print0 | xargs -0r sha256sum) | LC_ALL=C sort
 }
 same_content() { # diff: only directories that a SIF adds may be new
   listing "$tmp/bundle/rootfs" > "$tmp/a" && listing "$tmp/sif" > "$tmp/b" && [ "$(wc -l < "$tmp/a")" -gt 100 ] || return 1

@@ -15,7 +15,7 @@ base_is_the_stage3() { # without excludes the base layer's diff id is the sha256
   case $stage3 in *.xz) want=$(pixz -d < "$stage3" | sha256sum) ;; *.zst) want=$(zstd -dc "$stage3" | sha256sum) ;; *) want=$(sha256sum < "$stage3") ;; esac
   test "sha256:${want%% *}" = "$(skopeo inspect --config "oci:$oci:next" | jq -r '.rootfs.diff_ids[0]')"
 }
-docker_archive() { skopeo copy "oci:$oci:next/host" "docker-archive:$tmp/host.tar:xtoo/host:latest" && tar -tf "$tmp/host.tar" | grep -q manifest.json; }
+docker_archive() { skopeo copy "oci:$oci:next/host" "docker-archive:$tmp/host.tar:xtoo/host:latest" && tar -tf "$tmp/host.tar" | grep manifest.json > /dev/null; }
 unpack_root() { umoci unpack --image "$oci:next/host" "$tmp/bundle"; }
 unpack_user() { # the user's own copy, so that umoci may write beside it
   install -d -m 755 -o xtoo-one -g xtoo-one "$tmp/user" &&

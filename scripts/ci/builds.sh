@@ -26,7 +26,7 @@ xtoo_as() {
 }
 
 # build_as_all ROOT PROJECT…: tree.sh's projects of that root, and those named, as each user, in empty stores, with
-# different numbers of jobs, into $work/USER/oci and $work/USER/host.sif.
+# different numbers of jobs, into $work/USER/oci, $work/USER/host.sif and $work/USER/host.tar.xz, a stage4 with what stands beside it.
 build_as_all() {
   local root=$1 user jobs=1 start tags
   shift
@@ -35,11 +35,11 @@ build_as_all() {
     xtoo_as "$user" doctor || true # what is missing where is for the reader of this log
     start=$SECONDS
     xtoo_as "$user" build --require-exact "${tags[@]}" -C "$work/tree" --jobs $jobs --oci-layout "$work/$user/oci"
-    xtoo_as "$user" build --require-exact "$root/host" -C "$work/tree" --jobs $jobs --sif "$work/$user/host.sif"
+    xtoo_as "$user" build --require-exact "$root/host" -C "$work/tree" --jobs $jobs --sif "$work/$user/host.sif" --stage4 "$work/$user/host.tar.xz"
     say "built by $user with --jobs $jobs in $((SECONDS - start)) s"
-    chmod -R a+rX "$work/$user/oci" "$work/$user/host.sif"
+    chmod -R a+rX "$work/$user"/oci "$work/$user"/host.*
     bash scripts/ci/digests.sh "$work/$user" "${tags[@]}" > "$work/digests-$user"
-    sha256sum < "$work/$user/host.sif" >> "$work/digests-$user"
+    (cd "$work/$user" && sha256sum host.sif host.tar.xz host.tar.xz.*) >> "$work/digests-$user"
     jobs=$((jobs + 1))
   done
 }

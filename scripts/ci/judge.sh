@@ -1,5 +1,5 @@
 #!/bin/bash
-# judge.sh DIR STAGE3: what other tools make of the images in DIR/USER/oci and of DIR/USER/host.sif. Runs as root.
+# judge.sh DIR STAGE3: what other tools make of the images in DIR/USER/oci, of DIR/USER/host.sif, and of the stage4 DIR/root/host.tar.xz. Runs as root.
 # shellcheck disable=SC2317,SC2329 # the functions are called by judge, where errexit does not hold: chain with &&
 set -euo pipefail
 . scripts/ci/lib.sh
@@ -15,7 +15,7 @@ base_is_the_stage3() { # without excludes the base layer's diff id is the sha256
   case $stage3 in *.xz) want=$(pixz -d < "$stage3" | sha256sum) ;; *.zst) want=$(zstd -dc "$stage3" | sha256sum) ;; *) want=$(sha256sum < "$stage3") ;; esac
   test "sha256:${want%% *}" = "$(skopeo inspect --config "oci:$oci:next" | jq -r '.rootfs.diff_ids[0]')"
 }
-docker_archive() { skopeo copy "oci:$oci:next/host" "docker-archive:$tmp/host.tar:xtoo/host:latest" && tar -tf "$tmp/host.tar" | grep -q manifest.json; }
+docker_archive() { skopeo copy "oci:$oci:next/host" "docker-archive:$tmp/host.tar:xtoo/host:latest" && tar -tf "$tmp/host.tar" | grep manifest.json > /dev/null; }
 unpack_root() { umoci unpack --image "$oci:next/host" "$tmp/bundle"; }
 unpack_user() { # the user's own copy, so that umoci may write beside it
   install -d -m 755 -o xtoo-one -g xtoo-one "$tmp/user" &&
@@ -33,11 +33,12 @@ fuse() {
   fusermount3 -u "$tmp/fuse" && return "$read"
 }
 
-# listing DIR: every member with type, mode, owner, size, target and content, less what a SIF adds.
+# listing DIR: every member with type, mode, owner, size and target, and the sums of contents, less what a SIF adds.
+listed=(-mindepth 1 '(' -path ./.singularity.d -o -path ./etc/resolv.conf -o -path ./etc/hosts ')' -prune -o
+  ! -path ./singularity ! -path ./.run ! -path ./.exec ! -path ./.shell ! -path ./.test ! -path ./environment)
 listing() {
-  (cd "$1" && find . -mindepth 1 \( -path ./.singularity.d -o -path ./etc/resolv.conf -o -path ./etc/hosts \) -prune -o \
-    ! -path ./singularity ! -path ./.run ! -path ./.exec ! -path ./.shell ! -path ./.test ! -path ./environment \
-    \( -type f -printf '%p f %m %U:%G %n %s ' -exec sh -c 'sha256sum < "$1"' sh {} \; -o -type l -printf '%p l %U:%G %l\n' -o -printf '%p %y %m %U:%G\n' \)) | LC_ALL=C sort
+  (cd "$1" && find . "${listed[@]}" \( -type f -printf '%p f %m %U:%G %n %s\n' -o -type l -printf '%p l %U:%G %l\n' -o -printf '%p %y %m %U:%G\n' \) &&
+    find . "${listed[@]}" -type f -print0 | xargs -0r sha256sum) | LC_ALL=C sort
 }
 same_content() { # diff: only directories that a SIF adds may be new
   listing "$tmp/bundle/rootfs" > "$tmp/a" && listing "$tmp/sif" > "$tmp/b" && [ "$(wc -l < "$tmp/a")" -gt 100 ] || return 1
@@ -52,6 +53,19 @@ attributes() { # a SIF without any attribute says that it supports none
 same_attributes() { attributes "$tmp/bundle/rootfs" > "$tmp/a" && attributes "$tmp/sif" > "$tmp/b" && something "$tmp/a" && diff "$tmp/a" "$tmp/b"; }
 same_capabilities() { # paths and values; getcap prints them sorted by where it finds them
   (cd "$tmp/bundle/rootfs" && getcap -r . | sort) > "$tmp/a" && (cd "$tmp/sif" && getcap -r . | sort) > "$tmp/b" && something "$tmp/a" && diff "$tmp/a" "$tmp/b"
+}
+stage4=$dir/root/host.tar.xz
+stage4_sums() { (cd "$dir/root" && sha256sum -c host.tar.xz.sha256); }
+stage4_digests() { # of the tarball and of its listing, by two functions each
+  (cd "$dir/root" && grep -A1 '^# BLAKE2B' host.tar.xz.DIGESTS | grep -v '^[#-]' | b2sum -c && grep -A1 '^# SHA512' host.tar.xz.DIGESTS | grep -v '^[#-]' | sha512sum -c) > "$tmp/sums" &&
+    [ "$(grep -c ': OK$' "$tmp/sums")" = 4 ]
+}
+stage4_unpacks() { mkdir "$tmp/stage4" && tar --numeric-owner --xattrs --xattrs-include='*' --acls -xpf "$stage4" -C "$tmp/stage4"; }
+stage4_listing() { TZ=UTC LC_ALL=C.UTF-8 tar --xattrs -tvf "$stage4" > "$tmp/a" && gzip -dc "$stage4.CONTENTS.gz" | diff "$tmp/a" -; }
+stage4_same() { # as the image that umoci has unpacked: members, owners, content; devices; attributes and capabilities
+  listing "$tmp/bundle/rootfs" > "$tmp/a" && listing "$tmp/stage4" > "$tmp/b" && [ "$(wc -l < "$tmp/a")" -gt 100 ] && diff "$tmp/a" "$tmp/b" &&
+    attributes "$tmp/bundle/rootfs" > "$tmp/a" && attributes "$tmp/stage4" > "$tmp/b" && diff "$tmp/a" "$tmp/b" &&
+    (cd "$tmp/bundle/rootfs" && getcap -r . | sort) > "$tmp/a" && (cd "$tmp/stage4" && getcap -r . | sort) > "$tmp/b" && diff "$tmp/a" "$tmp/b"
 }
 podman_as() { # podman_as USER: an ordinary user runs the image
   local home=$tmp/podman-$1 options=""
@@ -79,6 +93,12 @@ judge "the SIF has what the image has" same_content
 judge "the SIF has the image's device nodes" same_devices
 judge "the SIF has the image's capabilities" same_capabilities
 judge "the SIF has the image's attributes" same_attributes
+judge "xz finds the stage4 whole" xz -t "$stage4"
+judge "sha256sum finds the stage4 as the file beside it says" stage4_sums
+judge "b2sum and sha512sum find the stage4 and its listing as DIGESTS says" stage4_digests
+judge "GNU tar unpacks the stage4" stage4_unpacks
+judge "the stage4's listing is what GNU tar prints" stage4_listing
+judge "the stage4 has what the image has" stage4_same
 judge "podman runs it as a user with subuid ranges" podman_as xtoo-sub
 judge "podman runs it as a user with one id" podman_as xtoo-one
 exit $rc

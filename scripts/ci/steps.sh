@@ -46,6 +46,7 @@ for user in "${ci_users[@]}"; do
   jq -r '.manifests[] | .annotations["org.opencontainers.image.ref.name"] + " " + .digest' "$work/$user/store/oci/index.json" | sort > "$work/digests-$user"
 done
 for user in "${ci_users[@]:1}"; do
+  if [ ! -e "$work/digests-root" ] || [ ! -e "$work/digests-$user" ]; then continue; fi # its tests have failed, and that was said
   diff "$work/digests-root" "$work/digests-$user" || { echo "FAILED: what root's and $user's steps made differs"; rc=1; }
 done
 clean_all || rc=1

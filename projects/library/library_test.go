@@ -187,7 +187,7 @@ func TestWrongSteps(t *testing.T) {
 	if s := Open(place("w", map[string]string{"steps/s/step.yaml": "description: x", "steps/s/run.sh": "true"})).Step("s", schema.Position{}, &schema.Problems{}); s == nil || s.Group != "" {
 		t.Errorf("a step without a group: %v", s)
 	}
-	for file, want := range map[string]string{"": "the step has no script run.sh", "a\r\nb": "without CR LF", "a\x00": "without NUL"} {
+	for file, want := range map[string]string{"": "the step has no script run.sh", "a\r\nb": "without CR LF", "a\x00": "without NUL", "#!/usr/bin/python3\n": "run.sh:1:1: a script of a step is executed by /bin/sh", "#!/bin/shx\n": "names another interpreter"} {
 		files := map[string]string{"steps/s/step.yaml": head}
 		if file != "" {
 			files["steps/s/run.sh"] = file
@@ -195,6 +195,16 @@ func TestWrongSteps(t *testing.T) {
 		var probs schema.Problems
 		if s := Open(place("w", files)).Step("s", schema.Position{}, &probs); s != nil || !strings.Contains(probs.Err().Error(), want) {
 			t.Errorf("run.sh %q: %v", file, probs.Err())
+		}
+	}
+}
+
+// TestShebangs: a #! line of a shell is none that matters.
+func TestShebangs(t *testing.T) {
+	for _, line := range []string{"#!/bin/sh\n", "#! /usr/bin/env bash\n", "#!/bin/sh -e", "#!/bin/bash -eu\n"} {
+		var probs schema.Problems
+		if s := Open(place("w", map[string]string{"steps/s/step.yaml": head, "steps/s/run.sh": line})).Step("s", schema.Position{}, &probs); s == nil {
+			t.Errorf("%q: %v", line, probs.Err())
 		}
 	}
 }

@@ -161,8 +161,16 @@ func (r *stepReader) compose(head []byte, name string, pos schema.Position) []by
 		r.probs.Addf(schema.Position{File: r.place.shown(file)}, "a script of a step is shell text, without NUL characters and without CR LF at the ends of lines")
 		return nil
 	}
+	if line, _, _ := bytes.Cut(data, []byte("\n")); bytes.HasPrefix(line, []byte("#!")) && !shell.Match(line) {
+		r.probs.Addf(schema.Position{File: r.place.shown(file), Line: 1, Column: 1}, "a script of a step is executed by /bin/sh, with the shell functions before it: %q names another interpreter; "+
+			"write a node with `script` for it, or start the interpreter in the script", string(line[:min(len(line), 80)]))
+		return nil
+	}
 	return appendText(bytes.Clone(head), data)
 }
+
+// shell are the #! lines that a step's script may have: it runs under /bin/sh all the same.
+var shell = regexp.MustCompile(`^#!\s*(/usr)?/bin/(env\s+)?(sh|dash|ash|bash|busybox sh)(\s+-[a-z]+)?\s*$`)
 
 // appendText adds a text that ends with a line's end. A #! line of its own is a comment by then.
 func appendText(to, text []byte) []byte {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -143,11 +144,21 @@ func traces() map[string]string {
 // other file.
 func search(t *testing.T, dir string, where map[string]int) {
 	t.Helper()
+	// With a range of ids some of a layer directory belongs to others. It was unpacked from a blob, or is what a blob holds, and blobs are all searched.
+	theirs := func(path string, err error) bool {
+		return errors.Is(err, fs.ErrPermission) && strings.Contains(path, "/store/layers/")
+	}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		switch {
+		case theirs(path, err) && d != nil && d.IsDir():
+			return fs.SkipDir
+		case err != nil || !d.Type().IsRegular():
 			return err
 		}
 		data, err := os.ReadFile(path)
+		if theirs(path, err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

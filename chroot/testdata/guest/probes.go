@@ -53,7 +53,7 @@ func prlimits(pid string, kind, limit int) error {
 	tasks, err := os.ReadDir("/proc/" + pid + "/task")
 	for _, task := range tasks {
 		tid, _ := strconv.Atoi(task.Name())
-		if err := prlimit(tid, kind, limit); err != syscall.EPERM {
+		if err := prlimit(tid, kind, limit); err != syscall.EPERM && err != syscall.ESRCH { // a thread may have ended since
 			fmt.Println("prlimit of", tid, err)
 		}
 	}

@@ -57,7 +57,7 @@ func (s *Stage4) Check(list []*projects.PlannedProject) error {
 	}
 	for _, t := range targets {
 		if stage4.FormatOf(t.path) == "" {
-			return &UsageError{text: "--stage4 " + t.path + ": the name must say how it is compressed", todo: projects.Stage4Suffixes()}
+			return &UsageError{text: "--stage4 " + t.path + ": the name must say how it is compressed", hint: projects.Stage4Suffixes()}
 		}
 	}
 	return a.check(list)

@@ -52,7 +52,7 @@ func (a *asked) claim(t target) error {
 		}
 		what := fmt.Sprintf("the %s%s of %s", a.what, suffix, t.project.Label())
 		if other := a.claims[path]; other != "" && other != what {
-			return &UsageError{text: fmt.Sprintf("%s and %s would both be %s", other, what, path), todo: "give one of them another name"}
+			return &UsageError{text: fmt.Sprintf("%s and %s would both be %s", other, what, path), hint: "give one of them another name"}
 		}
 		a.claims[path] = what
 	}
@@ -72,12 +72,12 @@ func (e *existsError) Unwrap() error { return errExists }
 func (e *existsError) Hint() string { return "use --force to replace it, or another " + e.flag }
 
 // A UsageError says that what was asked for does not fit together.
-type UsageError struct{ text, todo string }
+type UsageError struct{ text, hint string }
 
 func (e *UsageError) Error() string { return e.text }
 
 // Hint says what to ask for instead.
-func (e *UsageError) Hint() string { return e.todo }
+func (e *UsageError) Hint() string { return e.hint }
 
 // targets says which files were asked for, on the command line and in configurations.
 func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
@@ -105,7 +105,7 @@ func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
 	default:
 		return nil, &UsageError{
 			text: fmt.Sprintf("%s %s names one file, and %d projects are to be built", a.flag, a.path, countProjects(list)),
-			todo: fmt.Sprintf("name one project, or give a directory: %s %s/", a.flag, a.path),
+			hint: fmt.Sprintf("name one project, or give a directory: %s %s/", a.flag, a.path),
 		}
 	}
 	return targets, nil

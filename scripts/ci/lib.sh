@@ -59,11 +59,15 @@ cache_of() {
   if [ "$1" = root ]; then "$GO" env GOCACHE; else echo "$XTOO_CI/gocache-$1"; fi
 }
 
-# lend_cache USER: what root has compiled the user need not compile again.
+# lend_cache USER: what root has compiled in this run the user need not compile again. Go renews the time of what it
+# uses where that is over an hour old; what is older still was not used, and may be many times as much.
 lend_cache() {
-  local to
-  to=$(cache_of "$1")
-  [ -d "$to" ] || { cp -a "$(cache_of root)" "$to" && chown -R "$1:" "$to"; }
+  local from to
+  from=$(cache_of root) to=$(cache_of "$1")
+  [ ! -d "$to" ] || return 0
+  mkdir "$to"
+  (cd "$from" && find . -type f -newermt "@$(($(stat -c %Y "$XTOO_CI/begun") - 3700))" -print0 | tar -cf - --null -T -) | tar -xf - -C "$to"
+  chown -R "$1:" "$to"
 }
 
 # as USER COMMAND…: as that user, in a clean environment, in the current directory.

@@ -17,6 +17,7 @@ done
 rm -rf "$src"
 mkdir -p "$XTOO_CI"
 chmod 755 "$XTOO_CI"
+touch "$XTOO_CI/begun" # lend_cache looks at its time
 for user in "${ci_users[@]}"; do
   install -d -m 700 -o "$user" -g "$user" "$XTOO_CI/run-$user"
 done

@@ -21,13 +21,8 @@ type decoder struct {
 	inType  bool // it is a type, which may be anywhere on the machine
 }
 
-func (d *decoder) decode(data []byte) {
+func (d *decoder) decode(v *schema.Value) {
 	p := d.project
-	v, ok := d.document.Read(p.config, data, d.probs)
-	if v == nil {
-		p.broken = !ok
-		return // empty, or reported
-	}
 	p.doc = v.Node
 	_, stage3 := v.Has("stage3")
 	_, from := v.Has("from")

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"xtoo/projects/library"
 	"xtoo/projects/schema"
@@ -28,8 +31,8 @@ func Load(s Source) (*Tree, error) {
 	}
 	l := newLoader(o, s.Library)
 	l.walk(".")
-	for _, tag := range l.found {
-		l.project(tag)
+	for i, r := range l.readAll() {
+		l.project(l.found[i], r)
 	}
 	if len(l.found) == 0 && l.probs.Len() == 0 {
 		l.probs.Add(schema.Problem{Pos: schema.Position{File: l.name}, Msg: "there is no project in this directory", Err: errNoProjects,
@@ -131,23 +134,55 @@ func (l *loader) foundConfig(rel string) {
 	l.found = append(l.found, rel)
 }
 
-// project reads one configuration.
-func (l *loader) project(tag string) {
+// readConfig is one configuration as it was read, or why it could not be.
+type readConfig struct {
+	data  []byte
+	err   error
+	value *schema.Value // nil if it says nothing, or is wrong: ok tells which
+	ok    bool
+	probs schema.Problems
+}
+
+// readAll reads the configurations that were found, in their order, several at a time.
+func (l *loader) readAll() []readConfig {
+	all := make([]readConfig, len(l.found))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(all)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				r, name := &all[i], path.Join(l.found[i], configName)
+				if r.data, _, r.err = readRegular(l.fsys, name, MaxConfigSize); r.err == nil {
+					r.value, r.ok = l.document.Read(l.shown(name), r.data, &r.probs)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+// project makes a project of its configuration.
+func (l *loader) project(tag string, r readConfig) {
 	p := &Project{
 		name: path.Base(tag), Tag: tag, Dir: l.place(tag),
 		config: l.shown(path.Join(tag, configName)),
 	}
 	p.Pos = schema.Position{File: p.config, Line: 1, Column: 1}
 	l.byTag[tag] = p
-	data, _, err := readRegular(l.fsys, path.Join(tag, configName), MaxConfigSize)
-	if err != nil {
+	if r.err != nil {
 		p.broken = true
-		l.probs.Add(schema.Problem{Pos: schema.Position{File: p.config}, Msg: "cannot read the configuration: " + reason(err), Err: err})
+		l.probs.Add(schema.Problem{Pos: schema.Position{File: p.config}, Msg: "cannot read the configuration: " + reason(r.err), Err: r.err})
 		return
 	}
-	p.Source = data
+	p.Source = r.data
+	l.probs.AddAll(&r.probs)
+	if r.value == nil {
+		p.broken = !r.ok
+		return // empty, or reported
+	}
 	d := decoder{loader: l, project: p, from: l.origin, dir: tag}
-	d.decode(data)
+	d.decode(r.value)
 }
 
 // tree links the projects.

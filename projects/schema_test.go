@@ -232,10 +232,9 @@ func TestTable(t *testing.T) {
 func inMemory(config string) (*Tree, error) {
 	l := newLoader(&origin{fsys: disk("/nonexistent"), name: "/nonexistent", dir: "/nonexistent", disk: true}, nil)
 	l.found = []string{"p"}
-	p := &Project{name: "p", Tag: "p", Dir: "/nonexistent/p", config: "/nonexistent/p/" + configName, Source: []byte(config)}
-	l.byTag["p"] = p
-	d := decoder{loader: l, project: p, from: l.origin, dir: "p"}
-	d.decode(p.Source)
+	r := readConfig{data: []byte(config)}
+	r.value, r.ok = l.document.Read("/nonexistent/p/"+configName, r.data, &r.probs)
+	l.project("p", r)
 	t := l.tree()
 	l.check(t)
 	return t, l.probs.Err()

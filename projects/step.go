@@ -53,7 +53,7 @@ func (d *decoder) step(s *nodeScript, v *schema.Value) {
 	}
 	var given *schema.Value
 	if _, stands := v.Has("with"); stands {
-		if given = with.As(step.Shape(), fmt.Sprintf("\"with\" of step %q", step.Name)); given == nil {
+		if given = with.As(step.Shape(), fmt.Sprintf("\"with\" of step %q", step.Name), d.probs); given == nil {
 			return // reported
 		}
 	}

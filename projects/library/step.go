@@ -217,12 +217,12 @@ func (r *stepReader) parameter(e schema.Entry) *Parameter {
 		case p.Type == TypePath || p.Type == TypeSecret:
 			r.probs.Addf(def.Pos, "parameter %q: a %s has no default: it names what the project has", p.Name, p.Type)
 		default:
-			p.Default = def.As(p.shape(), what)
+			p.Default = def.As(p.shape(), what, r.probs)
 			r.try(p, p.Default, what)
 		}
 	}
 	if ex := v.Get("example"); ex != nil {
-		r.try(p, ex.As(p.shape(), "example of parameter \""+p.Name+"\""), "example of parameter \""+p.Name+"\"")
+		r.try(p, ex.As(p.shape(), "example of parameter \""+p.Name+"\"", r.probs), "example of parameter \""+p.Name+"\"")
 		p.example = oneLine(ex.Node)
 	}
 	return p

@@ -73,6 +73,14 @@ func (ps *Problems) Add(p Problem) {
 	ps.list = append(ps.list, p)
 }
 
+// AddAll adds what another has collected.
+func (ps *Problems) AddAll(other *Problems) {
+	for _, p := range other.list {
+		ps.Add(p)
+	}
+	ps.more = ps.more || other.more
+}
+
 // Addf adds a problem without a hint.
 func (ps *Problems) Addf(pos Position, format string, args ...any) {
 	ps.Add(Problem{Pos: pos, Msg: fmt.Sprintf(format, args...)})

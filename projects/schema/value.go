@@ -30,12 +30,13 @@ type Value struct {
 	rest  *reader // of an open one: what reads on
 }
 
-// As reads what was left open ([Shape.Open]) by a shape that became known since. What is wrong goes where that of the
-// whole file went; nil means that nothing of it is usable. what names the place for messages.
-func (v *Value) As(s *Shape, what string) *Value {
+// As reads what was left open ([Shape.Open]) by a shape that became known since. What is wrong is added to probs;
+// nil means that nothing of it is usable. what names the place for messages.
+func (v *Value) As(s *Shape, what string, probs *Problems) *Value {
 	if v == nil || v.rest == nil {
 		return nil
 	}
+	v.rest.probs = probs
 	return v.rest.read(v.Node, s, label{text: what}, 0)
 }
 

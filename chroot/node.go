@@ -20,6 +20,9 @@ import (
 	"xtoo/chroot/stage"
 )
 
+// usualFiles is how many files a node has open at a time beside its layers and those that it is given, and some more.
+const usualFiles = 24
+
 // MaxLayers is how many layers a node has at most. See [mountOverlay].
 const MaxLayers = 2*maxStack - 1
 
@@ -199,6 +202,7 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	}
 	p, err := h.Start(ctx, stage.Command{
 		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true, IDs: ids,
+		Room: len(n.Lowers) + len(files) + usualFiles,
 	})
 	if err != nil {
 		return Exit{}, errors.Join(err, out.finish(false), limits.end())

@@ -113,7 +113,7 @@ func (c *Client) startAlone(p *Process, s *server) error {
 		return err
 	}
 	ctx, kill := context.WithCancel(context.WithoutCancel(p.ctx))
-	args, err := json.Marshal(spawnArgs{Kinds: p.command.Namespaces, IDs: p.command.IDs})
+	args, err := json.Marshal(spawnArgs{Kinds: p.command.Namespaces, IDs: p.command.IDs, Room: p.command.Room})
 	q := &Process{
 		command: Command{Stage: spawnName, Files: append([]*os.File{theirs}, p.command.Files...)}, args: args,
 		done: make(chan struct{}), ctx: ctx,

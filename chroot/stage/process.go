@@ -33,6 +33,9 @@ type Command struct {
 	IDs *host.Host
 	// NoEnv gives a process of its own no environment: it will execute what others wrote.
 	NoEnv bool
+	// Room is for how many open files a process of its own is to have room from the beginning. It may open more, which takes as
+	// long as all the rest of a start each time that it has twice as many as before, from 64 on.
+	Room int
 }
 
 // A Process is a function at work. Wait must be called once, by one goroutine; without it the function ends all

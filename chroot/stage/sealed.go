@@ -18,13 +18,16 @@ type program func(files []*os.File) (string, error)
 // unsealed is this program as it is.
 func unsealed([]*os.File) (string, error) { return ownProgram, nil }
 
+// A sealed is this program where nobody can change it, for processes that have room for so many files.
+type sealed func(room int) program
+
 // sealedProgram returns the program where nobody can change it, made ready when it is first asked for. What runs in such a
 // process may get at the program file of it
 // (/proc/1/exe: CVE-2019-5736), and that must not be the host's. It is a read-only mount of the file which is mounted nowhere, as
 // long as this process lives; before Linux 5.12, which has none, a sealed copy in memory, which costs some hundredths of a
 // second. Where the kernel gives neither, it is the program as it is: then it is out of reach only as long as nothing that was
 // started can trace its process.
-func sealedProgram(failed func(error)) program {
+func sealedProgram(failed func(error)) sealed {
 	open := sync.OnceValue(func() int {
 		fd, err := lockProgram()
 		if err != nil {
@@ -39,14 +42,14 @@ func sealedProgram(failed func(error)) program {
 	})
 	var mu sync.Mutex
 	kept := -1 // the latest duplicate
-	return func(files []*os.File) (string, error) {
+	path := func(files []*os.File, room int) (string, error) {
 		fd := open()
 		if fd < 0 {
 			return ownProgram, nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if least := outOfTheWay(files); kept < least {
+		if least := outOfTheWay(files, room); kept < least {
 			fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, least)
 			if err != nil {
 				return "", os.NewSyscallError("duplicate", err)
@@ -55,18 +58,27 @@ func sealedProgram(failed func(error)) program {
 		}
 		return fmt.Sprintf("/proc/self/fd/%d", kept), nil
 	}
+	return func(room int) program {
+		return func(files []*os.File) (string, error) { return path(files, room) }
+	}
 }
 
 // outOfTheWay returns a number that is not used between clone and exec, where the files of a new process get the numbers from 0
 // on, and are moved first to numbers above all of theirs. It is 63 if that will do: a table of more than 64 files is made by
-// waiting until every processor has passed through a quiet state, which takes as long as all the rest of a start.
-func outOfTheWay(files []*os.File) int {
+// waiting until every processor has passed through a quiet state, which takes as long as all the rest of a start. A process
+// has room for as many files as its parent has numbers up to the highest: so for one that is to have many, it is higher, and who waits
+// is the parent, once.
+func outOfTheWay(files []*os.File, room int) int {
 	const table, others = 64, 2 // others: the pipe of the error, and a spare
 	most := len(files)
 	for _, f := range files {
 		most = max(most, int(f.Fd()))
 	}
-	return max(table-1, most+len(files)+others+1)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
+		room = int(min(uint64(room), limit.Cur)) // a bonus: not beyond what is allowed
+	}
+	return max(table-1, most+len(files)+others+1, room-1)
 }
 
 // lockProgram makes the mount. The link in /proc leads to a mount of another namespace, the one that the program was started

@@ -24,6 +24,7 @@ const (
 type spawnArgs struct {
 	Kinds uintptr    // CLONE_NEW* beside user and mount
 	IDs   *host.Host `json:",omitempty"` // nil: the same as here
+	Room  int        // of Command
 }
 
 // serve executes functions until its client ends or closes: each call comes as a message with its socket and its files.
@@ -59,7 +60,7 @@ func serve(ctx context.Context, s *Stage) error {
 // A nursery is what processes of their own are made with.
 type nursery struct {
 	ids     *host.Host // as they are here
-	program program
+	program sealed
 }
 
 // serveCall executes one function.
@@ -107,7 +108,7 @@ func (s *Stage) spawn(ctx context.Context, made *nursery) error {
 	if args.IDs != nil {
 		ids = args.IDs
 	}
-	c, err := spawn(ctx, ids, made.program, args.Kinds, initialEnv(1), s.files)
+	c, err := spawn(ctx, ids, made.program(args.Room), args.Kinds, initialEnv(1), s.files)
 	// At once: they are the new process's, and whoever has the other end waits for its end.
 	if err = errors.Join(err, closeAll(s.files)); err != nil {
 		if c != nil {

@@ -164,20 +164,13 @@ func (d *mergedDir) lookup(name string) (mergedEntry, bool, error) {
 func (d *mergedDir) child(e mergedEntry) (*mergedDir, error) {
 	c := &mergedDir{}
 	for i := e.layer; i < len(d.dirs); i++ {
-		if i > e.layer {
-			st, err := inode.StatAt(d.dirs[i], e.name)
-			if errors.Is(err, unix.ENOENT) {
-				continue
-			}
-			if err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-				break // a whiteout, or a file that the directory has replaced
-			}
-			if err != nil {
-				c.close()
-				return nil, fmt.Errorf("look %s up in a lower layer: %w", e.name, err)
-			}
-		}
 		fd, err := inode.OpenDir(d.dirs[i], e.name)
+		if i > e.layer && errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if i > e.layer && (errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)) {
+			break // a whiteout, or a file or link that the directory has replaced
+		}
 		if err != nil {
 			c.close()
 			return nil, fmt.Errorf("open %s in a lower layer: %w", e.name, err)

@@ -17,9 +17,9 @@ var (
 	// errTooManyLayers: more Lowers than [MaxLayers].
 	errTooManyLayers = errors.New("too many layers")
 
-	// errNotExecutable: the process of a node could not be started: the program or its interpreter is missing
+	// ErrNotExecutable: the process of a node could not be started: the program or its interpreter is missing
 	// from the root, or is for another machine.
-	errNotExecutable = errors.New("cannot be executed")
+	ErrNotExecutable = errors.New("cannot be executed")
 
 	// errUnsupported: the runtime specification of a node asks for something that this executor does not do.
 	errUnsupported = errors.New("not supported by this executor")
@@ -31,7 +31,7 @@ var (
 
 // sentinels are those errors.
 func sentinels() []error {
-	return []error{ErrNoOverlay, inode.ErrNoUserXattrs, errTooManyLayers, errNotExecutable, errUnsupported, ErrNoEmulation}
+	return []error{ErrNoOverlay, inode.ErrNoUserXattrs, errTooManyLayers, ErrNotExecutable, errUnsupported, ErrNoEmulation}
 }
 
 // unsupported is the error for a part of a runtime specification.

@@ -50,7 +50,7 @@ func findInPath(p *specs.Process) (string, error) {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("%s: %w: it is not in the PATH %s of the image: %w", name, errNotExecutable, search, fs.ErrNotExist)
+	return "", fmt.Errorf("%s: %w: it is not in the PATH %s of the image: %w", name, ErrNotExecutable, search, fs.ErrNotExist)
 }
 
 // explainExec words why execve(2) failed: its error numbers do not tell a missing program from a missing
@@ -58,9 +58,9 @@ func findInPath(p *specs.Process) (string, error) {
 func explainExec(program string, err error) error {
 	why := whyNotExecuted(program, err)
 	if why == "" {
-		return fmt.Errorf("%s: %w: %w", program, errNotExecutable, err)
+		return fmt.Errorf("%s: %w: %w", program, ErrNotExecutable, err)
 	}
-	return fmt.Errorf("%s: %w: %s: %w", program, errNotExecutable, why, err)
+	return fmt.Errorf("%s: %w: %s: %w", program, ErrNotExecutable, why, err)
 }
 
 func whyNotExecuted(program string, err error) string {

@@ -72,15 +72,18 @@ func (a *nodeArgs) execute(ctx context.Context, s *stage.Stage, g *guest) error 
 			return err
 		}
 	}
-	out := s.File(0)
+	std, err := a.Streams.open(s.File)
+	if err != nil {
+		return err
+	}
 	running, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	answers, err := newAnswers(a, g, giveUp, s.Log)
 	if err != nil {
 		return err
 	}
-	payload, err := a.Group.around(s.File, func() (int, error) { return launch(a, out, answers) })
-	if err = errors.Join(err, out.Close()); err != nil {
+	payload, err := a.Group.around(s.File, func() (int, error) { return launch(a, std, answers) })
+	if err = errors.Join(err, std.handOver(err == nil)); err != nil {
 		return errors.Join(err, answers.end(nil))
 	}
 	exit := supervise(running, payload, func() time.Duration { return answers.grace(a.Grace) })

@@ -75,6 +75,14 @@ type Node struct {
 	// comes, in order. nil discards it. An error of it cancels the node. It is not written to after Run returned.
 	Output io.Writer
 
+	// Input is the standard input: a pipe's end, which stays the caller's. It is nothing by which the process could reach a file of the
+	// host's: no file itself, nor a terminal. nil: /dev/null.
+	Input *os.File
+	// Errors receives what is written to standard error, in place of Output, and is used in the same way.
+	Errors io.Writer
+	// Terminal, if not nil, is what the process has in place of Input and Output, and of Errors if that is nil.
+	Terminal *Terminal
+
 	// Network is NetworkHost by default, or what Spec says.
 	Network Network
 
@@ -159,8 +167,9 @@ type nodeArgs struct {
 	ReadBack    bool
 	Steady      bool
 	Lists       bool
-	Group       groupArgs  // files from 1 on
-	Trees       trees      // the files behind those
+	Group       groupArgs // files from 1 on
+	Trees       trees     // the files behind those
+	Streams     streams
 	TTYGid      bool       // group 5 (tty) is mapped
 	Guard       bool       // id 0 is the id 0 of the host: protect the host's settings in /proc
 	Ids         *host.Host // those of init, as init sees them
@@ -185,13 +194,13 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	out, err := newOutput(n.Output, cancel)
+	out, err := newConnections(n, cancel)
 	if err != nil {
 		return Exit{}, err
 	}
 	limits := newBounds(n.Memory, n.Pids)
 	files, group := limits.files()
-	files, args.Group = append([]*os.File{out.write}, files...), group
+	files, args.Group = append([]*os.File{out.output.write}, files...), group
 	var ids *host.Host
 	moved, err := h.asNobody(ctx, &n, args)
 	if err == nil {
@@ -200,6 +209,7 @@ func (h *Host) Run(ctx context.Context, n Node) (Exit, error) {
 	} else if h.RealRoot() && n.Log != nil {
 		n.Log.Debug("a node has root's own ids", "reason", err)
 	}
+	files, args.Streams = out.behind(files, n)
 	p, err := h.Start(ctx, stage.Command{
 		Stage: stageNode, Args: args, Files: files, Log: n.Log, Namespaces: namespaces, NoEnv: true, IDs: ids,
 		Room: len(n.Lowers) + len(files) + usualFiles,

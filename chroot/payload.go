@@ -3,7 +3,6 @@ package chroot
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"syscall"
 
@@ -16,35 +15,32 @@ import (
 // launch starts the process of a node and returns its id. It is done on a thread that is used for nothing else and
 // ends with the launch: what is set on that thread alone (capabilities, personality, no_new_privs, the keyring, the filter of
 // calls) is inherited by the process and by nothing else of init.
-func launch(a *nodeArgs, out *os.File, answers *answers) (int, error) {
+func launch(a *nodeArgs, std *standard, answers *answers) (int, error) {
 	s := a.Spec
 	program, err := findInPath(s.Process)
 	if err != nil {
 		return 0, err
 	}
-	null, err := os.OpenFile("/dev/null", os.O_RDONLY, 0)
-	if err != nil {
-		return 0, err
-	}
 	if err := setLimits(s.Process); err != nil {
-		return 0, errors.Join(err, null.Close())
+		return 0, err
 	}
 	ambient, err := ambientCaps(s.Process.Capabilities)
 	if err != nil {
-		return 0, errors.Join(err, null.Close())
+		return 0, err
 	}
 	attr := &syscall.ProcAttr{
 		Dir: s.Process.Cwd, Env: s.Process.Env,
-		Files: []uintptr{null.Fd(), out.Fd(), out.Fd()},
+		Files: std.descriptors(),
 		Sys:   namespacesOf(s.Process, a.Ids),
 	}
 	attr.Sys.AmbientCaps = ambient
+	attr.Sys.Setctty = std.master != nil // the terminal is file 0
 	if attr.Env == nil {
 		attr.Env = []string{} // nil would mean ours
 	}
 	kernel, begun, err := answers.become(s.Process.User)
 	if err != nil {
-		return 0, errors.Join(err, null.Close())
+		return 0, err
 	}
 	attr.Sys.Credential = kernel
 	type started struct {
@@ -73,7 +69,7 @@ func launch(a *nodeArgs, out *os.File, answers *answers) (int, error) {
 		result <- started{pid, err}
 	}()
 	r := <-result
-	if err := errors.Join(r.err, begun(), null.Close()); err != nil {
+	if err := errors.Join(r.err, begun()); err != nil {
 		return 0, err
 	}
 	return r.pid, nil

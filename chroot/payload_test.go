@@ -68,7 +68,7 @@ func TestNodeNotExecutable(t *testing.T) {
 		} {
 			r.node.Spec.Process.Args = []string{program}
 			_, err := r.h.Run(context.Background(), r.freshWork())
-			if !errors.Is(err, errNotExecutable) {
+			if !errors.Is(err, ErrNotExecutable) {
 				t.Errorf("%s: %v", program, err)
 				continue
 			}

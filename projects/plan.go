@@ -31,6 +31,7 @@ type PlannedProject struct {
 	Arch     qemu.Arch       // zero where neither the configuration nor [Given.Arch] says
 	Nodes    []*Node         // all nodes in the order in which they execute
 	Checks   []*Check        // in the order in which they execute
+	Command  *Node           // without a script or a path: how something else would be executed there; nil where not selected
 	Image    ImageSettings   // what this project itself says; apply it to the parent's configuration
 	SIF      string          // absolute path of the SIF file the configuration asks for, or ""
 	Stage4   string          // the same of the stage4 tarball

@@ -142,6 +142,10 @@ func (r *resolver) render(q *PlannedProject) {
 	all.components(q)
 	r.nodes(q, p.scripts, &all)
 	r.checks(q, p.checks, &all)
+	if q.Selected {
+		q.Command = &Node{Project: q}
+		r.node(q.Command, &nodeScript{}, &all)
+	}
 }
 
 // known is what templates see once all values of a project are known.

@@ -49,6 +49,10 @@ func report(ctx context.Context, w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
+	var command exitStatus
+	if errors.As(err, &command) {
+		return int(command)
+	}
 	if ctx.Err() != nil {
 		say(w, "error", "interrupted")
 		return exitInterrupted

@@ -94,14 +94,19 @@ const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // job makes the job of a node whose inputs are kept.
 func (b *build) job(st *nodeState) Job {
-	n, c := st.node, st.below
-	j := Job{
-		Key: st.key, Arch: c.arch, Layers: c.links(), Interpreter: n.Interpreter,
-		Script: st.inputs.script, Files: st.inputs.files, Env: environment(n, c), Network: n.Network, Epoch: c.epoch,
-		Resolver: n.Resolver, Limits: Limits(n.Limits), Compression: b.o.Compression, Jobs: b.o.Jobs,
-	}
+	n, j := st.node, b.jobOn(st.node, st.below)
+	j.Key, j.Interpreter, j.Script, j.Files = st.key, n.Interpreter, st.inputs.script, st.inputs.files
 	for _, name := range slices.Sorted(maps.Keys(n.Secrets())) {
 		j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + name, Ref: name})
+	}
+	return j
+}
+
+// jobOn is a job that is executed as a node is, on a chain, without what the node executes and is given for that.
+func (b *build) jobOn(n *projects.Node, c *chain) Job {
+	j := Job{
+		Arch: c.arch, Layers: c.links(), Env: environment(n, c), Network: n.Network, Epoch: c.epoch,
+		Resolver: n.Resolver, Limits: Limits(n.Limits), Compression: b.o.Compression, Jobs: b.o.Jobs,
 	}
 	for _, v := range n.Volumes {
 		j.Volumes = append(j.Volumes, Volume{Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly})

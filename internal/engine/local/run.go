@@ -35,6 +35,8 @@ type execution struct {
 	holder string
 	copy   string // of the root; "": it is an overlay
 	apart  bool   // the names of one file are files of their own in the copy: see tree.ErrLinked
+
+	session *Session // in place of the job's script; nil: that is executed
 }
 
 func (x *execution) upper() string { return store.DirIn(x.holder) }
@@ -42,28 +44,36 @@ func (x *execution) work() string  { return x.holder + ".work" }
 
 // Run implements [engine.Runner].
 func (r *Runner) Run(ctx context.Context, j engine.Job, at engine.Site) (engine.Outcome, error) {
-	host, err := r.host()
-	if err != nil {
+	return r.execute(ctx, execution{r: r, job: j, site: at})
+}
+
+// execute executes what x says.
+func (r *Runner) execute(ctx context.Context, x execution) (engine.Outcome, error) {
+	var err error
+	if x.host, err = r.host(); err != nil {
 		return engine.Outcome{}, err
 	}
-	out, err := r.runOn(ctx, host, r.roots.copied.Load(), j, at)
+	out, err := runOn(ctx, x, r.roots.copied.Load())
 	if r.roots.fallBack(err, r.o.Events) {
-		out, err = r.runOn(ctx, host, true, j, at)
+		out, err = runOn(ctx, x, true)
 	}
 	return out, err
 }
 
 // runOn executes a job in an overlay, or in a copy of its root.
-func (r *Runner) runOn(ctx context.Context, host *chroot.Host, copied bool, j engine.Job, at engine.Site) (engine.Outcome, error) {
-	x := &execution{r: r, host: host, dirs: r.dirsOf(host, copied), job: j, site: at}
-	var err error
-	if x.lowers, x.records, err = r.lowerDirs(ctx, x.dirs, j.Layers); err != nil {
+func runOn(ctx context.Context, x execution, copied bool) (engine.Outcome, error) {
+	r, err := x.r, error(nil)
+	x.dirs = r.dirsOf(x.host, copied)
+	if x.lowers, x.records, err = r.lowerDirs(ctx, x.dirs, x.job.Layers); err != nil {
 		return engine.Outcome{}, err
 	}
-	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
+	if x.emulation, err = r.emulation(ctx, x.job.Arch); err != nil {
 		return engine.Outcome{}, err
 	}
 	x.records.Steady = x.records.Steady && !x.becomesAnother()
+	if x.session != nil {
+		x.records.Recorded, x.records.Steady = true, false // it cannot be begun anew
+	}
 	out, err := x.runAgain(ctx)
 	if !errors.Is(err, chroot.ErrNoEmulation) {
 		return out, err
@@ -73,7 +83,7 @@ func (r *Runner) runOn(ctx context.Context, host *chroot.Host, copied bool, j en
 	if !again || ferr != nil {
 		return out, errors.Join(err, ferr)
 	}
-	if x.emulation, err = r.emulation(ctx, j.Arch); err != nil {
+	if x.emulation, err = r.emulation(ctx, x.job.Arch); err != nil {
 		return out, err
 	}
 	return x.runAgain(ctx)
@@ -176,7 +186,9 @@ func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 		node.Network = chroot.NetworkNone
 	}
 	var err error
-	if node.Files, err = x.files(); err != nil {
+	if x.session != nil {
+		x.session.join(&node)
+	} else if node.Files, err = x.files(); err != nil {
 		return chroot.Exit{}, err
 	}
 	if x.copy != "" {

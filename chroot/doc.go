@@ -22,7 +22,8 @@
 // Each node has a user namespace of its own below the server's, with the same ids or, for real root, with nobody's: what it mounts and registers (binfmt_misc
 // is one for each user namespace) is nobody else's, and it has no capability over the server's mounts. In its process namespace
 // it sees neither the server nor other nodes, so it can neither signal nor trace them, and of what the server has open
-// init gets its socket and the pipe of the output alone.
+// init gets its socket and the pipe of the output alone, or, where a [Node] says so, pipes of input and errors, or a socket over which it sends the
+// master of a pseudo-terminal that it has made of the node's own.
 //
 // The process has one user and one mount namespace more, below init's. So every mount that init has made is locked, with its
 // flags: a script cannot take off what covers /proc/sys, nor make a read-only mount writable, though it can mount things of its own.

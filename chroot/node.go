@@ -75,8 +75,8 @@ type Node struct {
 	// comes, in order. nil discards it. An error of it cancels the node. It is not written to after Run returned.
 	Output io.Writer
 
-	// Input is the standard input: a pipe's end, which stays the caller's. It is nothing by which the process could reach a file of the
-	// host's: no file itself, nor a terminal. nil: /dev/null.
+	// Input is the standard input: a pipe's end, which stays the caller's, and nothing by which the process could reach what is the
+	// host's (no file, no terminal). That /dev/stdin can be opened, the pipe's mode must let everybody read. nil: /dev/null.
 	Input *os.File
 	// Errors receives what is written to standard error, in place of Output, and is used in the same way.
 	Errors io.Writer

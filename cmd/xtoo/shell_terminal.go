@@ -36,6 +36,9 @@ func pipedInput() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
+	if err := r.Chmod(0o666); err != nil { // for /dev/stdin
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
 	go func() {
 		_, _ = io.Copy(w, os.Stdin) // nobody reads any more, or there is no more to be read: the end in both cases
 		_ = w.Close()

@@ -185,6 +185,8 @@ func do(verb string, a []string) error {
 			n += bits.OnesCount64(m)
 		}
 		fmt.Println("cpus", n)
+	case "window": // its size, whether it controls this session, and its size when that has changed
+		return window()
 	case "ls":
 		entries, err := os.ReadDir(arg(0))
 		for _, e := range entries {

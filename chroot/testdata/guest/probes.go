@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -186,5 +187,29 @@ func processes() error {
 		args, _ := os.ReadFile(dir + "/cmdline")
 		fmt.Printf("%s %s\n", exe, args)
 	}
+	return nil
+}
+
+// window tells of the terminal that is standard input (ioctl_tty(2)).
+func window() error {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	var size [4]uint16
+	var session, foreground int32
+	for _, ask := range []struct {
+		request uintptr
+		to      unsafe.Pointer
+	}{{syscall.TIOCGWINSZ, unsafe.Pointer(&size)}, {syscall.TIOCGSID, unsafe.Pointer(&session)}, {syscall.TIOCGPGRP, unsafe.Pointer(&foreground)}} {
+		if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, 0, ask.request, uintptr(ask.to)); e != 0 {
+			return e
+		}
+	}
+	pid := int32(os.Getpid())
+	fmt.Println("window", size[0], size[1], session == pid, foreground == pid)
+	<-changed
+	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, 0, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size))); e != 0 {
+		return e
+	}
+	fmt.Println("window", size[0], size[1])
 	return nil
 }

@@ -62,8 +62,9 @@ func (r *Runner) execute(ctx context.Context, x execution) (engine.Outcome, erro
 
 // runOn executes a job in an overlay, or in a copy of its root.
 func runOn(ctx context.Context, x execution, copied bool) (engine.Outcome, error) {
-	r, err := x.r, error(nil)
+	r := x.r
 	x.dirs = r.dirsOf(x.host, copied)
+	var err error
 	if x.lowers, x.records, err = r.lowerDirs(ctx, x.dirs, x.job.Layers); err != nil {
 		return engine.Outcome{}, err
 	}

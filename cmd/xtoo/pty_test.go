@@ -57,7 +57,9 @@ func (s *screen) control(do func(fd int) error) {
 
 func (s *screen) resize(rows, columns uint16) {
 	s.t.Helper()
-	s.control(func(fd int) error { return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}) })
+	s.control(func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns})
+	})
 }
 
 // settings are those of the terminal.

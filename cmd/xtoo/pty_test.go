@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,4 +177,31 @@ func TestShellOnTerminal(t *testing.T) {
 		t.Errorf("the terminal was %v before and is %v after a signal", before, after)
 	}
 	gone(t, b.mark)
+}
+
+// What is executed ends with xtoo, when that is killed, too, and what it left is removed by whoever comes next.
+func TestShellKilled(t *testing.T) {
+	b := newBench(t, "stage3: {file: $STAGE3}\n")
+	cmd := b.command(context.Background(), "shell", "top", "-q", "--", "sh", "-c", "echo made > /made; echo ready; sleep 600; : "+b.mark)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Errorf("it prints %q, %v", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it was not killed")
+	}
+	gone(t, b.mark)
+	b.run("shell", "top", "--no-build", "--", "sh", "-c", "test ! -e /made")
+	if left, err := os.ReadDir(filepath.Join(b.store, "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("work in progress is left: %v, %v", left, err)
+	}
 }

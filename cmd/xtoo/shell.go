@@ -16,10 +16,18 @@ import (
 	"xtoo/qemu"
 )
 
-// shellOptions are the options of `xtoo shell`.
+// shellOptions are the options of commands that open images.
 type shellOptions struct {
 	buildOptions
 	noBuild bool
+}
+
+func (o *shellOptions) addFlags(c *cobra.Command, g *globals) {
+	o.plan.addFlags(c, g)
+	addQemuFlag(c, &o.qemu)
+	f := c.Flags()
+	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
+	f.BoolVar(&o.noBuild, "no-build", false, "build nothing: what is missing is an error")
 }
 
 func newShellCommand(g *globals) *cobra.Command {
@@ -49,11 +57,7 @@ Without COMMAND it is /bin/bash --login, or where there is none, /bin/sh -l.`,
 		},
 		ValidArgsFunction: completeProjects(g),
 	}
-	o.plan.addFlags(c, g)
-	addQemuFlag(c, &o.qemu)
-	f := c.Flags()
-	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
-	f.BoolVar(&o.noBuild, "no-build", false, "build nothing: what is missing is an error")
+	o.addFlags(c, g)
 	return c
 }
 
@@ -94,29 +98,13 @@ func runShell(ctx context.Context, g *globals, o shellOptions, where string, com
 	if err := o.check(); err != nil {
 		return err
 	}
-	name, node, isNode := strings.Cut(where, "@")
-	if isNode && node == "" {
-		return usagef("%s: a node's name is missing behind the @", where)
-	}
-	events := (&textPrinter{out: g.err, err: g.err, quiet: g.quiet}).event
-	opt, runner, err := o.shellEngine(g, events)
+	opt, runner, err := o.shellEngine(g)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
-	release, err := opt.Store.Use(ctx) // see runBuild
-	if err != nil {
-		return err
-	}
-	defer release()
-	plan, err := o.plan.load(ctx, g, []string{name}, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
-		return engine.Arches(ctx, bases, opt, o.noBuild)
-	})
-	if err != nil {
-		return err
-	}
 	var out engine.Outcome
-	err = engine.Open(ctx, plan, engine.State{Node: node, NoBuild: o.noBuild}, opt, func(ctx context.Context, j engine.Job) error {
+	err = o.open(ctx, g, opt, where, func(ctx context.Context, j engine.Job) (err error) {
 		if out, err = converse(ctx, runner, j, command); err == nil {
 			return nil
 		}
@@ -138,8 +126,29 @@ func runShell(ctx context.Context, g *globals, o shellOptions, where string, com
 	return nil
 }
 
+// open opens PROJECT[@NODE]: see [engine.Open].
+func (o *shellOptions) open(ctx context.Context, g *globals, opt engine.Options, where string, use func(context.Context, engine.Job) error) error {
+	name, node, isNode := strings.Cut(where, "@")
+	if isNode && node == "" {
+		return usagef("%s: a node's name is missing behind the @", where)
+	}
+	release, err := opt.Store.Use(ctx) // see runBuild
+	if err != nil {
+		return err
+	}
+	defer release()
+	plan, err := o.plan.load(ctx, g, []string{name}, func(bases []*projects.Base) (map[*projects.Base]qemu.Arch, error) {
+		return engine.Arches(ctx, bases, opt, o.noBuild)
+	})
+	if err != nil {
+		return err
+	}
+	return engine.Open(ctx, plan, engine.State{Node: node, NoBuild: o.noBuild}, opt, use)
+}
+
 // shellEngine is the engine without outputs, and its runner. What the cache has is not told of.
-func (o *shellOptions) shellEngine(g *globals, events engine.Sink) (engine.Options, *local.Runner, error) {
+func (o *shellOptions) shellEngine(g *globals) (engine.Options, *local.Runner, error) {
+	events := (&textPrinter{out: g.err, err: g.err, quiet: g.quiet}).event
 	opt := engine.Options{Log: g.logger(), Jobs: o.jobs, Compression: o.parsed.compression, Epoch: o.parsed.epoch}
 	opt.Events = func(e engine.Event) {
 		if e.State != engine.StateCached {

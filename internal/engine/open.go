@@ -44,9 +44,6 @@ func Open(ctx context.Context, plan *projects.Plan, at State, o Options, use fun
 		}
 		j := b.jobOn(as, c)
 		j.Discard, j.Limits.Timeout = true, 0
-		if err := b.o.Runner.Ready(ctx, j.Arch); err != nil {
-			return err
-		}
 		return use(ctx, j)
 	}
 	return b.using(ctx, func(ctx context.Context) error {

@@ -98,7 +98,7 @@ func readItems(ctx context.Context, t *testing.T, r *Reader) (items []item, ok b
 			if total += f.Size; total > 1<<20 {
 				return io.ErrShortBuffer
 			}
-			if it.data, err = io.ReadAll(f.data()); err != nil {
+			if it.data, err = io.ReadAll(f.Data()); err != nil {
 				return err
 			}
 			if int64(len(it.data)) != f.Size {

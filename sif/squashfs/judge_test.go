@@ -158,7 +158,7 @@ func TestHuge(t *testing.T) {
 	if f.Size != size || f.sparse < size-10*defaultBlockSize {
 		t.Errorf("size %d, holes %d", f.Size, f.sparse)
 	}
-	sameData(t, f.data(), &sparseReader{size: size})
+	sameData(t, f.Data(), &sparseReader{size: size})
 	if os.Geteuid() != 0 {
 		return
 	}

@@ -124,7 +124,7 @@ func readFacts(t testing.TB, r *Reader) map[string]facts {
 			Time: f.ModTime.Unix(), Target: f.Target, Xattrs: xattrFact(attrs),
 		}
 		if f.typ == typeFile {
-			v.Data = dataFact(t, f.data())
+			v.Data = dataFact(t, f.Data())
 		}
 		if f.typ != typeDir {
 			byNumber[f.Number] = append(byNumber[f.Number], f.Path)

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// data returns the content of a regular file, Size bytes; of anything else, nothing. Several may be open
+// Data returns the content of a regular file, Size bytes; of anything else, nothing. Several may be open
 // at once.
-func (f *File) data() io.Reader {
+func (f *File) Data() io.Reader {
 	return &dataReader{f: f, blocks: f.blocks, pos: f.start, left: uint64(f.Size)}
 }
 

@@ -58,7 +58,7 @@ func (r *Reader) Verify(ctx context.Context) error {
 		if err := f.checkExport(); err != nil {
 			return err
 		}
-		_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f.data()}, buf)
+		_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f.Data()}, buf)
 		return err
 	})
 	if err != nil {

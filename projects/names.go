@@ -72,13 +72,13 @@ func sifName(tag, platform string) string {
 
 // SIFPath puts a platform into the path of a SIF file, before ".sif" or at its end; an empty platform changes
 // nothing.
-func SIFPath(path, platform string) string { return withPlatform(path, platform, sifSuffix) }
+func SIFPath(path, platform string) string { return WithPlatform(path, platform, sifSuffix) }
 
 const sifSuffix = ".sif"
 
 // Stage4Path puts a platform into the path of a stage4 tarball, before what says how it is compressed.
 func Stage4Path(path, platform string) string {
-	return withPlatform(path, platform, stage4Suffixes()...)
+	return WithPlatform(path, platform, stage4Suffixes()...)
 }
 
 // stage4Suffixes are what the name of a stage4 tarball may end in.
@@ -87,8 +87,9 @@ func stage4Suffixes() []string { return []string{".tar.xz", ".tar.zst", ".tar.gz
 // Stage4Suffixes says in words what the name of a stage4 tarball may end in.
 func Stage4Suffixes() string { return "let it end in .tar.xz, .tar.zst, .tar.gz or .tar" }
 
-// withPlatform puts a platform into a path, before the suffix that it has.
-func withPlatform(path, platform string, suffixes ...string) string {
+// WithPlatform puts a platform into the path of a file, before the one of suffixes that it ends in, or at its end; an empty platform
+// changes nothing.
+func WithPlatform(path, platform string, suffixes ...string) string {
 	if platform == "" {
 		return path
 	}

@@ -61,9 +61,12 @@ func Label(tag, platform string) string {
 // SIFName is the file name of its SIF image in a directory of them.
 func (q *PlannedProject) SIFName() string { return sifName(q.Project.Tag, q.Platform()) }
 
-// Stage4Name is the file name of its stage4 tarball in a directory of them: that of the SIF image, with another end.
-func (q *PlannedProject) Stage4Name() string {
-	return strings.TrimSuffix(q.SIFName(), sifSuffix) + stage4Suffixes()[0]
+// Stage4Name is the file name of its stage4 tarball in a directory of them.
+func (q *PlannedProject) Stage4Name() string { return q.FileName(stage4Suffixes()[0]) }
+
+// FileName is the name of a file of its image in a directory of such files: that of the SIF image, with another end.
+func (q *PlannedProject) FileName(suffix string) string {
+	return strings.TrimSuffix(q.SIFName(), sifSuffix) + suffix
 }
 
 // Node is one script with everything it depends on: of the project's tree, or of one of its checks.

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"xtoo/internal/atomicfile"
 	"xtoo/internal/engine"
@@ -138,7 +139,13 @@ func (p *product) mayReplace(f productFile) bool {
 // make writes a product, as far as its files have not the same bytes already: all of them, or none, and the one that was
 // asked for last.
 func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
-	failed := func(err error) (*engine.Written, error) { return nil, fmt.Errorf("%s %s: %w", k.what, p.path, err) }
+	failed := func(err error) (*engine.Written, error) {
+		err = fmt.Errorf("%s %s: %w", k.what, p.path, err)
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			err = &fullError{err, filepath.Dir(p.path)}
+		}
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(p.path), 0o755); err != nil {
 		return nil, fmt.Errorf("%s: %w", k.what, err)
 	}
@@ -179,6 +186,19 @@ func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
 		return nil, err
 	}
 	return p.written(digests[0], size, !allOf(same)), nil
+}
+
+// fullError says that there was no room for a file.
+type fullError struct {
+	error
+	dir string
+}
+
+func (e *fullError) Unwrap() error { return e.error }
+
+// Hint says what to do.
+func (e *fullError) Hint() string {
+	return "make room on the file system of " + e.dir + " and build again; nothing is left of the file that was begun"
 }
 
 func allOf(list []bool) bool {

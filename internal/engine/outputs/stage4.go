@@ -11,7 +11,6 @@ import (
 
 	"xtoo/internal/atomicfile"
 	"xtoo/internal/engine"
-	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/stage4"
 )
@@ -22,17 +21,9 @@ const stage4Version = "1"
 // Stage4 writes stage4 tarballs, with their digests and listings beside them: those that configurations ask for, and those
 // of Path. How one is compressed its name says.
 type Stage4 struct {
-	// Store has the images, and remembers the files.
-	Store *store.Store
-	// Path is the file or (a directory, or with a slash at its end) the directory to write to; empty: only what
-	// configurations ask for.
-	Path string
+	Place
 	// Jobs is how many cores compress. Default: all.
 	Jobs int
-	// Force replaces files that have other bytes.
-	Force bool
-	// Claims are as those of SIF.
-	Claims Claims
 	// Log takes what is for developers; nil discards.
 	Log *slog.Logger
 	// Events is told what of an image a tarball cannot hold; nil: nobody is told.

@@ -19,6 +19,7 @@ import (
 type buildOptions struct {
 	plan           planOptions
 	ociLayout      string
+	squashfs       string
 	ociArchive     string
 	dockerArchive  string
 	sif            string
@@ -58,6 +59,8 @@ to the outputs that are asked for:
                     writes tarballs of the images' roots in the same way: what stage3s are. FILE may end in
                     .tar.xz, .tar.zst, .tar.gz or .tar; beside it appear FILE.sha256, FILE.DIGESTS and
                     FILE.CONTENTS.gz
+  --squashfs DIR/, --squashfs FILE
+                    writes the images' roots as squashfs filesystems in the same way
   --oci-archive DIR/, --oci-archive FILE
                     writes tar files of an OCI image layout, each with one image under its tag, in the same way
   --docker-archive DIR/, --docker-archive FILE
@@ -88,8 +91,9 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.StringVar(&o.ociArchive, "oci-archive", "", "write OCI archives: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.dockerArchive, "docker-archive", "", "write archives for docker load: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.sif, "sif", "", "write SIF files: to `PATH`, a file, or a directory if it ends in /")
-	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF files: gzip (every host reads it), zstd or xz")
+	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF and squashfs files: gzip (every host reads it), zstd or xz")
 	f.StringVar(&o.stage4, "stage4", "", "write stage4 tarballs: to `PATH`, a file, or a directory if it ends in /")
+	f.StringVar(&o.squashfs, "squashfs", "", "write squashfs filesystems: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.compression, "compression", "gzip", "compression of OCI layers: gzip, zstd or none")
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)

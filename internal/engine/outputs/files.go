@@ -235,12 +235,12 @@ func layersOf(s *store.Store, img *engine.Image) []merge.Layer {
 	return stack
 }
 
-// warner tells the user about a product; nil: nobody is told.
-func (k *kind) warner(p *product, events engine.Sink) func(text string) {
+// warner tells the user about a product of a kind; nil: nobody is told.
+func (p *product) warner(what string, events engine.Sink) func(text string) {
 	if events == nil {
 		return nil
 	}
 	return func(text string) {
-		events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s %s: %s", k.what, p.path, text)})
+		events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s %s: %s", what, p.path, text)})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,16 +25,21 @@ func TestDiskFull(t *testing.T) {
 	testutil.Must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"))
 	defer func() { testutil.Must(t, unix.Unmount(dir, 0)) }()
 	at := func(name string) Place { return Place{Store: s, Path: filepath.Join(dir, name)} }
-	for _, o := range []engine.Output{
-		&SIF{Place: at("x.sif"), Jobs: 1}, &Stage4{Place: at("x.tar"), Jobs: 1}, &OCIArchive{at("x.oci.tar")}, &DockerArchive{at("x.docker.tar")},
-	} {
+	refused := func(o engine.Output) {
+		before := testutil.Paths(t, dir)
 		err := o.Write(t.Context(), images[2:3], func(engine.Written) { t.Errorf("%T: written", o) })
 		var hinted interface{ Hint() string }
 		if !errors.Is(err, unix.ENOSPC) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), "make room") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%T: %v", o, err)
 		}
-		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-			t.Errorf("%T: left: %v, %v", o, left, err)
+		if left := testutil.Paths(t, dir); !slices.Equal(left, before) {
+			t.Errorf("%T: left: %q", o, left)
 		}
 	}
+	refused(&SIF{Place: at("x.sif"), Jobs: 1})
+	refused(&Stage4{Place: at("x.tar"), Jobs: 1})
+	refused(&OCIArchive{at("x.oci.tar")})
+	refused(&DockerArchive{at("x.docker.tar")})
+	testutil.Must(t, os.WriteFile(filepath.Join(dir, "ballast"), []byte("x"), 0o600))
+	refused(&Squashfs{Place: at("x.squashfs"), Jobs: 1}) // has a page
 }

@@ -38,6 +38,13 @@ func TestSIF(t *testing.T) {
 	})
 }
 
+func TestSquashfs(t *testing.T) {
+	enginetest.TestOutput(t, func(t *testing.T) enginetest.OutputCase {
+		s, dir := newStore(t), filepath.Join(t.TempDir(), "deep", "squashfs")
+		return enginetest.OutputCase{Output: &Squashfs{Place: Place{Store: s, Path: dir + "/"}, Jobs: 1}, Images: enginetest.Images(t, s, ""), Path: dir}
+	})
+}
+
 // A tag of several platforms is one entry of the layout: their index.
 func TestLayoutHasTags(t *testing.T) {
 	s, dir := newStore(t), filepath.Join(t.TempDir(), "oci")

@@ -34,10 +34,10 @@ func (s *SIF) kind() *kind {
 	k := &kind{asked: s.asked(), store: s.Store, force: s.Force, perm: 0o755}
 	k.made = func(t target, img *engine.Image) digest.Digest {
 		// The blobs' compression does not reach a SIF file: the config does.
-		return engine.Key("sif", sifVersion, img.Config.Digest.String(), s.compression(), digest.FromBytes(t.project.Project.Source).String())
+		return engine.Key("sif", sifVersion, img.Config.Digest.String(), withDefault(s.Compression, "gzip"), digest.FromBytes(t.project.Project.Source).String())
 	}
 	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
-		d, err := s.fill(ctx, to[0].File, p.image, k.warner(p, s.Events))
+		d, err := s.fill(ctx, to[0].File, p.image, p.warner(k.what, s.Events))
 		return []digest.Digest{d}, err
 	}
 	return k
@@ -62,13 +62,6 @@ func (s *SIF) Write(ctx context.Context, images []engine.Image, done func(engine
 	return s.kind().write(ctx, images, done)
 }
 
-func (s *SIF) compression() string {
-	if s.Compression == "" {
-		return "gzip"
-	}
-	return s.Compression
-}
-
 // fill writes the content of a SIF file and returns its digest.
 func (s *SIF) fill(ctx context.Context, to *os.File, img *engine.Image, warn func(string)) (digest.Digest, error) {
 	data, err := documentOf(s.Store, img.Config)
@@ -82,7 +75,7 @@ func (s *SIF) fill(ctx context.Context, to *os.File, img *engine.Image, warn fun
 	in := sif.Image{
 		Layers: layersOf(s.Store, img), Config: cfg, Arch: img.Arch.Architecture, Created: img.Created, Definition: img.Project.Project.Source,
 	}
-	if err := sif.Write(ctx, to, in, sif.Options{Compression: s.compression(), Jobs: s.Jobs, Log: s.Log, Warn: warn}); err != nil {
+	if err := sif.Write(ctx, to, in, sif.Options{Compression: withDefault(s.Compression, "gzip"), Jobs: s.Jobs, Log: s.Log, Warn: warn}); err != nil {
 		return "", err
 	}
 	return digestOf(to)

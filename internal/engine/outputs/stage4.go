@@ -60,7 +60,7 @@ func (s *Stage4) Write(ctx context.Context, images []engine.Image, done func(eng
 		asked: s.asked(), store: s.Store, force: s.Force, perm: 0o644, made: madeOf,
 	}
 	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
-		return s.fill(ctx, p, to, k.warner(p, s.Events))
+		return s.fill(ctx, p, to, p.warner(k.what, s.Events))
 	}
 	return k.write(ctx, images, done)
 }

@@ -20,6 +20,7 @@ type buildOptions struct {
 	plan           planOptions
 	ociLayout      string
 	squashfs       string
+	rootfs         string
 	ociArchive     string
 	dockerArchive  string
 	sif            string
@@ -61,6 +62,9 @@ to the outputs that are asked for:
                     FILE.CONTENTS.gz
   --squashfs DIR/, --squashfs FILE
                     writes the images' roots as squashfs filesystems in the same way
+  --rootfs DIRS/, --rootfs DIR
+                    unpacks the images' roots into new directories; one that has something in it is never replaced. Only
+                    root gives files to their owners and makes device nodes: for others there is a warning
   --oci-archive DIR/, --oci-archive FILE
                     writes tar files of an OCI image layout, each with one image under its tag, in the same way
   --docker-archive DIR/, --docker-archive FILE
@@ -94,6 +98,7 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF and squashfs files: gzip (every host reads it), zstd or xz")
 	f.StringVar(&o.stage4, "stage4", "", "write stage4 tarballs: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.squashfs, "squashfs", "", "write squashfs filesystems: to `PATH`, a file, or a directory if it ends in /")
+	f.StringVar(&o.rootfs, "rootfs", "", "unpack roots: into the new directory `DIR`, or into new ones below it if it ends in /")
 	f.StringVar(&o.compression, "compression", "gzip", "compression of OCI layers: gzip, zstd or none")
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)

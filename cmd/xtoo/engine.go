@@ -33,6 +33,7 @@ func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine
 		&outputs.SIF{Place: place(o.sif), Compression: o.sifCompression, Jobs: o.jobs, Log: log, Events: events},
 		&outputs.Stage4{Place: place(o.stage4), Jobs: o.jobs, Log: log, Events: events},
 		&outputs.Squashfs{Place: place(o.squashfs), Compression: o.sifCompression, Jobs: o.jobs, Log: log, Events: events},
+		&outputs.Rootfs{Place: place(o.rootfs), Log: log, Events: events},
 		&outputs.OCIArchive{Place: place(o.ociArchive)},
 		&outputs.DockerArchive{Place: place(o.dockerArchive)},
 	}

@@ -139,13 +139,7 @@ func (p *product) mayReplace(f productFile) bool {
 // make writes a product, as far as its files have not the same bytes already: all of them, or none, and the one that was
 // asked for last.
 func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
-	failed := func(err error) (*engine.Written, error) {
-		err = fmt.Errorf("%s %s: %w", k.what, p.path, err)
-		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-			err = &fullError{err, filepath.Dir(p.path)}
-		}
-		return nil, err
-	}
+	failed := func(err error) (*engine.Written, error) { return nil, failed(k.what, p.path, err) }
 	if err := os.MkdirAll(filepath.Dir(p.path), 0o755); err != nil {
 		return nil, fmt.Errorf("%s: %w", k.what, err)
 	}
@@ -188,6 +182,15 @@ func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
 	return p.written(digests[0], size, !allOf(same)), nil
 }
 
+// failed says what could not be written, and what to do where there is no room.
+func failed(what, path string, err error) error {
+	err = fmt.Errorf("%s %s: %w", what, path, err)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return &fullError{err, filepath.Dir(path)}
+	}
+	return err
+}
+
 // fullError says that there was no room for a file.
 type fullError struct {
 	error
@@ -198,7 +201,7 @@ func (e *fullError) Unwrap() error { return e.error }
 
 // Hint says what to do.
 func (e *fullError) Hint() string {
-	return "make room on the file system of " + e.dir + " and build again; nothing is left of the file that was begun"
+	return "make room on the file system of " + e.dir + " and build again; nothing is left of what was begun"
 }
 
 func allOf(list []bool) bool {

@@ -40,6 +40,7 @@ func TestDiskFull(t *testing.T) {
 	refused(&Stage4{Place: at("x.tar"), Jobs: 1})
 	refused(&OCIArchive{at("x.oci.tar")})
 	refused(&DockerArchive{at("x.docker.tar")})
+	refused(&Rootfs{Place: at("root")})
 	testutil.Must(t, os.WriteFile(filepath.Join(dir, "ballast"), []byte("x"), 0o600))
 	refused(&Squashfs{Place: at("x.squashfs"), Jobs: 1}) // has a page
 }

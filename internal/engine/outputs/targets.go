@@ -27,6 +27,8 @@ type asked struct {
 	what, flag string // "SIF", "--sif"
 	// path is what stands behind the flag: a file, or a directory; empty: only what configurations ask for.
 	path string
+	// directories: what is written are directories, and one that is there is none to write to unless its path ends in a slash.
+	directories bool
 	// configured is the file that a project's configuration asks for, "" if none; named is its name in a directory.
 	configured, named func(*projects.PlannedProject) string
 	// beside are the suffixes of the files beside the one that was asked for. They appear before it.
@@ -92,7 +94,7 @@ func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
 	}
 	fi, err := os.Stat(a.path)
 	switch {
-	case strings.HasSuffix(a.path, "/") || (err == nil && fi.IsDir()):
+	case strings.HasSuffix(a.path, "/") || (err == nil && fi.IsDir() && !a.directories):
 		for _, p := range list {
 			targets = append(targets, target{project: p, path: filepath.Join(a.path, a.named(p))})
 		}
@@ -104,11 +106,19 @@ func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
 		}
 	default:
 		return nil, &UsageError{
-			text: fmt.Sprintf("%s %s names one file, and %d projects are to be built", a.flag, a.path, countProjects(list)),
+			text: fmt.Sprintf("%s %s names one %s, and %d projects are to be built", a.flag, a.path, a.noun(), countProjects(list)),
 			hint: fmt.Sprintf("name one project, or give a directory: %s %s/", a.flag, a.path),
 		}
 	}
 	return targets, nil
+}
+
+// noun is what is written.
+func (a *asked) noun() string {
+	if a.directories {
+		return "directory"
+	}
+	return "file"
 }
 
 // check finds what is wrong with the targets of projects.

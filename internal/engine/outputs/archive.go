@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
-	"regexp"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -20,24 +18,12 @@ import (
 // archiveVersion is part of what an archive is made from: it changes when the same image would give another file.
 const archiveVersion = "1"
 
-// packedName matches the names of compressed files. Archives are not: the layers in them may be, and docker's and podman's
-// readers unpack a compressed one into a temporary file first.
-const packedName = `\.(t?gz|t?xz|zst|t?bz2)$`
-
-// checkPlain refuses a name that says that an archive is compressed.
-func checkPlain(flag, path string) error {
-	if packed, err := regexp.MatchString(packedName, path); err != nil || !packed {
-		return err
-	}
-	return &UsageError{text: fmt.Sprintf("%s %s: the archive is not compressed", flag, filepath.Base(path)), hint: "let the name end in .tar"}
-}
-
 // OCIArchive writes each image as a tar file of an OCI layout that has it alone, under its tag.
 type OCIArchive struct{ Place }
 
 func (o *OCIArchive) kind() *plainKind {
 	return &plainKind{
-		Place: o.Place, what: "OCI archive", flag: "--oci-archive", suffixes: []string{".oci.tar", ".tar"},
+		Place: o.Place, output: projects.OutputOCIArchive, flag: "--oci-archive",
 		made: func(p *projects.PlannedProject, img *engine.Image) digest.Digest {
 			return engine.Key("oci-archive", archiveVersion, img.Manifest.Digest.String(), p.Project.Tag)
 		},
@@ -48,12 +34,7 @@ func (o *OCIArchive) kind() *plainKind {
 }
 
 // Check implements [engine.Output].
-func (o *OCIArchive) Check(list []*projects.PlannedProject) error {
-	if err := checkPlain("--oci-archive", o.Path); err != nil {
-		return err
-	}
-	return o.kind().check(list)
-}
+func (o *OCIArchive) Check(list []*projects.PlannedProject) error { return o.kind().check(list) }
 
 // Write implements [engine.Output]. A file with other bytes is refused with errExists, unless it may be replaced.
 func (o *OCIArchive) Write(ctx context.Context, images []engine.Image, done func(engine.Written)) error {
@@ -65,7 +46,7 @@ type DockerArchive struct{ Place }
 
 func (o *DockerArchive) kind() *plainKind {
 	return &plainKind{
-		Place: o.Place, what: "docker archive", flag: "--docker-archive", suffixes: []string{".docker.tar", ".tar"},
+		Place: o.Place, output: projects.OutputDockerArchive, flag: "--docker-archive",
 		made: func(p *projects.PlannedProject, img *engine.Image) digest.Digest {
 			return engine.Key("docker-archive", archiveVersion, img.Config.Digest.String(), p.Label())
 		},
@@ -75,18 +56,17 @@ func (o *DockerArchive) kind() *plainKind {
 
 // Check implements [engine.Output]: it also refuses tags that docker has no name for.
 func (o *DockerArchive) Check(list []*projects.PlannedProject) error {
-	if o.Path == "" {
-		return nil
-	}
-	if err := checkPlain("--docker-archive", o.Path); err != nil {
+	a := o.kind().asked()
+	targets, err := a.targets(list)
+	if err != nil {
 		return err
 	}
-	for _, p := range list {
-		if _, err := oci.DockerName(p.Project.Tag, p.Platform()); err != nil {
-			return fmt.Errorf("--docker-archive: project %s: %w", p.Label(), err)
+	for _, t := range targets {
+		if _, err := oci.DockerName(t.project.Project.Tag, t.project.Platform()); err != nil {
+			return fmt.Errorf("--docker-archive: project %s: %w", t.project.Label(), err)
 		}
 	}
-	return o.kind().check(list)
+	return a.check(list)
 }
 
 // Write implements [engine.Output]. A file with other bytes is refused with errExists, unless it may be replaced.

@@ -12,6 +12,7 @@ import (
 	"xtoo/internal/engine/enginetest"
 	"xtoo/internal/testutil"
 	"xtoo/oci"
+	"xtoo/projects"
 )
 
 func TestOCIArchive(t *testing.T) {
@@ -37,14 +38,14 @@ func TestArchivesAreImages(t *testing.T) {
 		testutil.Must(t, o.Write(t.Context(), images, func(engine.Written) {}))
 	}
 	for i, img := range images {
-		for suffix, want := range map[string]struct {
+		for output, want := range map[projects.Output]struct {
 			ref oci.Reference
 			id  digest.Digest
 		}{
-			".oci.tar":    {oci.Reference{Transport: "oci-archive", Name: img.Project.Project.Tag}, img.Manifest.Digest},
-			".docker.tar": {oci.Reference{Transport: "docker-archive"}, img.Config.Digest},
+			projects.OutputOCIArchive:    {oci.Reference{Transport: "oci-archive", Name: img.Project.Project.Tag}, img.Manifest.Digest},
+			projects.OutputDockerArchive: {oci.Reference{Transport: "docker-archive"}, img.Config.Digest},
 		} {
-			want.ref.Path = filepath.Join(dir, img.Project.FileName(suffix))
+			want.ref.Path = filepath.Join(dir, img.Project.OutputName(output))
 			id, err := want.ref.Resolve(t.Context(), oci.ImportOptions{TempDir: t.TempDir()})
 			if err != nil || id != want.id {
 				t.Errorf("%d: %s is %s, want %s: %v", i, want.ref, id, want.id, err)
@@ -59,7 +60,7 @@ func TestArchivesRefused(t *testing.T) {
 	for _, o := range []engine.Output{
 		&OCIArchive{Place{Path: filepath.Join(dir, "x.tar.gz")}}, &DockerArchive{Place{Path: filepath.Join(dir, "x.tgz")}},
 	} {
-		if err := o.Check(images[:1]); err == nil || !strings.Contains(err.Error(), "the archive is not compressed") {
+		if err := o.Check(images[:1]); err == nil || !strings.Contains(err.Error(), "says that it is compressed") {
 			t.Errorf("%T: %v", o, err)
 		}
 	}

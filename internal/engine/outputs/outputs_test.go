@@ -165,7 +165,7 @@ func TestSIFReplacesItsOwn(t *testing.T) {
 	second := enginetest.Images(t, s, "outputs: {sif: own.sif}\nimage: {labels: {a: c}}\n")
 	path := filepath.Join(t.TempDir(), "own.sif")
 	write := func(img engine.Image) error {
-		img.Project.SIF = path
+		img.Project.Outputs[projects.OutputSIF] = path
 		return (&SIF{Place: Place{Store: s}, Jobs: 1}).Write(t.Context(), []engine.Image{img}, func(engine.Written) {})
 	}
 	if err := errors.Join(write(first[2]), write(second[2])); err != nil {

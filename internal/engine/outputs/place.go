@@ -24,24 +24,18 @@ type Place struct {
 	Claims Claims
 }
 
-// A plainKind is a kind of outputs that no configuration asks for, and that is one file for each image.
+// A plainKind is a kind of outputs that is one file for each image.
 type plainKind struct {
 	Place
-	what, flag string
-	// suffixes are what a file's name may end in, that of files in a directory first.
-	suffixes []string
-	made     func(p *projects.PlannedProject, img *engine.Image) digest.Digest
+	output projects.Output
+	flag   string
+	made   func(p *projects.PlannedProject, img *engine.Image) digest.Digest
 	// fill writes the content of the file.
 	fill func(ctx context.Context, p *product, to *atomicfile.File) error
 }
 
 func (k *plainKind) asked() asked {
-	return asked{
-		what: k.what, flag: k.flag, path: k.Path, claims: k.Claims,
-		configured:   func(*projects.PlannedProject) string { return "" },
-		named:        func(p *projects.PlannedProject) string { return p.FileName(k.suffixes[0]) },
-		withPlatform: func(path, platform string) string { return projects.WithPlatform(path, platform, k.suffixes...) },
-	}
+	return asked{output: k.output, flag: k.flag, path: k.Path, claims: k.Claims}
 }
 
 func (k *plainKind) check(list []*projects.PlannedProject) error {

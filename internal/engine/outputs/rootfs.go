@@ -30,12 +30,7 @@ type Rootfs struct {
 }
 
 func (r *Rootfs) asked() asked {
-	return asked{
-		what: "root directory", flag: "--rootfs", path: r.Path, directories: true, claims: r.Claims,
-		configured:   func(*projects.PlannedProject) string { return "" },
-		named:        func(p *projects.PlannedProject) string { return p.FileName("") },
-		withPlatform: func(path, platform string) string { return projects.WithPlatform(filepath.Clean(path), platform) },
-	}
+	return asked{output: projects.OutputRootfs, flag: "--rootfs", path: r.Path, claims: r.Claims}
 }
 
 // Check implements [engine.Output]: it refuses what is there, unless it may be what would be made.
@@ -144,7 +139,7 @@ func (r *Rootfs) make(ctx context.Context, p *product) (size int64, err error) {
 	if err := vacant(p.path); err != nil {
 		return 0, err
 	}
-	what := r.asked().what
+	what := projects.OutputRootfs
 	if err := os.MkdirAll(filepath.Dir(p.path), 0o755); err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}

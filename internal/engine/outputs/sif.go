@@ -37,18 +37,14 @@ func (s *SIF) kind() *kind {
 		return engine.Key("sif", sifVersion, img.Config.Digest.String(), withDefault(s.Compression, "gzip"), digest.FromBytes(t.project.Project.Source).String())
 	}
 	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
-		d, err := s.fill(ctx, to[0].File, p.image, p.warner(k.what, s.Events))
+		d, err := s.fill(ctx, to[0].File, p.image, p.warner(k.output, s.Events))
 		return []digest.Digest{d}, err
 	}
 	return k
 }
 
 func (s *SIF) asked() asked {
-	return asked{
-		what: "SIF", flag: "--sif", path: s.Path, claims: s.Claims, withPlatform: projects.SIFPath,
-		configured: func(p *projects.PlannedProject) string { return p.SIF },
-		named:      (*projects.PlannedProject).SIFName,
-	}
+	return asked{output: projects.OutputSIF, flag: "--sif", path: s.Path, claims: s.Claims}
 }
 
 // Check implements [engine.Output].

@@ -29,7 +29,7 @@ type Squashfs struct {
 }
 
 func (s *Squashfs) kind() *plainKind {
-	k := &plainKind{Place: s.Place, what: "squashfs", flag: "--squashfs", suffixes: []string{".squashfs", ".sqfs", ".img"}}
+	k := &plainKind{Place: s.Place, output: projects.OutputSquashfs, flag: "--squashfs"}
 	k.made = func(_ *projects.PlannedProject, img *engine.Image) digest.Digest {
 		parts := []string{squashfsVersion, withDefault(s.Compression, "gzip"), strconv.FormatInt(img.Created.Unix(), 10)}
 		for _, l := range img.Links {
@@ -38,7 +38,7 @@ func (s *Squashfs) kind() *plainKind {
 		return engine.Key("squashfs", parts...)
 	}
 	k.fill = func(ctx context.Context, p *product, to *atomicfile.File) error {
-		o := sif.Options{Compression: s.Compression, Jobs: s.Jobs, Log: s.Log, Warn: p.warner(k.what, s.Events)}
+		o := sif.Options{Compression: s.Compression, Jobs: s.Jobs, Log: s.Log, Warn: p.warner(k.output, s.Events)}
 		return sif.WriteSquashfs(ctx, to.File, layersOf(s.Store, p.image), p.image.Created, o)
 	}
 	return k

@@ -32,25 +32,14 @@ type Stage4 struct {
 
 func (s *Stage4) asked() asked {
 	return asked{
-		what: "stage4", flag: "--stage4", path: s.Path, withPlatform: projects.Stage4Path, claims: s.Claims,
-		beside:     []string{stage4.ContentsSuffix, stage4.DigestsSuffix, stage4.SHA256Suffix},
-		configured: func(p *projects.PlannedProject) string { return p.Stage4 },
-		named:      (*projects.PlannedProject).Stage4Name,
+		output: projects.OutputStage4, flag: "--stage4", path: s.Path, claims: s.Claims,
+		beside: []string{stage4.ContentsSuffix, stage4.DigestsSuffix, stage4.SHA256Suffix},
 	}
 }
 
 // Check implements [engine.Output].
 func (s *Stage4) Check(list []*projects.PlannedProject) error {
 	a := s.asked()
-	targets, err := a.targets(list)
-	if err != nil {
-		return err
-	}
-	for _, t := range targets {
-		if stage4.FormatOf(t.path) == "" {
-			return &UsageError{text: "--stage4 " + t.path + ": the name must say how it is compressed", hint: projects.Stage4Suffixes()}
-		}
-	}
 	return a.check(list)
 }
 
@@ -60,7 +49,7 @@ func (s *Stage4) Write(ctx context.Context, images []engine.Image, done func(eng
 		asked: s.asked(), store: s.Store, force: s.Force, perm: 0o644, made: madeOf,
 	}
 	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
-		return s.fill(ctx, p, to, p.warner(k.what, s.Events))
+		return s.fill(ctx, p, to, p.warner(k.output, s.Events))
 	}
 	return k.write(ctx, images, done)
 }

@@ -84,7 +84,7 @@ creation time of the images; by default it is the newest time in the stage3.`,
   xtoo build x86-64bit/generic_64/web --stage4 stage4-web.tar.xz
   xtoo build --platform arm-64bit --platform x86-64bit/generic_64 --oci-layout out/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := notEmpty(cmd, "oci-layout", "sif", "stage4", "record"); err != nil {
+			if err := notEmpty(cmd, "oci-layout", "oci-archive", "docker-archive", "sif", "stage4", "squashfs", "rootfs", "record"); err != nil {
 				return err
 			}
 			return runBuild(cmd.Context(), g, o, args)

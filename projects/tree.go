@@ -54,8 +54,7 @@ type Project struct {
 	exec    execution
 	checks  []checkScript
 	image   imageConfig
-	sif     *tmplText
-	stage4  *tmplText
+	outputs map[Output]*tmplText
 }
 
 // Root returns the project that the chain of parents starts with.

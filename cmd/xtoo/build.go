@@ -71,6 +71,9 @@ creation time of the images; by default it is the newest time in the stage3.`,
   xtoo build x86-64bit/generic_64/web --stage4 stage4-web.tar.xz
   xtoo build --platform arm-64bit --platform x86-64bit/generic_64 --oci-layout out/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := notEmpty(cmd, "oci-layout", "sif", "stage4", "record"); err != nil {
+				return err
+			}
 			return runBuild(cmd.Context(), g, o, args)
 		},
 		ValidArgsFunction: completeProjects(g),
@@ -90,6 +93,17 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
 	f.BoolVar(&o.force, "force", false, "replace SIF files and stage4 tarballs that have other bytes")
 	return c
+}
+
+// notEmpty finds the flag that was given without a value, as by --sif "$SIF" where SIF is not set: what was asked for would
+// silently not be done.
+func notEmpty(c *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if f := c.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return usagef("--%s: its value is empty", name)
+		}
+	}
+	return nil
 }
 
 // addQemuFlag adds --qemu.

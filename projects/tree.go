@@ -40,7 +40,8 @@ type Project struct {
 	parent   *Project
 	children []*Project      // by tag
 	Bases    []*Base         // what a root starts from, in the configuration's order: one for each platform; nil for others
-	Exclude  []string        // patterns of what never enters the base layer; roots with a stage3 only
+	Exclude  []string        // patterns of what never enters the base layer, those of the type first; roots with a stage3 only
+	optional []string        // those of Exclude that are the type's: nobody expects all of them to match something
 	scripts  []*nodeScript   // the tree of nodes, in order
 	Pos      schema.Position // the start of the configuration
 
@@ -65,6 +66,9 @@ func (p *Project) Root() *Project {
 	}
 	return p
 }
+
+// ExpectsExcluded reports whether a pattern of Exclude stands in the configuration itself, so that it is a mistake if nothing matches it.
+func (p *Project) ExpectsExcluded(pattern string) bool { return !slices.Contains(p.optional, pattern) }
 
 // Executes reports whether the project or one below it has scripts or checks.
 func (p *Project) Executes() bool {

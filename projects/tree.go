@@ -28,6 +28,7 @@ type Tree struct {
 type Project struct {
 	name     string // the directory's name
 	Tag      string // its path relative to the work directory, with "/"
+	version  string // see [Source.Version]
 	typ      string // `type`, or ""
 	typePos  schema.Position
 	of       *projectType // nil where there is no type, or it is wrong
@@ -57,6 +58,14 @@ type Project struct {
 	image   imageConfig
 	sif     *tmplText
 	stage4  *tmplText
+}
+
+// Reference is what the image is called where images are kept: its tag, and its version where it has one.
+func (p *Project) Reference() string {
+	if p.version == "" {
+		return p.Tag
+	}
+	return p.Tag + ":" + p.version
 }
 
 // Root returns the project that the chain of parents starts with.

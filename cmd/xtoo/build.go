@@ -71,13 +71,19 @@ creation time of the images; by default it is the newest time in the stage3.`,
   xtoo build x86-64bit/generic_64/web --stage4 stage4-web.tar.xz
   xtoo build --platform arm-64bit --platform x86-64bit/generic_64 --oci-layout out/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := notEmpty(cmd, "oci-layout", "sif", "stage4", "record"); err != nil {
+			if err := notEmpty(cmd, namingFlags()...); err != nil {
 				return err
 			}
 			return runBuild(cmd.Context(), g, o, args)
 		},
 		ValidArgsFunction: completeProjects(g),
 	}
+	o.addFlags(c, g)
+	return c
+}
+
+// addFlags adds those that every command has that builds images.
+func (o *buildOptions) addFlags(c *cobra.Command, g *globals) {
 	o.plan.addFlags(c, g)
 	f := c.Flags()
 	f.StringVar(&o.plan.record, "record", "", "write the answers to questions to `FILE`, for --answers; secrets are not among them")
@@ -92,8 +98,10 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.BoolVar(&o.twice, "check", false, "execute each node that is executed twice, and say in what its layers differ (exit code 5)")
 	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
 	f.BoolVar(&o.force, "force", false, "replace SIF files and stage4 tarballs that have other bytes")
-	return c
 }
+
+// namingFlags are the flags that name what is written.
+func namingFlags() []string { return []string{"oci-layout", "sif", "stage4", "record"} }
 
 // notEmpty finds the flag that was given without a value, as by --sif "$SIF" where SIF is not set: what was asked for would
 // silently not be done.

@@ -124,7 +124,7 @@ func derefs(list []*Image) []Image {
 // TagOf is the reference that a project's images, one for each platform, stand under in a layout, with all that it reaches.
 func TagOf(platforms ...Image) oci.Ref {
 	first := platforms[0]
-	ref := oci.Ref{Name: first.Project.Project.Tag}
+	ref := oci.Ref{Name: first.Project.Project.Reference()}
 	if first.index == nil {
 		d := first.Manifest
 		ref.Descriptor = v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}

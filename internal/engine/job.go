@@ -45,6 +45,8 @@ type Job struct {
 	Network projects.Network `json:"network"`
 	// Resolver is "host" or "image".
 	Resolver projects.Resolver `json:"resolver"`
+	// ClearFresh removes what the root has in /run and /tmp, which the script sees empty.
+	ClearFresh bool `json:"clear_fresh,omitempty"`
 	// Limits of the machine's resources.
 	Limits Limits `json:"limits"`
 	// Epoch is SOURCE_DATE_EPOCH: no time in the layer is later.
@@ -98,7 +100,7 @@ func (b *build) job(st *nodeState) Job {
 	j := Job{
 		Key: st.key, Arch: c.arch, Layers: c.links(), Interpreter: n.Interpreter,
 		Script: st.inputs.script, Files: st.inputs.files, Env: environment(n, c), Network: n.Network, Epoch: c.epoch,
-		Resolver: n.Resolver, Limits: Limits(n.Limits), Compression: b.o.Compression, Jobs: b.o.Jobs,
+		Resolver: n.Resolver, ClearFresh: n.ClearFresh, Limits: Limits(n.Limits), Compression: b.o.Compression, Jobs: b.o.Jobs,
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Secrets())) {
 		j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + name, Ref: name})

@@ -101,11 +101,7 @@ units() {
 
 # zone: UTC.
 zone() {
-    if [ -e /usr/share/zoneinfo/UTC ]; then
-        link_if_changed ../usr/share/zoneinfo/UTC /etc/localtime
-    else
-        remove_if_there /etc/localtime # which means UTC
-    fi
+    link_if_changed ../usr/share/zoneinfo/UTC /etc/localtime # one that leads nowhere means UTC, too
     [ ! -f /etc/timezone ] || echo UTC | write_if_changed /etc/timezone
 }
 

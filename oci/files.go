@@ -42,6 +42,9 @@ func readFile(name string) ([]byte, error) {
 	return data, errors.Join(err, f.Close())
 }
 
+// layoutMark is the content of oci-layout.
+func layoutMark() []byte { return []byte(`{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`) }
+
 // leftover matches the temporary files of package atomicfile for the names that a layout has. What a killed
 // build left is removed by the next one that writes; no other tool uses such names.
 var leftover = sync.OnceValue(func() *regexp.Regexp {

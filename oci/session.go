@@ -62,7 +62,7 @@ func (l *Layout) prepare(s *session) error {
 		return nil
 	}
 	file := filepath.Join(l.dir, v1.ImageLayoutFile)
-	if err := atomicfile.Write(file, []byte(`{"imageLayoutVersion":"`+v1.ImageLayoutVersion+`"}`), 0o644); err != nil {
+	if err := atomicfile.Write(file, layoutMark(), 0o644); err != nil {
 		return unwritable(l.dir, fmt.Errorf("create layout %s: %w", l.dir, err))
 	}
 	s.made = append(s.made, file, filepath.Join(l.dir, v1.ImageIndexFile))

@@ -230,7 +230,7 @@ func (l *loader) checkUses(p *Project) {
 	entries(p.env)
 	entries(p.image.env)
 	entries(p.image.labels)
-	for _, list := range [][]*tmplText{p.image.entrypoint, p.image.cmd, {p.sif, p.stage4}} {
+	for _, list := range [][]*tmplText{p.image.entrypoint, p.image.cmd, p.outputTexts()} {
 		for _, t := range list {
 			use(t, false)
 		}

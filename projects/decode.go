@@ -46,12 +46,18 @@ func (d *decoder) body(v *schema.Value) {
 	p.scripts = d.scripts(v.Get("scripts"), "script", "")
 	p.checks = d.checks(v.Get("checks"))
 	p.image = d.image(v.Get("image"))
-	if sif := v.Get("outputs").Get("sif"); sif != nil {
-		p.sif = d.parse(sif)
+	p.outputs = d.outputs(v.Get("outputs"))
+}
+
+// outputs reads which files are asked for.
+func (d *decoder) outputs(v *schema.Value) map[Output]*tmplText {
+	out := map[Output]*tmplText{}
+	for _, o := range configurable() {
+		if text := v.Get(string(o)); text != nil {
+			out[o] = d.parse(text)
+		}
 	}
-	if stage4 := v.Get("outputs").Get("stage4"); stage4 != nil {
-		p.stage4 = d.parse(stage4)
-	}
+	return out
 }
 
 // hostPath makes a path of the configuration absolute.

@@ -229,6 +229,12 @@ func configShape() *schema.Shape {
 					Doc: "Write the image as a SIF file: absolute, below `~`, or relative to the configuration's directory. With [several architectures](#architectures) the name gets the platform before `.sif`, unless the template uses `.arch` or `.subarch`." + templateNote},
 				{Key: "stage4", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.tar.xz"`,
 					Doc: "Write the image's root as a [stage4 tarball](stage4.md), with its digests and listing beside it. The end of the name, `.tar.xz`, `.tar.zst`, `.tar.gz` or `.tar`, says how it is compressed; else as `sif`." + templateNote},
+				{Key: "squashfs", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.squashfs"`,
+					Doc: "Write the image's root as a [squashfs filesystem](outputs.md#squashfs); else as `sif`." + templateNote},
+				{Key: "oci_archive", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.oci.tar"`,
+					Doc: "Write the image as an [OCI archive](outputs.md#archives), a tar file of an OCI image layout; else as `sif`." + templateNote},
+				{Key: "docker_archive", Shape: &schema.Shape{What: "a path", Text: &schema.Text{}}, Example: `"{{ .project.name }}.docker.tar"`,
+					Doc: "Write the image as an [archive for `docker load`](outputs.md#archives); else as `sif`." + templateNote},
 			}}}, Doc: "What a build writes besides the store."},
 		}),
 	}}

@@ -67,39 +67,10 @@ func nameProblem(name string) string {
 // sifName is the file name of a project's SIF image in a directory of them: the tag with "/" as "-", and the
 // platform ("arm-64bit/raspi4") behind it, unless it is empty: "next-host.sif", "next-host-arm-64bit-raspi4.sif".
 func sifName(tag, platform string) string {
-	return SIFPath(strings.ReplaceAll(tag, "/", "-")+sifSuffix, platform)
+	return OutputSIF.WithPlatform(strings.ReplaceAll(tag, "/", "-")+sifSuffix, platform)
 }
-
-// SIFPath puts a platform into the path of a SIF file, before ".sif" or at its end; an empty platform changes
-// nothing.
-func SIFPath(path, platform string) string { return withPlatform(path, platform, sifSuffix) }
 
 const sifSuffix = ".sif"
-
-// Stage4Path puts a platform into the path of a stage4 tarball, before what says how it is compressed.
-func Stage4Path(path, platform string) string {
-	return withPlatform(path, platform, stage4Suffixes()...)
-}
-
-// stage4Suffixes are what the name of a stage4 tarball may end in.
-func stage4Suffixes() []string { return []string{".tar.xz", ".tar.zst", ".tar.gz", ".tar"} }
-
-// Stage4Suffixes says in words what the name of a stage4 tarball may end in.
-func Stage4Suffixes() string { return "let it end in .tar.xz, .tar.zst, .tar.gz or .tar" }
-
-// withPlatform puts a platform into a path, before the suffix that it has.
-func withPlatform(path, platform string, suffixes ...string) string {
-	if platform == "" {
-		return path
-	}
-	platform = "-" + strings.ReplaceAll(platform, "/", "-")
-	for _, suffix := range suffixes {
-		if stem, ok := strings.CutSuffix(path, suffix); ok {
-			return stem + platform + suffix
-		}
-	}
-	return path + platform
-}
 
 // sifNames are the file names of SIF images in a directory of them, and whose they are.
 type sifNames map[string]*Project

@@ -32,8 +32,8 @@ type PlannedProject struct {
 	Nodes    []*Node         // all nodes in the order in which they execute
 	Checks   []*Check        // in the order in which they execute
 	Image    ImageSettings   // what this project itself says; apply it to the parent's configuration
-	SIF      string          // absolute path of the SIF file the configuration asks for, or ""
-	Stage4   string          // the same of the stage4 tarball
+	// Outputs are the absolute paths of the files that the configuration asks for.
+	Outputs map[Output]string
 
 	values map[string]knownValue
 }
@@ -56,14 +56,6 @@ func Label(tag, platform string) string {
 		return tag
 	}
 	return tag + "[" + platform + "]"
-}
-
-// SIFName is the file name of its SIF image in a directory of them.
-func (q *PlannedProject) SIFName() string { return sifName(q.Project.Tag, q.Platform()) }
-
-// Stage4Name is the file name of its stage4 tarball in a directory of them: that of the SIF image, with another end.
-func (q *PlannedProject) Stage4Name() string {
-	return strings.TrimSuffix(q.SIFName(), sifSuffix) + stage4Suffixes()[0]
 }
 
 // Node is one script with everything it depends on: of the project's tree, or of one of its checks.

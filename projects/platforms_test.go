@@ -86,7 +86,7 @@ func TestSeveralBases(t *testing.T) {
 	if got := labels(plan); got != want {
 		t.Fatalf("plan %s\nwant %s", got, want)
 	}
-	if z := plan.find("z"); z.Several || z.Platform() != "" || z.SIFName() != "z.sif" || z.Base != tree.find("z").Bases[0] {
+	if z := plan.find("z"); z.Several || z.Platform() != "" || z.OutputName(OutputSIF) != "z.sif" || z.Base != tree.find("z").Bases[0] {
 		t.Errorf("z: %+v", z)
 	}
 	for _, c := range []struct{ platform, values, env, body, sif, below, sifBelow string }{
@@ -114,8 +114,8 @@ func TestSeveralBases(t *testing.T) {
 		if string(q.Nodes[0].body) != c.body || below.values["kernel"].String() != c.below {
 			t.Errorf("%s: script %q, below %s", c.platform, q.Nodes[0].body, below.values["kernel"])
 		}
-		if q.SIF != filepath.Join(tree.from.dir, "a", c.sif) || q.SIFName() != c.sif || below.SIF != filepath.Join(tree.from.dir, "a/b", c.sifBelow) {
-			t.Errorf("%s: SIF %s %s %s", c.platform, q.SIF, q.SIFName(), below.SIF)
+		if q.Outputs[OutputSIF] != filepath.Join(tree.from.dir, "a", c.sif) || q.OutputName(OutputSIF) != c.sif || below.Outputs[OutputSIF] != filepath.Join(tree.from.dir, "a/b", c.sifBelow) {
+			t.Errorf("%s: SIF %s %s %s", c.platform, q.Outputs[OutputSIF], q.OutputName(OutputSIF), below.Outputs[OutputSIF])
 		}
 		if s := q.values["pw"].secret; s == nil || (s.Reveal() == "swordfish") != strings.HasPrefix(c.platform, "arm") {
 			t.Errorf("%s: secret %v", c.platform, s)
@@ -249,7 +249,7 @@ func TestSIFNames(t *testing.T) {
 		{"x/a.sif", "arm-64bit/raspi4", "x/a-arm-64bit-raspi4.sif"},
 		{"x.sif/a.img", "arm-64bit/raspi4", "x.sif/a.img-arm-64bit-raspi4"},
 	} {
-		if got := SIFPath(c.path, c.platform); got != c.want {
+		if got := OutputSIF.WithPlatform(c.path, c.platform); got != c.want {
 			t.Errorf("%s for %s is %s", c.path, c.platform, got)
 		}
 	}

@@ -71,7 +71,7 @@ func TestDesignExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range plan.Projects {
-		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.SIF, p.values, p.Image)
+		t.Logf("%s %s parent=%v sif=%s values=%v image=%+v", p.Project.Tag, p.Arch, p.Parent != nil, p.Outputs[OutputSIF], p.values, p.Image)
 		for _, n := range p.Nodes {
 			t.Logf("  %s %q %v %s %v", n.Path, n.body, n.Interpreter, n.Network, n.Environ())
 			in, err := n.Inputs(t.Context(), nil)

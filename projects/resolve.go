@@ -2,7 +2,6 @@ package projects
 
 import (
 	"maps"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -34,12 +33,11 @@ func (t *Tree) Resolve(selected []*Project, g Given) (*Plan, error) {
 	written, names := map[string]*PlannedProject{}, sifNames{}
 	for _, q := range plan.Projects {
 		r.render(q)
-		names.claim(q.Project, q.SIFName(), r.probs)
+		names.claim(q.Project, q.OutputName(OutputSIF), r.probs)
 		if !q.Selected {
 			continue
 		}
-		r.claim(written, q, q.SIF, q.Project.sif)
-		r.claim(written, q, q.Stage4, q.Project.stage4)
+		r.claimOutputs(written, q)
 	}
 	if err := r.probs.Err(); err != nil {
 		return nil, err
@@ -121,12 +119,7 @@ func (r *resolver) err() error {
 func (r *resolver) render(q *PlannedProject) {
 	p, s := q.Project, r.known(q)
 	q.Image = r.image(p.image, s)
-	if p.sif != nil {
-		r.sif(q, s)
-	}
-	if p.stage4 != nil {
-		r.stage4(q, s)
-	}
+	r.outputs(q, s)
 	all := common{scope: s, env: map[string]string{}, exec: execution{network: NetworkHost, resolver: ResolverHost}}
 	for _, up := range p.chain() {
 		if len(up.env) > 0 {
@@ -280,41 +273,12 @@ func (r *resolver) text(t *tmplText, s scope) string {
 	return out
 }
 
-// claim notes that a project writes a file, unless the path is empty, and whether another does.
+// claim notes that a project writes a file, and whether another does.
 func (r *resolver) claim(written map[string]*PlannedProject, q *PlannedProject, path string, t *tmplText) {
-	if path == "" {
-		return
-	}
 	if other, dup := written[path]; dup {
 		r.probs.Addf(t.pos, "projects %q and %q would both write %s", other.Label(), q.Label(), path)
 	}
 	written[path] = q
-}
-
-func (r *resolver) sif(q *PlannedProject, s scope) {
-	q.SIF = r.output(q, s, q.Project.sif, "SIF", SIFPath)
-}
-
-func (r *resolver) stage4(q *PlannedProject, s scope) {
-	t := q.Project.stage4
-	q.Stage4 = r.output(q, s, t, "stage4", Stage4Path)
-	ends := func(suffix string) bool { return strings.HasSuffix(q.Stage4, suffix) }
-	if q.Stage4 != "" && !slices.ContainsFunc(stage4Suffixes(), ends) {
-		r.probs.Hintf(t.pos, Stage4Suffixes(), "the stage4's path %q does not say how it is compressed", filepath.Base(q.Stage4))
-	}
-}
-
-// output is the absolute path of a file that a configuration asks for; "" after a problem.
-func (r *resolver) output(q *PlannedProject, s scope, t *tmplText, what string, with func(path, platform string) string) string {
-	text := r.text(t, s)
-	if text == "" || strings.HasSuffix(text, "/") {
-		r.probs.Addf(t.pos, "the %s's path %q names no file", what, text)
-		return ""
-	}
-	if !t.arch { // else the configuration itself says where the platform stands
-		text = with(text, q.Platform())
-	}
-	return filepath.Clean(r.tree.from.hostPath(q.Project.Tag, text, t.pos, r.probs))
 }
 
 func (r *resolver) image(c imageConfig, s scope) ImageSettings {

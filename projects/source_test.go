@@ -169,7 +169,7 @@ func TestHostPathsWithoutDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := resolve(t, tree, Given{}).Projects[0]
-	got := []string{q.Base.Path, q.SIF}
+	got := []string{q.Base.Path, q.Outputs[OutputSIF]}
 	for _, v := range q.Nodes[0].Volumes {
 		got = append(got, v.Source)
 	}

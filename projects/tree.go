@@ -56,8 +56,7 @@ type Project struct {
 	exec    execution
 	checks  []checkScript
 	image   imageConfig
-	sif     *tmplText
-	stage4  *tmplText
+	outputs map[Output]*tmplText
 }
 
 // Reference is what the image is called where images are kept: its tag, and its version where it has one.

@@ -316,11 +316,11 @@ outputs: {sif: "{{ .project.name }}.sif"}
 	if got := plan.find("a/c").Image; !(len(got.Env)+len(got.Labels) == 0 && got.Entrypoint == nil && got.Cmd == nil && got.Ports == nil && got.Volumes == nil && got.User == nil) {
 		t.Errorf("an empty configuration says %+v", got)
 	}
-	if got := plan.find("a").SIF; got != filepath.Join(tree.from.dir, "a/a.sif") {
+	if got := plan.find("a").Outputs[OutputSIF]; got != filepath.Join(tree.from.dir, "a/a.sif") {
 		t.Errorf("sif %s", got)
 	}
-	if plan.find("a/b").SIF != "/out/b.sif" || plan.find("a/c").SIF != "" {
-		t.Errorf("outputs are the project's own: %q %q", plan.find("a/b").SIF, plan.find("a/c").SIF)
+	if plan.find("a/b").Outputs[OutputSIF] != "/out/b.sif" || plan.find("a/c").Outputs[OutputSIF] != "" {
+		t.Errorf("outputs are the project's own: %q %q", plan.find("a/b").Outputs[OutputSIF], plan.find("a/c").Outputs[OutputSIF])
 	}
 }
 

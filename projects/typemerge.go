@@ -42,11 +42,10 @@ func (p *Project) extend(of *projectType, probs *schema.Problems) {
 	p.scripts = p.scriptsIn(of, probs)
 	p.checks = p.withChecks(of, probs)
 	p.image = p.image.over(base.image)
-	if p.sif == nil {
-		p.sif = base.sif
-	}
-	if p.stage4 == nil {
-		p.stage4 = base.stage4
+	for o, text := range base.outputs {
+		if p.outputs[o] == nil {
+			p.outputs[o] = text
+		}
 	}
 }
 

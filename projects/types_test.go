@@ -172,8 +172,8 @@ outputs: {sif: "{{ .values.name }}.sif"}
 	if img := r.Image; fmt.Sprintf("%v %v %v %v %s", img.Entrypoint, img.Cmd == nil, img.Env, img.Labels, *img.User) != "[/bin/mine] true map[I:base] map[l:more] nobody" {
 		t.Errorf("%+v", img)
 	}
-	if !strings.HasSuffix(r.SIF, "/r/r.sif") {
-		t.Error(r.SIF)
+	if !strings.HasSuffix(r.Outputs[OutputSIF], "/r/r.sif") {
+		t.Error(r.Outputs[OutputSIF])
 	}
 	if img := plan.find("r/c").Image; fmt.Sprint(img.Entrypoint, img.Cmd) != "[/sbin/init] [x]" {
 		t.Errorf("%+v", img)

@@ -10,6 +10,8 @@
 //	the image's layers     ─┴─ merge ── sink ── squashfs ──> partition of the SIF file
 //	what it mounts over, where the image lacks it ─┘
 //
+// [WriteSquashfs] does the same for the layers alone, into a file that is the filesystem.
+//
 // A directory that no layer describes is root's, with mode 0755 and the image's time.
 //
 // Extended attributes of the namespaces user, trusted and security are kept as they are. Others, and with them

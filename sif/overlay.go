@@ -197,13 +197,20 @@ func complete(img Image, s *sink, v *merge.View) (added int64, err error) {
 			return added, err
 		}
 	}
+	n, err := describe(img, s, v, dirs)
+	return added + n, err
+}
+
+// describe adds the directories that no layer describes, but for those that are there by now. It returns how many.
+func describe(img Image, s *sink, v *merge.View, there []string) (added int64, err error) {
 	for name := range v.Implied() {
-		if slices.Contains(dirs, name) {
+		if slices.Contains(there, name) {
 			continue
 		}
-		if err := add(dir(name, 0o755)); err != nil {
+		if err := s.Add(dir(name, 0o755).member(img), nil); err != nil {
 			return added, err
 		}
+		added++
 	}
 	return added, nil
 }

@@ -34,7 +34,7 @@ type Image struct {
 	help string
 }
 
-// Options of [Write]. The zero value works.
+// Options of [Write] and [WriteSquashfs]. The zero value works.
 type Options struct {
 	Compression string // of the filesystem: gzip (the default, which every host reads), zstd or xz
 	Jobs        int    // blocks compressed at once; default: as many as Go runs threads. Never changes the output
@@ -72,6 +72,16 @@ func (w *written) warnings() (texts []string) {
 	return texts
 }
 
+// warn tells what of an image is not in the file.
+func (w *written) warn(o Options) {
+	if o.Warn == nil {
+		return
+	}
+	for _, text := range w.warnings() {
+		o.Warn(text)
+	}
+}
+
 // Write writes img as a SIF file into f, which must be open for reading and writing; what f held before is
 // lost. Write neither closes f nor syncs it. After an error the content of f is undefined: write to a
 // temporary file and rename it. The bytes depend on img and Options.Compression alone.
@@ -99,60 +109,6 @@ func write(ctx context.Context, f *os.File, img Image, o Options) (written, erro
 	if err := writeContainer(ctx, f, img, o, &info); err != nil {
 		return written{}, fmt.Errorf("write SIF: %w", err)
 	}
-	if o.Warn != nil {
-		for _, text := range info.warnings() {
-			o.Warn(text)
-		}
-	}
+	info.warn(o)
 	return info, nil
-}
-
-// packImage gives all that is visible in img, and what Singularity wants to find, to the filesystem that open
-// makes. It returns the filesystem's size. A second filesystem takes the place of the first when the merge starts anew.
-func packImage(ctx context.Context, img Image, o Options, info *written, open func() (filesystem, error)) (size int64, err error) {
-	top, err := overlay(img)
-	if err != nil {
-		return 0, err
-	}
-	stack := append([]merge.Layer{top}, img.Layers...)
-	for i, l := range img.Layers {
-		if l.Name == "" && l.DiffID == "" {
-			stack[i+1].Name = fmt.Sprintf("layer %d from the top", i+1)
-		}
-	}
-	var s *sink
-	abort := func() {
-		if s != nil {
-			s.Abort()
-		}
-	}
-	view, err := merge.Layers(ctx, stack, func() (merge.Sink, error) {
-		abort()
-		fs, err := open()
-		if err != nil {
-			s = nil
-			return nil, err
-		}
-		s = &sink{filesystem: fs}
-		return s, nil
-	}, merge.Options{Log: o.Log})
-	if err != nil {
-		abort()
-		return 0, err
-	}
-	covered, err := coveredBy(img, view)
-	if err != nil {
-		abort()
-		return 0, err
-	}
-	added, err := complete(img, s, view)
-	if err != nil {
-		abort()
-		return 0, err
-	}
-	*info = written{
-		entries: view.Entries + added, hidden: view.Hidden, secondPasses: view.SecondPasses, scans: view.Scans,
-		droppedXattrs: s.droppedXattrs, clampedTimes: s.clampedTimes, covered: covered,
-	}
-	return s.Close()
 }

@@ -184,7 +184,10 @@ func (w *writing) end() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.tarball.Flush(), w.contents.Flush())
+	if err := w.tarball.Flush(); err != nil {
+		return err // the listing's would be the same once more
+	}
+	return w.contents.Flush()
 }
 
 // abort ends the goroutines of what is not wanted any more.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -40,8 +41,8 @@ The image goes into the store, and to the outputs that are asked for: --out, or 
 
 Without --tag, the tag is made of the file's name: funtoo/boxer-generic_64:2022-06-16 of
 stage3-generic_64-next-2022-06-16.tar.xz.`,
-		Example: `  xtoo docker --stage stage3-generic_64-next-2022-06-16.tar.xz --tag funtoo/boxer:2022-06-16 --out image/
-  skopeo copy oci:image:funtoo/boxer:2022-06-16 docker-daemon:funtoo/boxer:2022-06-16`,
+		Example: `  xtoo docker --stage stage3-generic_64-next-2022-06-16.tar.xz --tag funtoo/boxer:2022-06-16 --out boxer.tar
+  docker load -i boxer.tar`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := notEmpty(cmd, append(namingFlags(), "out", "tag")...); err != nil {
@@ -51,8 +52,9 @@ stage3-generic_64-next-2022-06-16.tar.xz.`,
 		},
 	}
 	o.addFlags(c, g)
-	c.Flags().StringVar(&o.out, "out", "", "write the image to the OCI image layout in `DIR`, as --oci-layout does")
+	c.Flags().StringVar(&o.out, "out", "", "write the image to `PATH`: a file for docker load, or an OCI image layout if it is a directory or ends in /")
 	c.MarkFlagsMutuallyExclusive("out", "oci-layout")
+	c.MarkFlagsMutuallyExclusive("out", "docker-archive")
 	return c
 }
 
@@ -91,19 +93,20 @@ func (o *boxerOptions) addFlags(c *cobra.Command, g *globals) {
 }
 
 func runDocker(ctx context.Context, g *globals, o boxerOptions) error {
-	if o.out != "" {
+	if info, err := os.Stat(o.out); strings.HasSuffix(o.out, "/") || err == nil && info.IsDir() {
 		o.build.ociLayout = o.out
+	} else if o.out != "" {
+		o.build.dockerArchive = o.out
 	}
 	reference, err := o.prepare("docker", "")
 	if err != nil {
 		return err
 	}
-	b := &o.build
-	if err := runBuild(ctx, g, *b, nil); err != nil {
+	if err := runBuild(ctx, g, o.build, nil); err != nil {
 		return err
 	}
-	if b.ociLayout+b.sif+b.stage4 == "" && !g.quiet && !g.json {
-		say(g.err, "hint", fmt.Sprintf("the image %s is in the store alone: --out DIR writes it to an OCI image layout", reference))
+	if !o.build.writes() && !g.quiet && !g.json {
+		say(g.err, "hint", fmt.Sprintf("the image %s is in the store alone: --out FILE writes it to a file for docker load and podman load", reference))
 	}
 	return nil
 }

@@ -19,6 +19,10 @@ import (
 type buildOptions struct {
 	plan           planOptions
 	ociLayout      string
+	squashfs       string
+	rootfs         string
+	ociArchive     string
+	dockerArchive  string
 	sif            string
 	sifCompression string
 	stage4         string
@@ -56,6 +60,15 @@ to the outputs that are asked for:
                     writes tarballs of the images' roots in the same way: what stage3s are. FILE may end in
                     .tar.xz, .tar.zst, .tar.gz or .tar; beside it appear FILE.sha256, FILE.DIGESTS and
                     FILE.CONTENTS.gz
+  --squashfs DIR/, --squashfs FILE
+                    writes the images' roots as squashfs filesystems in the same way
+  --rootfs DIRS/, --rootfs DIR
+                    unpacks the images' roots into new directories; one that has something in it is never replaced. Only
+                    root gives files to their owners and makes device nodes: for others there is a warning
+  --oci-archive DIR/, --oci-archive FILE
+                    writes tar files of an OCI image layout, each with one image under its tag, in the same way
+  --docker-archive DIR/, --docker-archive FILE
+                    writes tar files that docker load and podman load take: the image is then TAG:latest, or TAG:PLATFORM
 
 A root that names several stage3s is built for each of them, or for those that --platform names; its tags
 are then indexes with one image for each platform, and files have the platform in their names.
@@ -88,20 +101,31 @@ func (o *buildOptions) addFlags(c *cobra.Command, g *globals) {
 	f := c.Flags()
 	f.StringVar(&o.plan.record, "record", "", "write the answers to questions to `FILE`, for --answers; secrets are not among them")
 	f.StringVar(&o.ociLayout, "oci-layout", "", "write the images to the OCI image layout in `DIR`")
+	f.StringVar(&o.ociArchive, "oci-archive", "", "write OCI archives: to `PATH`, a file, or a directory if it ends in /")
+	f.StringVar(&o.dockerArchive, "docker-archive", "", "write archives for docker load: to `PATH`, a file, or a directory if it ends in /")
 	f.StringVar(&o.sif, "sif", "", "write SIF files: to `PATH`, a file, or a directory if it ends in /")
-	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF files: gzip (every host reads it), zstd or xz")
+	f.StringVar(&o.sifCompression, "sif-compression", "gzip", "compression in SIF and squashfs files: gzip (every host reads it), zstd or xz")
 	f.StringVar(&o.stage4, "stage4", "", "write stage4 tarballs: to `PATH`, a file, or a directory if it ends in /")
+	f.StringVar(&o.squashfs, "squashfs", "", "write squashfs filesystems: to `PATH`, a file, or a directory if it ends in /")
+	f.StringVar(&o.rootfs, "rootfs", "", "unpack roots: into the new directory `DIR`, or into new ones below it if it ends in /")
 	f.StringVar(&o.compression, "compression", "gzip", "compression of OCI layers: gzip, zstd or none")
 	f.IntVarP(&o.jobs, "jobs", "j", 0, "how many nodes execute at a time (default: the number of cores)")
 	addQemuFlag(c, &o.qemu)
 	f.BoolVar(&o.noCache, "no-cache", false, "execute every node, whatever the cache has")
 	f.BoolVar(&o.twice, "check", false, "execute each node that is executed twice, and say in what its layers differ (exit code 5)")
 	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
-	f.BoolVar(&o.force, "force", false, "replace SIF files and stage4 tarballs that have other bytes")
+	f.BoolVar(&o.force, "force", false, "replace files that have other bytes")
+}
+
+// writes reports whether an output is asked for.
+func (o *buildOptions) writes() bool {
+	return o.ociLayout+o.ociArchive+o.dockerArchive+o.sif+o.stage4+o.squashfs+o.rootfs != ""
 }
 
 // namingFlags are the flags that name what is written.
-func namingFlags() []string { return []string{"oci-layout", "sif", "stage4", "record"} }
+func namingFlags() []string {
+	return []string{"oci-layout", "oci-archive", "docker-archive", "sif", "stage4", "squashfs", "rootfs", "record"}
+}
 
 // notEmpty finds the flag that was given without a value, as by --sif "$SIF" where SIF is not set: what was asked for would
 // silently not be done.

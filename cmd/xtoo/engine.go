@@ -26,11 +26,16 @@ func (o *buildOptions) engineOptions(g *globals, events engine.Sink) (opt engine
 	opt.Runner = runner
 	opt.Sources = newSources(opt.Store, runner, o.jobs, log)
 	claims := outputs.Claims{}
+	place := func(path string) outputs.Place {
+		return outputs.Place{Store: opt.Store, Path: path, Force: o.force, Claims: claims}
+	}
 	opt.Outputs = []engine.Output{
-		&outputs.SIF{
-			Store: opt.Store, Path: o.sif, Compression: o.sifCompression, Jobs: o.jobs, Force: o.force, Claims: claims, Log: log, Events: events,
-		},
-		&outputs.Stage4{Store: opt.Store, Path: o.stage4, Jobs: o.jobs, Force: o.force, Claims: claims, Log: log, Events: events},
+		&outputs.SIF{Place: place(o.sif), Compression: o.sifCompression, Jobs: o.jobs, Log: log, Events: events},
+		&outputs.Stage4{Place: place(o.stage4), Jobs: o.jobs, Log: log, Events: events},
+		&outputs.Squashfs{Place: place(o.squashfs), Compression: o.sifCompression, Jobs: o.jobs, Log: log, Events: events},
+		&outputs.Rootfs{Place: place(o.rootfs), Log: log, Events: events},
+		&outputs.OCIArchive{Place: place(o.ociArchive)},
+		&outputs.DockerArchive{Place: place(o.dockerArchive)},
 	}
 	if o.ociLayout != "" {
 		// Behind the files: they may be refused, and then nothing else shall have changed.

@@ -109,7 +109,7 @@ func TestScripts(t *testing.T) {
 				return executes386(t)
 			case "emulator386":
 				return canEmulate("x86-32bit")
-			case "skopeo": // judges indexes where it is there
+			case "skopeo", "unsquashfs": // judge where they are there
 				_, err := exec.LookPath(cond)
 				if err != nil && os.Getenv(testutil.NoSkipVar) != "" {
 					return false, err

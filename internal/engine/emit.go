@@ -121,17 +121,21 @@ func derefs(list []*Image) []Image {
 	return out
 }
 
+// RefOf is the reference to one image under its project's tag, with all that it reaches, even if the tag has several platforms.
+func RefOf(img Image) oci.Ref {
+	d := img.Manifest
+	return oci.Ref{
+		Name: img.Project.Project.Reference(), Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Blobs: img.blobs(),
+	}
+}
+
 // TagOf is the reference that a project's images, one for each platform, stand under in a layout, with all that it reaches.
 func TagOf(platforms ...Image) oci.Ref {
 	first := platforms[0]
-	ref := oci.Ref{Name: first.Project.Project.Reference()}
 	if first.index == nil {
-		d := first.Manifest
-		ref.Descriptor = v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
-		ref.Blobs = first.blobs()
-		return ref
+		return RefOf(first)
 	}
-	ref.Descriptor = *first.index
+	ref := oci.Ref{Name: first.Project.Project.Tag, Descriptor: *first.index}
 	for _, img := range platforms {
 		ref.Blobs = append(append(ref.Blobs, img.Manifest), img.blobs()...)
 	}

@@ -210,9 +210,9 @@ func (c *collection) holds(r Refs) bool {
 	if r.File == nil {
 		return true
 	}
-	id, err := IdentifyFile(r.File.Path)
+	id, _, err := identify(r.File.Path) // a file or a directory: no two have one inode
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNoFile)
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	return id == *r.File
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -27,24 +28,41 @@ type FileID struct {
 // errNoFile says that a path leads to something else than a regular file.
 var errNoFile = errors.New("not a regular file")
 
+// errNoDir says that a path leads to something else than a directory.
+var errNoDir = errors.New("not a directory")
+
 // IdentifyFile looks at a file without opening it. Symbolic links are followed.
 func IdentifyFile(path string) (FileID, error) {
+	id, mode, err := identify(path)
+	if err == nil && !mode.IsRegular() {
+		return FileID{}, fmt.Errorf("%s is %w", path, errNoFile)
+	}
+	return id, err
+}
+
+// IdentifyDir is [IdentifyFile] for a directory: what is changed deeper in it does not show.
+func IdentifyDir(path string) (FileID, error) {
+	id, mode, err := identify(path)
+	if err == nil && !mode.IsDir() {
+		return FileID{}, fmt.Errorf("%s is %w", path, errNoDir)
+	}
+	return id, err
+}
+
+func identify(path string) (FileID, fs.FileMode, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return FileID{}, err
+		return FileID{}, 0, err
 	}
 	fi, err := os.Stat(abs)
 	if err != nil {
-		return FileID{}, err
-	}
-	if !fi.Mode().IsRegular() {
-		return FileID{}, fmt.Errorf("%s is %w", path, errNoFile)
+		return FileID{}, 0, err
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
-		return FileID{}, fmt.Errorf("stat %s: no inode", path)
+		return FileID{}, 0, fmt.Errorf("stat %s: no inode", path)
 	}
-	return FileID{Path: abs, Size: fi.Size(), Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Inode: st.Ino}, nil
+	return FileID{Path: abs, Size: fi.Size(), Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Inode: st.Ino}, fi.Mode(), nil
 }
 
 // A FileRecord is what is remembered of a file outside the store.
@@ -53,6 +71,8 @@ type FileRecord struct {
 	Digest digest.Digest `json:"digest"`
 	// Made says, for a file that xtoo wrote, what it was made from.
 	Made digest.Digest `json:"made_from,omitempty"`
+	// Size in bytes of the files in a directory that xtoo wrote.
+	Size int64 `json:"size,omitempty"`
 }
 
 // RememberedFile returns what is known of a file, if it is still the file that was remembered.

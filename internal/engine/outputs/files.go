@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"xtoo/internal/atomicfile"
 	"xtoo/internal/engine"
@@ -102,7 +103,7 @@ func (k *kind) lookAt(t target, img *engine.Image) (*product, error) {
 		f := productFile{path: t.path + suffix}
 		id, err := store.IdentifyFile(f.path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: %w", k.what, err)
+			return nil, fmt.Errorf("%s: %w", k.output, err)
 		}
 		if err == nil {
 			f.there = true
@@ -138,9 +139,9 @@ func (p *product) mayReplace(f productFile) bool {
 // make writes a product, as far as its files have not the same bytes already: all of them, or none, and the one that was
 // asked for last.
 func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
-	failed := func(err error) (*engine.Written, error) { return nil, fmt.Errorf("%s %s: %w", k.what, p.path, err) }
+	failed := func(err error) (*engine.Written, error) { return nil, failed(k.output, p.path, err) }
 	if err := os.MkdirAll(filepath.Dir(p.path), 0o755); err != nil {
-		return nil, fmt.Errorf("%s: %w", k.what, err)
+		return nil, fmt.Errorf("%s: %w", k.output, err)
 	}
 	to := make([]*atomicfile.File, len(p.files))
 	for i, f := range p.files {
@@ -163,7 +164,7 @@ func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
 			return failed(err)
 		}
 		if !same[i] && !k.force && !p.mayReplace(f) {
-			return nil, &existsError{what: k.what, flag: k.flag, path: f.path}
+			return nil, &existsError{output: k.output, flag: k.flag, path: f.path}
 		}
 	}
 	for i := len(to) - 1; i >= 0; i-- {
@@ -181,6 +182,28 @@ func (k *kind) make(ctx context.Context, p *product) (*engine.Written, error) {
 	return p.written(digests[0], size, !allOf(same)), nil
 }
 
+// failed says what could not be written, and what to do where there is no room.
+func failed(what projects.Output, path string, err error) error {
+	err = fmt.Errorf("%s %s: %w", what, path, err)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return &fullError{err, filepath.Dir(path)}
+	}
+	return err
+}
+
+// fullError says that there was no room for a file.
+type fullError struct {
+	error
+	dir string
+}
+
+func (e *fullError) Unwrap() error { return e.error }
+
+// Hint says what to do.
+func (e *fullError) Hint() string {
+	return "make room on the file system of " + e.dir + " and build again; nothing is left of what was begun"
+}
+
 func allOf(list []bool) bool {
 	for _, b := range list {
 		if !b {
@@ -195,7 +218,7 @@ func (k *kind) remember(p *product, digests []digest.Digest) (size int64, err er
 	for i := len(p.files) - 1; i >= 0; i-- {
 		id, err := store.IdentifyFile(p.files[i].path)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", k.what, err)
+			return 0, fmt.Errorf("%s: %w", k.output, err)
 		}
 		if err := k.store.RememberFile(store.FileRecord{ID: id, Digest: digests[i], Made: p.made}); err != nil {
 			return 0, err
@@ -215,12 +238,12 @@ func layersOf(s *store.Store, img *engine.Image) []merge.Layer {
 	return stack
 }
 
-// warner tells the user about a product; nil: nobody is told.
-func (k *kind) warner(p *product, events engine.Sink) func(text string) {
+// warner tells the user about a product of a kind; nil: nobody is told.
+func (p *product) warner(what projects.Output, events engine.Sink) func(text string) {
 	if events == nil {
 		return nil
 	}
 	return func(text string) {
-		events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s %s: %s", k.what, p.path, text)})
+		events(engine.Event{Kind: engine.EventWarning, Text: fmt.Sprintf("%s %s: %s", what, p.path, text)})
 	}
 }

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-
-	"github.com/opencontainers/go-digest"
 
 	"xtoo/internal/engine"
 	"xtoo/layers/store"
@@ -42,7 +39,6 @@ func (l *Layout) Check([]*projects.PlannedProject) error {
 
 // Write implements [engine.Output].
 func (l *Layout) Write(ctx context.Context, images []engine.Image, done func(engine.Written)) error {
-	from := oci.SourceFunc(func(_ context.Context, d digest.Digest) (io.ReadCloser, error) { return l.Store.OpenBlob(d) })
 	var refs []oci.Ref
 	for len(images) > 0 {
 		n := 1
@@ -52,7 +48,7 @@ func (l *Layout) Write(ctx context.Context, images []engine.Image, done func(eng
 		refs = append(refs, engine.TagOf(images[:n]...))
 		images = images[n:]
 	}
-	res, err := oci.Export(ctx, from, l.Dir, refs, oci.ExportOptions{Log: l.Log})
+	res, err := oci.Export(ctx, blobsOf(l.Store), l.Dir, refs, oci.ExportOptions{Log: l.Log})
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,14 @@ func TestLayout(t *testing.T) {
 func TestSIF(t *testing.T) {
 	enginetest.TestOutput(t, func(t *testing.T) enginetest.OutputCase {
 		s, dir := newStore(t), filepath.Join(t.TempDir(), "deep", "sif")
-		return enginetest.OutputCase{Output: &SIF{Store: s, Path: dir + "/", Jobs: 1}, Images: enginetest.Images(t, s, ""), Path: dir}
+		return enginetest.OutputCase{Output: &SIF{Place: Place{Store: s, Path: dir + "/"}, Jobs: 1}, Images: enginetest.Images(t, s, ""), Path: dir}
+	})
+}
+
+func TestSquashfs(t *testing.T) {
+	enginetest.TestOutput(t, func(t *testing.T) enginetest.OutputCase {
+		s, dir := newStore(t), filepath.Join(t.TempDir(), "deep", "squashfs")
+		return enginetest.OutputCase{Output: &Squashfs{Place: Place{Store: s, Path: dir + "/"}, Jobs: 1}, Images: enginetest.Images(t, s, ""), Path: dir}
 	})
 }
 
@@ -87,7 +94,7 @@ func TestSIFNames(t *testing.T) {
 	dir := t.TempDir()
 	all := projectsOf(images)
 	var usage *UsageError
-	if err := (&SIF{Store: s, Path: filepath.Join(dir, "x.sif")}).Check(all); !errors.As(err, &usage) || !strings.Contains(usage.Hint(), "x.sif/") {
+	if err := (&SIF{Place: Place{Store: s, Path: filepath.Join(dir, "x.sif")}}).Check(all); !errors.As(err, &usage) || !strings.Contains(usage.Hint(), "x.sif/") {
 		t.Errorf("one file for two projects: %v", err)
 	}
 	for _, c := range []struct {
@@ -101,7 +108,7 @@ func TestSIFNames(t *testing.T) {
 		{dir, images[:2], "top-x86-64bit-generic_64.sif top-riscv-64bit-"},
 		{"", images[2:3], "own-x86-64bit-generic_64.sif"},
 	} {
-		asked := (&SIF{Store: s, Path: c.path}).asked()
+		asked := (&SIF{Place: Place{Store: s, Path: c.path}}).asked()
 		targets, err := asked.targets(projectsOf(c.images))
 		var names []string
 		for _, f := range targets {
@@ -137,7 +144,7 @@ func TestSIFReplaces(t *testing.T) {
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(before) {
 		t.Errorf("a refused file has changed: %v", err)
 	}
-	if changed, err := write(SIF{Force: true}, second[2]); err != nil || !changed {
+	if changed, err := write(SIF{Place: Place{Force: true}}, second[2]); err != nil || !changed {
 		t.Errorf("by force: %v, %v", changed, err)
 	}
 	// The same bytes that nothing is remembered of.
@@ -158,8 +165,8 @@ func TestSIFReplacesItsOwn(t *testing.T) {
 	second := enginetest.Images(t, s, "outputs: {sif: own.sif}\nimage: {labels: {a: c}}\n")
 	path := filepath.Join(t.TempDir(), "own.sif")
 	write := func(img engine.Image) error {
-		img.Project.SIF = path
-		return (&SIF{Store: s, Jobs: 1}).Write(t.Context(), []engine.Image{img}, func(engine.Written) {})
+		img.Project.Outputs[projects.OutputSIF] = path
+		return (&SIF{Place: Place{Store: s}, Jobs: 1}).Write(t.Context(), []engine.Image{img}, func(engine.Written) {})
 	}
 	if err := errors.Join(write(first[2]), write(second[2])); err != nil {
 		t.Errorf("its own: %v", err)
@@ -179,7 +186,7 @@ func TestDamagedConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "x.sif")
-	err := (&SIF{Store: s, Path: path}).Write(t.Context(), images[:1], func(engine.Written) {})
+	err := (&SIF{Place: Place{Store: s, Path: path}}).Write(t.Context(), images[:1], func(engine.Written) {})
 	if !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("%v", err)
 	}

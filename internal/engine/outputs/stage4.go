@@ -11,7 +11,6 @@ import (
 
 	"xtoo/internal/atomicfile"
 	"xtoo/internal/engine"
-	"xtoo/layers/store"
 	"xtoo/projects"
 	"xtoo/stage4"
 )
@@ -22,17 +21,9 @@ const stage4Version = "1"
 // Stage4 writes stage4 tarballs, with their digests and listings beside them: those that configurations ask for, and those
 // of Path. How one is compressed its name says.
 type Stage4 struct {
-	// Store has the images, and remembers the files.
-	Store *store.Store
-	// Path is the file or (a directory, or with a slash at its end) the directory to write to; empty: only what
-	// configurations ask for.
-	Path string
+	Place
 	// Jobs is how many cores compress. Default: all.
 	Jobs int
-	// Force replaces files that have other bytes.
-	Force bool
-	// Claims are as those of SIF.
-	Claims Claims
 	// Log takes what is for developers; nil discards.
 	Log *slog.Logger
 	// Events is told what of an image a tarball cannot hold; nil: nobody is told.
@@ -41,25 +32,14 @@ type Stage4 struct {
 
 func (s *Stage4) asked() asked {
 	return asked{
-		what: "stage4", flag: "--stage4", path: s.Path, withPlatform: projects.Stage4Path, claims: s.Claims,
-		beside:     []string{stage4.ContentsSuffix, stage4.DigestsSuffix, stage4.SHA256Suffix},
-		configured: func(p *projects.PlannedProject) string { return p.Stage4 },
-		named:      (*projects.PlannedProject).Stage4Name,
+		output: projects.OutputStage4, flag: "--stage4", path: s.Path, claims: s.Claims,
+		beside: []string{stage4.ContentsSuffix, stage4.DigestsSuffix, stage4.SHA256Suffix},
 	}
 }
 
 // Check implements [engine.Output].
 func (s *Stage4) Check(list []*projects.PlannedProject) error {
 	a := s.asked()
-	targets, err := a.targets(list)
-	if err != nil {
-		return err
-	}
-	for _, t := range targets {
-		if stage4.FormatOf(t.path) == "" {
-			return &UsageError{text: "--stage4 " + t.path + ": the name must say how it is compressed", hint: projects.Stage4Suffixes()}
-		}
-	}
 	return a.check(list)
 }
 
@@ -69,7 +49,7 @@ func (s *Stage4) Write(ctx context.Context, images []engine.Image, done func(eng
 		asked: s.asked(), store: s.Store, force: s.Force, perm: 0o644, made: madeOf,
 	}
 	k.fill = func(ctx context.Context, p *product, to []*atomicfile.File) ([]digest.Digest, error) {
-		return s.fill(ctx, p, to, k.warner(p, s.Events))
+		return s.fill(ctx, p, to, p.warner(k.output, s.Events))
 	}
 	return k.write(ctx, images, done)
 }

@@ -24,17 +24,14 @@ type target struct {
 
 // asked says which files of a kind are to be written.
 type asked struct {
-	what, flag string // "SIF", "--sif"
+	output projects.Output
+	flag   string // "--sif"
 	// path is what stands behind the flag: a file, or a directory; empty: only what configurations ask for.
 	path string
-	// configured is the file that a project's configuration asks for, "" if none; named is its name in a directory.
-	configured, named func(*projects.PlannedProject) string
 	// beside are the suffixes of the files beside the one that was asked for. They appear before it.
 	beside []string
 	// claims are the files of all kinds.
 	claims Claims
-	// withPlatform puts a platform into a path.
-	withPlatform func(path, platform string) string
 }
 
 // Claims are the files that outputs of all kinds are to write, with what each is to be: none is to be two. A nil one takes no notes.
@@ -50,7 +47,7 @@ func (a *asked) claim(t target) error {
 		if err != nil {
 			return err
 		}
-		what := fmt.Sprintf("the %s%s of %s", a.what, suffix, t.project.Label())
+		what := fmt.Sprintf("the %s%s of %s", a.output, suffix, t.project.Label())
 		if other := a.claims[path]; other != "" && other != what {
 			return &UsageError{text: fmt.Sprintf("%s and %s would both be %s", other, what, path), hint: "give one of them another name"}
 		}
@@ -63,9 +60,12 @@ func (a *asked) claim(t target) error {
 var errExists = errors.New("a file with other content is there")
 
 // existsError carries the hint of errExists.
-type existsError struct{ what, flag, path string }
+type existsError struct {
+	output     projects.Output
+	flag, path string
+}
 
-func (e *existsError) Error() string { return fmt.Sprintf("%s %s: %s", e.what, e.path, errExists) }
+func (e *existsError) Error() string { return fmt.Sprintf("%s %s: %s", e.output, e.path, errExists) }
 func (e *existsError) Unwrap() error { return errExists }
 
 // Hint says how to replace it.
@@ -83,7 +83,7 @@ func (e *UsageError) Hint() string { return e.hint }
 func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
 	var targets []target
 	for _, p := range list {
-		if path := a.configured(p); path != "" {
+		if path := p.Outputs[a.output]; path != "" {
 			targets = append(targets, target{project: p, path: path, own: true})
 		}
 	}
@@ -92,23 +92,34 @@ func (a *asked) targets(list []*projects.PlannedProject) ([]target, error) {
 	}
 	fi, err := os.Stat(a.path)
 	switch {
-	case strings.HasSuffix(a.path, "/") || (err == nil && fi.IsDir()):
+	case strings.HasSuffix(a.path, "/") || (err == nil && fi.IsDir() && !a.directories()):
 		for _, p := range list {
-			targets = append(targets, target{project: p, path: filepath.Join(a.path, a.named(p))})
+			targets = append(targets, target{project: p, path: filepath.Join(a.path, p.OutputName(a.output))})
 		}
 	case len(list) == 1:
 		targets = append(targets, target{project: list[0], path: a.path})
 	case countProjects(list) == 1:
 		for _, p := range list {
-			targets = append(targets, target{project: p, path: a.withPlatform(a.path, p.Platform())})
+			targets = append(targets, target{project: p, path: a.output.WithPlatform(a.path, p.Platform())})
 		}
 	default:
 		return nil, &UsageError{
-			text: fmt.Sprintf("%s %s names one file, and %d projects are to be built", a.flag, a.path, countProjects(list)),
+			text: fmt.Sprintf("%s %s names one %s, and %d projects are to be built", a.flag, a.path, a.noun(), countProjects(list)),
 			hint: fmt.Sprintf("name one project, or give a directory: %s %s/", a.flag, a.path),
 		}
 	}
 	return targets, nil
+}
+
+// directories: what is written are directories, and one that is there is none to write to unless its path ends in a slash.
+func (a *asked) directories() bool { return a.output == projects.OutputRootfs }
+
+// noun is what is written.
+func (a *asked) noun() string {
+	if a.directories() {
+		return "directory"
+	}
+	return "file"
 }
 
 // check finds what is wrong with the targets of projects.
@@ -119,6 +130,9 @@ func (a *asked) check(list []*projects.PlannedProject) error {
 	}
 	good := map[string]bool{} // directories that can be written to
 	for _, t := range targets {
+		if problem, hint := a.output.NameProblem(t.path); problem != "" {
+			return &UsageError{text: fmt.Sprintf("%s %s: the name %s", a.flag, t.path, problem), hint: hint}
+		}
 		if err := a.claim(t); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -43,6 +44,7 @@ type freshDir struct {
 	image *os.File // what it hides
 	mode  uint32   // of the fresh one
 	owned string   // what is there from the beginning
+	clear bool     // what it hides is removed
 }
 
 // mountFresh mounts a fresh directory.
@@ -50,6 +52,11 @@ func (g *guest) mountFresh(f freshDir, data string) (string, error) {
 	at, err := g.place(f.path, true)
 	if err != nil {
 		return "", fmt.Errorf("mount tmpfs on %s: %w", f.path, err)
+	}
+	if f.clear {
+		if err := removeIn(at); err != nil {
+			return "", fmt.Errorf("empty %s: %w", f.path, err)
+		}
 	}
 	if f.image, err = os.Open(at); err != nil {
 		return "", err
@@ -59,6 +66,20 @@ func (g *guest) mountFresh(f freshDir, data string) (string, error) {
 	}
 	g.fresh = append(g.fresh, f)
 	return f.at, nil
+}
+
+// removeIn empties a directory of the guest.
+func removeIn(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lost says what the script has left in fresh directories where the image has something: it may have been meant for that, and is

@@ -28,10 +28,10 @@ func (g *guest) mountSystem(a *nodeArgs, src *sources) error {
 	if err := g.mountDev(a, src.devices); err != nil {
 		return err
 	}
-	if _, err := g.mountFresh(freshDir{path: "/tmp", mode: 0o1777}, "size="+a.Tmpfs.Tmp); err != nil {
+	if _, err := g.mountFresh(freshDir{path: "/tmp", mode: 0o1777, clear: a.ClearFresh}, "size="+a.Tmpfs.Tmp); err != nil {
 		return err
 	}
-	at, err := g.mountFresh(freshDir{path: "/run", mode: 0o755, owned: "xtoo"}, "size="+a.Tmpfs.Run)
+	at, err := g.mountFresh(freshDir{path: "/run", mode: 0o755, owned: "xtoo", clear: a.ClearFresh}, "size="+a.Tmpfs.Run)
 	if err != nil {
 		return err
 	}

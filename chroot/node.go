@@ -91,6 +91,9 @@ type Node struct {
 	// Otherwise a fixed hosts file and the host's resolv.conf are mounted over them, read-only.
 	OwnResolver bool
 
+	// ClearFresh removes what the root has in /run and /tmp, where the process sees fresh directories.
+	ClearFresh bool
+
 	// Tmpfs says how much the file systems in memory hold.
 	Tmpfs Tmpfs
 	// Memory, in bytes, and Pids, processes and threads, are the most that the process and all its children may use. They need
@@ -161,6 +164,7 @@ type nodeArgs struct {
 	User        string
 	Files       map[string]RunFile
 	Tmpfs       Tmpfs
+	ClearFresh  bool
 	Network     Network
 	Grace       time.Duration
 	OwnResolver bool
@@ -269,7 +273,7 @@ func (h *Host) nodeArgs(n Node) (*nodeArgs, error) {
 		grace = maxGrace
 	}
 	return &nodeArgs{
-		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, User: n.User, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Steady: n.Steady && !n.Lists, Lists: n.Lists,
+		Sent: sent(spec), Spec: spec, Lowers: n.Lowers, Upper: n.Upper, Work: n.Work, User: n.User, Files: n.Files, Network: network, Grace: grace, Tmpfs: tmpfs, ClearFresh: n.ClearFresh, OwnResolver: n.OwnResolver || network == NetworkNone, ReadBack: n.ReadBack, Steady: n.Steady && !n.Lists, Lists: n.Lists,
 		TTYGid: h.HasGID(5), Guard: h.RealRoot(), Ids: h.Inside(), Emulation: n.Emulation, OwnBinfmt: ownBinfmt,
 	}, nil
 }

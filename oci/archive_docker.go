@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/containers/image/v5/docker/reference"
@@ -77,13 +78,15 @@ func writeDockerTar(ctx context.Context, w io.Writer, img DockerImage) error {
 // dockerMember is the name of a layer in the archive.
 func dockerMember(l v1.Descriptor) string { return l.Digest.Encoded() + ".tar" }
 
-// DockerName is what docker and podman call the image of a project: its tag, and behind the colon "latest" or, for one of several platforms
-// ("arm-64bit/raspi4"), that. It is an error if they take no such name.
-func DockerName(tag, platform string) (string, error) {
-	if platform == "" {
-		platform = "latest"
+// DockerName is what docker and podman call the image of a project: its tag, and behind the colon its version, or "latest"; for one of several
+// platforms ("arm-64bit/raspi4"), that stands in the place of "latest", or behind the version. It is an error if they take no such name.
+func DockerName(ref, platform string) (string, error) {
+	name, version, _ := strings.Cut(ref, ":")
+	parts := slices.DeleteFunc([]string{version, strings.ReplaceAll(platform, "/", "-")}, func(s string) bool { return s == "" })
+	if len(parts) == 0 {
+		parts = []string{"latest"}
 	}
-	name := tag + ":" + strings.ReplaceAll(platform, "/", "-")
+	name += ":" + strings.Join(parts, "-")
 	if _, err := reference.ParseNormalizedNamed(name); err != nil {
 		return "", withHint(fmt.Errorf("%w: docker has no name %q for an image: %w", errReference, name, err),
 			"rename the project, or write an OCI archive")

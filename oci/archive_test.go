@@ -111,7 +111,8 @@ func TestDockerName(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][3]string{
 		{"host", "", "host:latest"}, {"x86-64bit/generic_64/host", "", "x86-64bit/generic_64/host:latest"},
-		{"next/host", "arm-64bit/raspi4", "next/host:arm-64bit-raspi4"}, {strings.Repeat("a/", 150) + "b", "", ""},
+		{"next/host", "arm-64bit/raspi4", "next/host:arm-64bit-raspi4"}, {"me/box:1.0", "", "me/box:1.0"},
+		{"me/box:1.0", "arm-64bit/raspi4", "me/box:1.0-arm-64bit-raspi4"}, {strings.Repeat("a/", 150) + "b", "", ""},
 	} {
 		name, err := DockerName(c[0], c[1])
 		if name != c[2] || (err == nil) != (c[2] != "") {

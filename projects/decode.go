@@ -70,7 +70,7 @@ func (d *decoder) excludes(v *schema.Value) []string {
 	if ex == nil {
 		return nil
 	}
-	if _, ok := v.Has("stage3"); !ok {
+	if _, ok := v.Has("stage3"); !ok && !d.inType {
 		at, _ := v.Has("exclude")
 		d.probs.Hintf(at, "in other projects, remove files with a script",
 			"\"exclude\" needs \"stage3\": it keeps files of a stage3 out of the base layer")

@@ -135,7 +135,7 @@ func sortComponents(list []Component) {
 
 // components are those of a node that need no reading. There is room for the others.
 func (n *Node) components() []Component {
-	size := 3 + 1 + 1 + len(n.files)
+	size := 3 + 1 + 1 + 1 + len(n.files)
 	for _, some := range n.fixed {
 		size += len(some)
 	}
@@ -145,6 +145,9 @@ func (n *Node) components() []Component {
 	}
 	if n.Resolver == ResolverImage && n.Network != NetworkNone {
 		out = append(out, Component{Name: "resolver", Digest: digestOf(string(n.Resolver))})
+	}
+	if n.ClearFresh {
+		out = append(out, Component{Name: "clear-fresh", Digest: digestOf("true")})
 	}
 	return append(out,
 		Component{Name: "interpreter", Digest: digestOf(n.Interpreter...)},

@@ -30,6 +30,7 @@ func Load(s Source) (*Tree, error) {
 		return nil, err
 	}
 	l := newLoader(o, s.Library)
+	l.version = s.Version
 	l.walk(".")
 	for i, r := range l.readAll() {
 		l.project(l.found[i], r)
@@ -73,6 +74,7 @@ type loader struct {
 	texts    *texts
 	library  *library.Library
 	types    map[string]typeState
+	version  string
 }
 
 // newLoader looks for what the library has in the tree itself first.
@@ -165,7 +167,7 @@ func (l *loader) readAll() []readConfig {
 // project makes a project of its configuration.
 func (l *loader) project(tag string, r readConfig) {
 	p := &Project{
-		name: path.Base(tag), Tag: tag, Dir: l.place(tag),
+		name: path.Base(tag), Tag: tag, version: l.version, Dir: l.place(tag),
 		config: l.shown(path.Join(tag, configName)),
 	}
 	p.Pos = schema.Position{File: p.config, Line: 1, Column: 1}

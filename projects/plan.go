@@ -71,6 +71,7 @@ type Node struct {
 	Network     Network
 	Resolver    Resolver // with NetworkNone always the image's
 	Limits      Limits
+	ClearFresh  bool // what the root has in /run and /tmp is removed, which the script sees empty
 
 	values []namedValue
 	files  []fileSet

@@ -209,6 +209,7 @@ func (r *resolver) node(n *Node, script *nodeScript, all *common) {
 	if script.step != nil {
 		own.env = maps.Clone(own.env)
 		n.files = r.arguments(n, script, own.env, all.scope)
+		n.ClearFresh = script.step.step.ClearFresh
 		own.ofEnv = envComponents(own.env)
 	}
 	if len(script.volumes) > 0 {

@@ -34,6 +34,9 @@ type Source struct {
 	// Dir is a directory of this machine. Without FS it is the work directory. With one, paths of this machine that are not
 	// absolute mean what they would mean if the tree stood in Dir; if it is empty they are an error, with their position.
 	Dir string
+	// Version stands behind a colon in the references of all images, as in funtoo/boxer:2022-06-16. "": their references are
+	// their tags alone.
+	Version string
 	// Library is where steps and types are looked for that are neither in the tree itself (steps/NAME, types/NAME.yaml) nor
 	// ship; the first place counts.
 	Library []library.Place

@@ -28,6 +28,7 @@ type Tree struct {
 type Project struct {
 	name     string // the directory's name
 	Tag      string // its path relative to the work directory, with "/"
+	version  string // see [Source.Version]
 	typ      string // `type`, or ""
 	typePos  schema.Position
 	of       *projectType // nil where there is no type, or it is wrong
@@ -40,7 +41,8 @@ type Project struct {
 	parent   *Project
 	children []*Project      // by tag
 	Bases    []*Base         // what a root starts from, in the configuration's order: one for each platform; nil for others
-	Exclude  []string        // patterns of what never enters the base layer; roots with a stage3 only
+	Exclude  []string        // patterns of what never enters the base layer, those of the type first; roots with a stage3 only
+	optional []string        // those of Exclude that are the type's: nobody expects all of them to match something
 	scripts  []*nodeScript   // the tree of nodes, in order
 	Pos      schema.Position // the start of the configuration
 
@@ -57,6 +59,14 @@ type Project struct {
 	outputs map[Output]*tmplText
 }
 
+// Reference is what the image is called where images are kept: its tag, and its version where it has one.
+func (p *Project) Reference() string {
+	if p.version == "" {
+		return p.Tag
+	}
+	return p.Tag + ":" + p.version
+}
+
 // Root returns the project that the chain of parents starts with.
 func (p *Project) Root() *Project {
 	for p.parent != nil {
@@ -64,6 +74,9 @@ func (p *Project) Root() *Project {
 	}
 	return p
 }
+
+// ExpectsExcluded reports whether a pattern of Exclude stands in the configuration itself, so that it is a mistake if nothing matches it.
+func (p *Project) ExpectsExcluded(pattern string) bool { return !slices.Contains(p.optional, pattern) }
 
 // Executes reports whether the project or one below it has scripts or checks.
 func (p *Project) Executes() bool {

@@ -19,6 +19,7 @@ type TypeInfo struct {
 	Root          bool        `json:"root"`                    // a project without a parent may be of this type
 	Parents       []string    `json:"parents"`                 // types that the parent may have; `any`, `none`
 	Architectures []string    `json:"architectures,omitempty"` // empty: all
+	Exclude       []string    `json:"exclude,omitempty"`       // of the stage3, if it has one
 	Values        []ValueInfo `json:"values,omitempty"`
 	Nodes         []NodeInfo  `json:"nodes,omitempty"`  // in the order of execution
 	Checks        []NodeInfo  `json:"checks,omitempty"` // in the order of execution
@@ -150,7 +151,7 @@ func (t *projectType) info() TypeInfo {
 	p := t.content
 	out := TypeInfo{
 		Name: t.name, Description: t.description, File: t.pos.File, Extends: t.lineage[1:], Root: t.mayBeRoot(), Parents: t.parents,
-		values: p.values, Entrypoint: sources(p.image.entrypoint), Cmd: sources(p.image.cmd),
+		Exclude: p.Exclude, values: p.values, Entrypoint: sources(p.image.entrypoint), Cmd: sources(p.image.cmd),
 	}
 	if t.parents == nil {
 		out.Parents = []string{anyType, noType}

@@ -36,10 +36,14 @@ func typeShape() *schema.Shape {
 			Example: "[arm-32bit/raspi*, arm-64bit]", DefText: "all",
 			Doc: "The architectures that such a project may be for, by [any of their names](configuration.md#architectures), with `*` in a subarch where needed; `native` is that of the machine that builds."},
 	}
-	taken := map[string]bool{"type": true, "stage3": true, "from": true, "exclude": true}
+	taken := map[string]bool{"type": true, "stage3": true, "from": true}
 	for _, f := range configShape().Object.Fields {
 		if taken[f.Key] {
 			continue
+		}
+		if f.Key == "exclude" {
+			f = &schema.Field{Key: f.Key, Shape: f.Shape, Example: f.Example,
+				Doc: "What never enters the base layer of such a project that has a `stage3`, as in a configuration, beside what that excludes itself. A pattern may match nothing."}
 		}
 		if f.Key == "checks" {
 			f = &schema.Field{Key: f.Key, Shape: listOf(typeCheckShape(whenField()), "a list of checks"),

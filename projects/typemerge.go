@@ -31,6 +31,8 @@ func (l *loader) giveTypes(t *Tree) {
 // others are made from it, too.
 func (p *Project) extend(of *projectType, probs *schema.Problems) {
 	base := of.content
+	p.optional = base.Exclude
+	p.Exclude = slices.Concat(base.Exclude, p.Exclude)
 	p.values = valuesOver(base.values, p.values)
 	p.env = slices.Concat(base.env, p.env)
 	p.volumes = slices.Concat(base.volumes, p.volumes)

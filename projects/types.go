@@ -94,6 +94,7 @@ func (l *loader) readType(found library.Type, chain []string) *projectType {
 		from = &origin{fsys: found.Place.FS, name: found.Place.Name}
 	}
 	d := decoder{loader: l, project: t.content, from: from, dir: found.Dir, inType: true}
+	t.content.Exclude = d.excludes(v)
 	d.body(v)
 	d.ownPlace(v, t.content)
 	if root := v.Get("root"); root != nil {

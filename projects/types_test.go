@@ -237,6 +237,26 @@ func TestTypePlaces(t *testing.T) {
 	}
 }
 
+// TestTypeExclude: what types exclude goes before what a project excludes itself, of which alone it is said that it matches nothing.
+func TestTypeExclude(t *testing.T) {
+	tree, err := loadDir(typeTree(t,
+		map[string]string{"base": "description: b\nexclude: [/run/*]\n", "over": "description: o\nextends: base\nexclude: [/tmp/*]\n"},
+		map[string]string{"a": armRoot + "type: over\nexclude: [/usr/src]\n", "b": "from: scratch\ntype: over\n", "a/c": "type: over\n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := tree.find("a")
+	if got := strings.Join(a.Exclude, " "); got != "/run/* /tmp/* /usr/src" {
+		t.Error(got)
+	}
+	if a.ExpectsExcluded("/run/*") || a.ExpectsExcluded("/tmp/*") || !a.ExpectsExcluded("/usr/src") {
+		t.Error("what must match something is not what the project itself excludes")
+	}
+	if _, err := loadDir(typeTree(t, map[string]string{"base": "description: b\nexclude: [run]\n"}, map[string]string{"a": armRoot + "type: base\n"})); err == nil {
+		t.Error("a relative pattern passed")
+	}
+}
+
 // TestShippedTypes: they can be read, and say what they are; the tree of the examples has all of them.
 func TestShippedTypes(t *testing.T) {
 	types, err := Types(Source{Dir: t.TempDir()})
@@ -255,7 +275,7 @@ func TestShippedTypes(t *testing.T) {
 			}
 		}
 	}
-	if got := strings.Join(names, " "); got != "host kantoo stage4 target xdev" {
+	if got := strings.Join(names, " "); got != "container host kantoo stage4 target xdev" {
 		t.Error(got)
 	}
 	if qemu.Host().Name != "x86-64bit" {

@@ -84,13 +84,19 @@ creation time of the images; by default it is the newest time in the stage3.`,
   xtoo build x86-64bit/generic_64/web --stage4 stage4-web.tar.xz
   xtoo build --platform arm-64bit --platform x86-64bit/generic_64 --oci-layout out/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := notEmpty(cmd, "oci-layout", "oci-archive", "docker-archive", "sif", "stage4", "squashfs", "rootfs", "record"); err != nil {
+			if err := notEmpty(cmd, namingFlags()...); err != nil {
 				return err
 			}
 			return runBuild(cmd.Context(), g, o, args)
 		},
 		ValidArgsFunction: completeProjects(g),
 	}
+	o.addFlags(c, g)
+	return c
+}
+
+// addFlags adds those that every command has that builds images.
+func (o *buildOptions) addFlags(c *cobra.Command, g *globals) {
 	o.plan.addFlags(c, g)
 	f := c.Flags()
 	f.StringVar(&o.plan.record, "record", "", "write the answers to questions to `FILE`, for --answers; secrets are not among them")
@@ -109,7 +115,16 @@ creation time of the images; by default it is the newest time in the stage3.`,
 	f.BoolVar(&o.twice, "check", false, "execute each node that is executed twice, and say in what its layers differ (exit code 5)")
 	f.BoolVar(&o.requireExact, "require-exact", false, "fail where an image may not be what root would build (docs/one-id.md)")
 	f.BoolVar(&o.force, "force", false, "replace files that have other bytes")
-	return c
+}
+
+// writes reports whether an output is asked for.
+func (o *buildOptions) writes() bool {
+	return o.ociLayout+o.ociArchive+o.dockerArchive+o.sif+o.stage4+o.squashfs+o.rootfs != ""
+}
+
+// namingFlags are the flags that name what is written.
+func namingFlags() []string {
+	return []string{"oci-layout", "oci-archive", "docker-archive", "sif", "stage4", "squashfs", "rootfs", "record"}
 }
 
 // notEmpty finds the flag that was given without a value, as by --sif "$SIF" where SIF is not set: what was asked for would

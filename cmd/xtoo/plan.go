@@ -17,6 +17,7 @@ import (
 
 // planOptions are the options that say what is to be built, and with which values.
 type planOptions struct {
+	source    *projects.Source // nil: the work directory
 	set       []string
 	secrets   []string
 	values    []string
@@ -44,7 +45,11 @@ func (o *planOptions) addFlags(c *cobra.Command, g *globals) {
 // load reads the tree of projects and makes the plan for those that are named. Values that nobody gave are asked for
 // where there is a terminal. find finds the architectures that nobody declared.
 func (o planOptions) load(ctx context.Context, g *globals, names []string, find archFinder) (*projects.Plan, error) {
-	tree, err := projects.Load(g.source())
+	source := g.source()
+	if o.source != nil {
+		source = *o.source
+	}
+	tree, err := projects.Load(source)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,8 @@ executed depth first, each committing one layer.
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "print what is for developers, too")
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.AddCommand(
-		newBuildCommand(g), newTreeCommand(g), newShellCommand(g), newDiffCommand(g), newNewCommand(g), newImportSpecCommand(g), newTypesCommand(g), newStepsCommand(g), newInspectCommand(g), newCleanCommand(g), newDoctorCommand(g),
+		newBuildCommand(g), newDockerCommand(g), newSIFCommand(g), newTreeCommand(g), newShellCommand(g), newDiffCommand(g), newNewCommand(g),
+		newImportSpecCommand(g), newTypesCommand(g), newStepsCommand(g), newInspectCommand(g), newCleanCommand(g), newDoctorCommand(g),
 		newSchemaCommand(g), newVersionCommand(g), newManCommand(g),
 	)
 	wrapArgs(root)

@@ -130,6 +130,10 @@ func describeType(t *projects.TypeInfo) string {
 		arches = strings.Join(t.Architectures, ", ")
 	}
 	fmt.Fprintf(&b, "Architectures: %s\n", arches)
+	if len(t.Exclude) > 0 {
+		b.WriteString("\nNever in the base layer:\n")
+		describeWords(&b, "exclude", t.Exclude)
+	}
 	if len(t.Values) > 0 {
 		b.WriteString("\nValues:\n")
 	}

@@ -125,7 +125,7 @@ func derefs(list []*Image) []Image {
 func RefOf(img Image) oci.Ref {
 	d := img.Manifest
 	return oci.Ref{
-		Name: img.Project.Project.Tag, Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Blobs: img.blobs(),
+		Name: img.Project.Project.Reference(), Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Blobs: img.blobs(),
 	}
 }
 

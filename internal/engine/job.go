@@ -45,6 +45,8 @@ type Job struct {
 	Network projects.Network `json:"network"`
 	// Resolver is "host" or "image".
 	Resolver projects.Resolver `json:"resolver"`
+	// ClearFresh removes what the root has in /run and /tmp, which the script sees empty.
+	ClearFresh bool `json:"clear_fresh,omitempty"`
 	// Limits of the machine's resources.
 	Limits Limits `json:"limits"`
 	// Epoch is SOURCE_DATE_EPOCH: no time in the layer is later.
@@ -96,6 +98,7 @@ const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 func (b *build) job(st *nodeState) Job {
 	n, j := st.node, b.jobOn(st.node, st.below)
 	j.Key, j.Interpreter, j.Script, j.Files = st.key, n.Interpreter, st.inputs.script, st.inputs.files
+	j.ClearFresh = n.ClearFresh
 	for _, name := range slices.Sorted(maps.Keys(n.Secrets())) {
 		j.Secrets = append(j.Secrets, Secret{Path: belowRun(projects.SecretsDir) + "/" + name, Ref: name})
 	}

@@ -98,6 +98,7 @@ func stepDocument() *schema.Document {
 			Dict: &schema.Dict{Key: paramRule(), KeyWant: paramWant, Value: parameter}}},
 		{Key: "sh", Shape: listOf(matching(nameRule(), "the name of shell functions that ship"), "a list of names"), Doc: "Shell functions that go before the script."},
 		{Key: "network", Shape: &schema.Shape{Text: &schema.Text{Enum: []string{"none", "host"}}}, Doc: "Whether it needs the network."},
+		{Key: "clear_fresh", Shape: &schema.Shape{Boolean: true}, Default: false, Doc: "What the root has in /run and /tmp, which scripts see empty, is removed."},
 		{Key: "check", Doc: "The check that comes with the step.", Shape: &schema.Shape{Object: &schema.Object{Fields: []*schema.Field{
 			{Key: "name", Required: true, Shape: matching(nameRule(), nameWant), Doc: "Its name."},
 			{Key: "script", Shape: script(), DefText: "`check.sh`", Doc: "Its script."},

@@ -24,6 +24,7 @@ type Step struct {
 	aliases     []string
 	Parameters  []*Parameter // in the file's order
 	Network     bool         // it needs the network
+	ClearFresh  bool         // what the root has in /run and /tmp is removed
 	Check       *Check       // nil: it brings none
 	// Script is the whole of what is executed, by /bin/sh: its first line, the shared functions, run.sh.
 	Script []byte
@@ -86,6 +87,9 @@ func (r *stepReader) read(data []byte) *Step {
 	}
 	s.description, s.Group = strings.TrimSpace(v.Get("description").String()), v.Get("group").String()
 	s.Network = v.Get("network").String() == "host"
+	if c := v.Get("clear_fresh"); c != nil {
+		s.ClearFresh = c.Yes
+	}
 	for _, a := range items(v.Get("aliases")) {
 		s.aliases = append(s.aliases, a.Text)
 	}

@@ -180,7 +180,7 @@ func spans(begun, ended time.Time, took time.Duration) []tree.Span {
 func (x *execution) script(ctx context.Context) (chroot.Exit, error) {
 	node := chroot.Node{
 		Spec: x.spec(), Emulation: x.emulation, Dirs: x.r.o.Store.Roots(), Lowers: x.lowers, Upper: x.upper(), Work: x.work(), User: x.job.User, Log: x.r.o.Log,
-		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage,
+		Network: chroot.NetworkHost, Output: x.site.Output, OwnResolver: x.job.Resolver == projects.ResolverImage, ClearFresh: x.job.ClearFresh,
 		ReadBack: x.records.Recorded, Steady: x.records.Steady, Lists: x.records.Lists, Tmpfs: chroot.Tmpfs(x.job.Limits.Tmpfs), Memory: x.job.Limits.Memory, Pids: x.job.Limits.Pids,
 	}
 	if x.job.Network == projects.NetworkNone {

@@ -25,7 +25,7 @@ func (o *OCIArchive) kind() *plainKind {
 	return &plainKind{
 		Place: o.Place, output: projects.OutputOCIArchive, flag: "--oci-archive",
 		made: func(p *projects.PlannedProject, img *engine.Image) digest.Digest {
-			return engine.Key("oci-archive", archiveVersion, img.Manifest.Digest.String(), p.Project.Tag)
+			return engine.Key("oci-archive", archiveVersion, img.Manifest.Digest.String(), p.Project.Reference())
 		},
 		fill: func(ctx context.Context, p *product, to *atomicfile.File) error {
 			return oci.WriteArchive(ctx, to, blobsOf(o.Store), engine.RefOf(*p.image))
@@ -62,7 +62,7 @@ func (o *DockerArchive) Check(list []*projects.PlannedProject) error {
 		return err
 	}
 	for _, t := range targets {
-		if _, err := oci.DockerName(t.project.Project.Tag, t.project.Platform()); err != nil {
+		if _, err := oci.DockerName(t.project.Project.Reference(), t.project.Platform()); err != nil {
 			return fmt.Errorf("--docker-archive: project %s: %w", t.project.Label(), err)
 		}
 	}
@@ -75,7 +75,7 @@ func (o *DockerArchive) Write(ctx context.Context, images []engine.Image, done f
 }
 
 func (o *DockerArchive) fill(ctx context.Context, p *product, to *atomicfile.File) error {
-	name, err := oci.DockerName(p.project.Project.Tag, p.project.Platform())
+	name, err := oci.DockerName(p.project.Project.Reference(), p.project.Platform())
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,9 @@ func (s *Stage3) read(
 		warn(fmt.Sprintf("%s: stage3 %s: %s is of %s, %s", b.Pos, b.Path, sum.Latest, sum.Newest.Format(time.RFC3339), future))
 	}
 	for _, p := range sum.UnusedExcludes {
+		if !b.Project.ExpectsExcluded(p) {
+			continue
+		}
 		warn(fmt.Sprintf("%s: exclude %q matches nothing in %s", b.Pos, p, b.Path))
 	}
 	return m, nil

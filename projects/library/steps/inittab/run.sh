@@ -12,8 +12,7 @@ getty_line() {
 
 # in_inittab: what is said goes into /etc/inittab.
 in_inittab() {
-    # busybox has a terminal, or nothing, where sysvinit has an id.
-    if grep -qE '^::(sysinit|respawn|wait|once|shutdown|ctrlaltdel|askfirst):' "$file"; then busybox=true; else busybox=false; fi
+    if inittab_is_busybox "$file"; then busybox=true; else busybox=false; fi
     : >"$SCRATCH.lines"
     while IFS=$US read -r device baud term; do
         [ -n "$device" ] || continue

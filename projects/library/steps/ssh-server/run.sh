@@ -63,7 +63,7 @@ set_in_config
 rm -f "$SCRATCH.sshd"
 
 if [ "$WITH_HOST_KEYS" = remove ]; then
-    for key in /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub; do remove_if_there "$key"; done
+    forget_host_keys
     own_keys
 fi
 if [ "$WITH_START" = true ]; then

@@ -59,9 +59,9 @@ func (l *Listing) put(path string, f *listed) {
 
 // The states of a [Change].
 const (
-	Added   = "added"
-	Removed = "removed"
-	Changed = "changed"
+	added   = "added"
+	removed = "removed"
+	changed = "changed"
 )
 
 // A Change is in what a file of a root is another than that of another root.
@@ -93,11 +93,11 @@ func (l *Listing) Changes(ctx context.Context, before *Listing) ([]Change, error
 		case path == "" && (was == nil || is == nil):
 			continue // a root is always there
 		case was == nil:
-			c.State = Added
+			c.State = added
 		case is == nil:
-			c.State = Removed
+			c.State = removed
 		default:
-			c.State, c.How = Changed, was.changed(is)
+			c.State, c.How = changed, was.changed(is)
 			if len(c.How) == 0 {
 				continue
 			}

@@ -37,10 +37,7 @@ func main() {
 
 // exceptions are the names that may be without a user, and why.
 func exceptions() map[string]string {
-	return map[string]string{
-		"xtoo/projects.Source.FS":   "a tree that does not lie on this machine's disk: the loader is made for any fs.FS and tested with several; the first such tree to ship in the program is its user",
-		"xtoo/projects.Source.Name": "what positions in such a tree begin with; it goes with FS",
-	}
+	return map[string]string{}
 }
 
 // check returns a line for each exported name of the module in root that has no user outside of its package and is no

@@ -27,33 +27,14 @@ func stackOf(tars ...[]byte) []merge.Layer {
 	return stack
 }
 
-// noDirTimes is the time of what is no directory, in seconds.
-func noDirTimes(st *unix.Stat_t) string {
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return ""
-	}
-	return testutil.Seconds(st)
-}
-
 // What root gets is what umoci unpacks from the same layers.
 func TestAgainstUmoci(t *testing.T) {
-	testutil.NeedRoot(t)
-	testutil.Need(t, "umoci")
-	for _, c := range layertest.Cases {
-		if c.Umoci != "" {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
-			tars, dir := c.Tars(t), filepath.Join(t.TempDir(), "root")
-			_, err := Write(t.Context(), dir, stackOf(tars...), Options{Warn: func(text string) { t.Error(text) }})
-			testutil.Must(t, err)
-			view := testutil.View{Time: noDirTimes}
-			bundle := filepath.Join(t.TempDir(), "bundle")
-			testutil.Run(t, "umoci", "unpack", "--image", layertest.Layout(t, tars...)+":image", bundle)
-			testutil.SameTrees(t, "the directory", view.Dump(t, dir), view.Dump(t, filepath.Join(bundle, "rootfs")))
-		})
-	}
+	layertest.AgainstUmoci(t, testutil.View{Time: testutil.FileSeconds}, func(t *testing.T, tars [][]byte) string {
+		dir := filepath.Join(t.TempDir(), "root")
+		_, err := Write(t.Context(), dir, stackOf(tars...), Options{Warn: func(text string) { t.Error(text) }})
+		testutil.Must(t, err)
+		return dir
+	})
 }
 
 // An image with what only root can have in a directory.

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"xtoo/internal/testutil"
 	"xtoo/internal/testutil/layertest"
 )
@@ -118,7 +116,7 @@ func (w *workshop) compare(t *testing.T, seed uint64, streams [][]byte) {
 		return // only root can unpack owners and devices, and mount
 	}
 	testutil.Need(t, "umoci", "unsquashfs")
-	view := testutil.View{Time: noDirTimes, Xattr: comparedXattr, Skip: func(path string) bool {
+	view := testutil.View{Time: testutil.FileSeconds, Xattr: comparedXattr, Skip: func(path string) bool {
 		f := files[path]
 		return path == "." || added(path) || f != nil && f.implied // umoci gives them what the directory above passes on
 	}}
@@ -135,14 +133,6 @@ func (w *workshop) compare(t *testing.T, seed uint64, streams [][]byte) {
 	})
 	// The script does not see which names across layers are of one file.
 	testutil.SameTrees(t, "what a script sees, and what umoci unpacks", leveled(withValues(got)), leveled(unpacked))
-}
-
-// noDirTimes is the time of what is no directory: umoci sets that of directories too early.
-func noDirTimes(st *unix.Stat_t) string {
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return ""
-	}
-	return testutil.Seconds(st)
 }
 
 func comparedXattr(name string) bool {

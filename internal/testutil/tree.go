@@ -36,6 +36,14 @@ func Seconds(st *unix.Stat_t) string {
 	return fmt.Sprint(sec)
 }
 
+// FileSeconds is [Seconds] of what is no directory: umoci sets the times of directories too early.
+func FileSeconds(st *unix.Stat_t) string {
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return ""
+	}
+	return Seconds(st)
+}
+
 // Dump is [View.Dump] of the zero View.
 func Dump(t testing.TB, root string) map[string]string {
 	t.Helper()

@@ -139,6 +139,9 @@ func (o *boxerOptions) prepare(target, more string) (reference string, err error
 	if err != nil {
 		return "", err
 	}
+	if _, err := os.Stat(stage); err != nil { // before a configuration is blamed that nobody has written
+		return "", usagef("--stage %s: %w", o.stage, unwrapPath(err))
+	}
 	quoted, err := json.Marshal(stage) // which is YAML, too
 	if err != nil {
 		return "", err
